@@ -1,0 +1,6 @@
+add_library(hpcenv_sanitizers INTERFACE)
+if(HPCENV_SANITIZE)
+  set(flags -fsanitize=${HPCENV_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  target_compile_options(hpcenv_sanitizers INTERFACE ${flags})
+  target_link_options(hpcenv_sanitizers INTERFACE ${flags})
+endif()
