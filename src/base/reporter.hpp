@@ -1,0 +1,34 @@
+// CONTRACT. Progress and warnings of long work; a failure never travels here. One of the five seams.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace hpcenv::base {
+
+enum class Unit { bytes, items };
+
+/// All functions may be called from any thread.
+class Reporter {
+ public:
+  virtual ~Reporter() = default;
+  /// A new step has begun: "Reading channels". Ends the step before.
+  virtual void step(std::string_view what) = 0;
+  /// Within the step: done of total (0: unknown).
+  virtual void progress(std::uint64_t done, std::uint64_t total, Unit unit) = 0;
+  /// One sentence that the user has to see once.
+  virtual void warning(std::string_view text) = 0;
+  /// Detail for --verbose.
+  virtual void detail(std::string_view text) = 0;
+};
+
+/// Drops everything.
+class NullReporter final : public Reporter {
+ public:
+  void step(std::string_view) override {}
+  void progress(std::uint64_t, std::uint64_t, Unit) override {}
+  void warning(std::string_view) override {}
+  void detail(std::string_view) override {}
+};
+
+}  // namespace hpcenv::base
