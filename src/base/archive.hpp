@@ -1,4 +1,5 @@
-// CONTRACT. Package archives (libarchive): `.conda` (zip of two tar.zst) and `.tar.bz2`, read in one pass from a source of bytes.
+// CONTRACT. Package archives (libarchive): `.conda` (zip of two tar.zst) and `.tar.bz2`, read in
+// one pass from a source of bytes.
 #pragma once
 
 #include <sys/types.h>
@@ -37,10 +38,10 @@ class ArchiveSink {
 
 enum class ArchiveFormat { conda, tar_bz2 };
 
-/// Reads the whole archive (all bytes of the source, so that a digest taken there is complete). Refused: damaged or truncated archive,
-/// device nodes and other types, a `.conda` without its two inner archives. `name` stands in messages.
+/// Reads the whole archive (all bytes of the source, so that a digest taken there is complete).
+/// Refused: damaged or truncated archive, device nodes and other types, a `.conda` without its two
+/// inner archives. `name` stands in messages.
 Result<> read_package_archive(ArchiveFormat format, const ByteSource& source, ArchiveSink& sink,
                               const std::string& name);
-
 
 }  // namespace hpcenv::base

@@ -11,8 +11,10 @@ namespace hpcenv::base {
 
 class FileLock {
  public:
-  /// Waits until the deadline; kind refused when another holds it, io where the file system cannot lock.
-  static Result<FileLock> acquire(const std::filesystem::path& path, std::chrono::milliseconds deadline);
+  /// Waits until the deadline; kind refused when another holds it, io where the file system cannot
+  /// lock.
+  static Result<FileLock> acquire(const std::filesystem::path& path,
+                                  std::chrono::milliseconds deadline);
 
  private:
   explicit FileLock(Fd fd) : fd_(std::move(fd)) {}

@@ -1,4 +1,5 @@
-// CONTRACT. Files on this machine: RAII descriptors, whole-file reads, writes that appear at once. Paths are bytes; nothing follows a locale.
+// CONTRACT. Files on this machine: RAII descriptors, whole-file reads, writes that appear at once.
+// Paths are bytes; nothing follows a locale.
 #pragma once
 
 #include <sys/types.h>
@@ -42,13 +43,15 @@ Result<> write_all(int fd, std::string_view bytes, const fs::path& name_for_erro
 /// Kind not_found where the file is missing, io otherwise.
 Result<std::string> read_file(const fs::path& path);
 enum class Durable { yes, no };
-/// Writes under a temporary name in the same directory and renames; `Durable::yes` syncs file and directory.
+/// Writes under a temporary name in the same directory and renames; `Durable::yes` syncs file and
+/// directory.
 Result<> write_file(const fs::path& path, std::string_view text, mode_t mode = 0666,
                     Durable durable = Durable::no);
 Result<> make_directories(const fs::path& path);
 Result<> rename_path(const fs::path& from, const fs::path& to);
 Result<> sync_directory(const fs::path& path);
-/// Removes whatever is there, unreadable directories included; a missing path is no error. Never follows symlinks.
+/// Removes whatever is there, unreadable directories included; a missing path is no error. Never
+/// follows symlinks.
 Result<> remove_tree(const fs::path& path);
 /// Names in a directory, sorted bytewise.
 Result<std::vector<std::string>> list_directory(const fs::path& path);
@@ -60,12 +63,12 @@ Result<fs::path> make_private_directory(const fs::path& parent, std::string_view
 Result<fs::path> resolve_path(const fs::path& path);
 
 struct FileSystemFacts {
-  std::uint32_t magic = 0;           ///< statfs f_type
-  std::string type;                  ///< "nfs", "lustre", "ext4", ...; hex where unknown
-  std::uint64_t free_bytes = 0;      ///< for an unprivileged user
+  std::uint32_t magic = 0;       ///< statfs f_type
+  std::string type;              ///< "nfs", "lustre", "ext4", ...; hex where unknown
+  std::uint64_t free_bytes = 0;  ///< for an unprivileged user
   std::uint64_t total_bytes = 0;
   std::uint64_t free_inodes = 0;
-  std::uint64_t total_inodes = 0;    ///< 0: the file system does not count them
+  std::uint64_t total_inodes = 0;  ///< 0: the file system does not count them
   bool no_exec = false;
   bool read_only = false;
 };

@@ -1,11 +1,13 @@
-// CONTRACT. One interrupt flag for the process, polled by transfers, parallel_for, waits and children.
+// CONTRACT. One interrupt flag for the process, polled by transfers, parallel_for, waits and
+// children.
 #pragma once
 
 #include "base/result.hpp"
 
 namespace hpcenv::base {
 
-/// Installs handlers for SIGINT, SIGTERM, SIGHUP that set the flag (once, from main); ignores SIGPIPE.
+/// Installs handlers for SIGINT, SIGTERM, SIGHUP that set the flag (once, from main); ignores
+/// SIGPIPE.
 void watch_interrupts();
 /// The signal that came, or 0. Safe from any thread.
 int interrupt_signal();

@@ -1,5 +1,6 @@
-// CONTRACT. JSON for small documents and for writing (nlohmann). Big or hot input (repodata, paths.json) goes another way.
-// Include this in .cpp files; headers that only name Json include base/json_fwd.hpp.
+// CONTRACT. JSON for small documents and for writing (nlohmann). Big or hot input (repodata,
+// paths.json) goes another way. Include this in .cpp files; headers that only name Json include
+// base/json_fwd.hpp.
 #pragma once
 
 #include <cstdint>
@@ -13,14 +14,16 @@
 
 namespace hpcenv::base {
 
-/// Parses a whole document; `name` (a path or url) stands in the message with line and column. Kind: refused.
+/// Parses a whole document; `name` (a path or url) stands in the message with line and column.
+/// Kind: refused.
 Result<Json> parse_json(std::string_view text, std::string_view name);
 
 /// Text of a document: two blanks a level, newline at the end, invalid UTF-8 replaced.
 std::string dump_json(const Json& value);
 std::string dump_json_line(const Json& value);
 
-// Members of an object with a default where the member is missing or of another type: for foreign documents that are read leniently.
+// Members of an object with a default where the member is missing or of another type: for foreign
+// documents that are read leniently.
 std::string string_or(const Json& object, std::string_view key, std::string_view fallback = "");
 std::int64_t integer_or(const Json& object, std::string_view key, std::int64_t fallback = 0);
 std::vector<std::string> strings_or_empty(const Json& object, std::string_view key);

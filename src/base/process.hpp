@@ -14,12 +14,14 @@
 namespace hpcenv::base {
 
 struct ProcessRequest {
-  std::vector<std::string> argv;  ///< argv[0] is looked up in the PATH of `environment` where it holds no slash
-  Environment environment;        ///< the whole environment of the child
-  std::filesystem::path directory;          ///< empty: the caller's
-  std::string input;                        ///< given on stdin, then closed
-  std::chrono::milliseconds deadline{0};    ///< 0: none; then the whole process group is killed
-  std::size_t output_limit = 1U << 20U;     ///< bytes kept of stdout and of stderr each; more is read and dropped
+  std::vector<std::string>
+      argv;  ///< argv[0] is looked up in the PATH of `environment` where it holds no slash
+  Environment environment;                ///< the whole environment of the child
+  std::filesystem::path directory;        ///< empty: the caller's
+  std::string input;                      ///< given on stdin, then closed
+  std::chrono::milliseconds deadline{0};  ///< 0: none; then the whole process group is killed
+  std::size_t output_limit =
+      1U << 20U;  ///< bytes kept of stdout and of stderr each; more is read and dropped
 };
 
 struct ProcessResult {
@@ -34,15 +36,17 @@ struct ProcessResult {
 class ProcessRunner {
  public:
   virtual ~ProcessRunner() = default;
-  /// Waits for the child in its own process group (stdin closed or `input`), polls the interrupt flag. A program that cannot be
-  /// started is an error (not_found where it is missing); an exit code is not. Never blocks on a child stuck in the kernel.
+  /// Waits for the child in its own process group (stdin closed or `input`), polls the interrupt
+  /// flag. A program that cannot be started is an error (not_found where it is missing); an exit
+  /// code is not. Never blocks on a child stuck in the kernel.
   virtual Result<ProcessResult> run(const ProcessRequest& request) = 0;
 };
 
 std::unique_ptr<ProcessRunner> make_process_runner();
 
 /// Looks a program up in PATH as execvp does.
-std::optional<std::filesystem::path> find_program(const std::string& name, const Environment& environment);
+std::optional<std::filesystem::path> find_program(const std::string& name,
+                                                  const Environment& environment);
 
 /// Replaces this process (execve); returns only on failure: not_found (127) or io (126).
 Error exec_program(const std::vector<std::string>& argv, const Environment& environment);

@@ -1,4 +1,5 @@
-// CONTRACT. Progress and warnings of long work; a failure never travels here. One of the five seams.
+// CONTRACT. Progress and warnings of long work; a failure never travels here. One of the five
+// seams.
 #pragma once
 
 #include <cstdint>

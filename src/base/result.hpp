@@ -1,4 +1,5 @@
-// CONTRACT. The one way a failure travels: Result<T>, an Error with a kind, what was being done, and what to do next.
+// CONTRACT. The one way a failure travels: Result<T>, an Error with a kind, what was being done,
+// and what to do next.
 #pragma once
 
 #include <fmt/format.h>
@@ -49,7 +50,8 @@ template <class... Args>
 /// The same with one hint.
 [[nodiscard]] Failure fail_hint(ErrorKind kind, std::string message, std::string hint);
 
-/// Names errno in words: `"cannot open /x: Permission denied"`; ENOSPC and EDQUOT become `no_space`, the rest `io`.
+/// Names errno in words: `"cannot open /x: Permission denied"`; ENOSPC and EDQUOT become
+/// `no_space`, the rest `io`.
 [[nodiscard]] Failure fail_errno(int error_number, std::string what);
 
 /// Adds what was being done to an error that passes through.
@@ -62,14 +64,15 @@ template <class... Args>
 #define HPCENV_CONCAT(a, b) HPCENV_CONCAT_(a, b)
 
 /// HPCENV_TRY(act()); hands a failure of a Result<> on.
-#define HPCENV_TRY(expression)                                                    \
-  do {                                                                            \
-    if (auto hpcenv_try_result = (expression); !hpcenv_try_result.has_value()) {  \
-      return ::hpcenv::Failure(std::move(hpcenv_try_result).error());             \
-    }                                                                             \
+#define HPCENV_TRY(expression)                                                   \
+  do {                                                                           \
+    if (auto hpcenv_try_result = (expression); !hpcenv_try_result.has_value()) { \
+      return ::hpcenv::Failure(std::move(hpcenv_try_result).error());            \
+    }                                                                            \
   } while (false)
 
-/// HPCENV_ASSIGN(auto text, read_file(path)); declares from a Result's value, or hands the failure on.
+/// HPCENV_ASSIGN(auto text, read_file(path)); declares from a Result's value, or hands the failure
+/// on.
 #define HPCENV_ASSIGN(declaration, expression) \
   HPCENV_ASSIGN_(HPCENV_CONCAT(hpcenv_result_, __LINE__), declaration, expression)
 #define HPCENV_ASSIGN_(result, declaration, expression)  \

@@ -1,0 +1,40 @@
+// CONTRACT. NVIDIA's tables as data: driver branches, floors, error codes (facts/cuda.md; source of
+// each beside it in the .cpp).
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace hpcenv::host {
+
+/// major.minor, ordered.
+struct CudaVersion {
+  int major = 0;
+  int minor = 0;
+  auto operator<=>(const CudaVersion&) const = default;
+  std::string text() const;
+};
+
+/// 12020 -> 12.2; nullopt outside 1000..99999.
+std::optional<CudaVersion> cuda_version_from_code(int code);
+std::optional<CudaVersion> parse_cuda_version(std::string_view text);
+/// Highest CUDA of a driver by its branch ("535.261.03" -> 12.2); nullopt for a branch that the
+/// table does not know.
+std::optional<CudaVersion> cuda_of_driver(std::string_view driver_version);
+/// Lowest driver version that runs a toolkit of that version ("12.4" -> "525.60.13"), by
+/// minor-version compatibility.
+std::optional<std::string> driver_floor(CudaVersion toolkit);
+/// Branches from oldest to newest that carry at least that CUDA: the first one ("13.0" -> "580").
+std::optional<std::string> first_branch_with(CudaVersion toolkit);
+
+struct CudaError {
+  int code;
+  const char* name;
+  const char* meaning;
+  const char* advice;
+};
+/// Never null; an unknown code gives a row that says so.
+const CudaError& cuda_error(int code);
+
+}  // namespace hpcenv::host

@@ -1,0 +1,38 @@
+// CONTRACT. What the machine shows of itself. HostReader is one of the five seams: the real one
+// reads /, tests read a captured tree.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/environment.hpp"
+#include "base/fs.hpp"
+#include "base/result.hpp"
+
+namespace hpcenv::host {
+
+class HostReader {
+ public:
+  virtual ~HostReader() = default;
+  /// A small file whole (at most 1 MiB), nullopt where it cannot be read.
+  virtual std::optional<std::string> read_text(const std::string& path) const = 0;
+  /// Names in a directory, sorted; empty where it cannot be read.
+  virtual std::vector<std::string> list(const std::string& path) const = 0;
+  virtual bool exists(const std::string& path) const = 0;
+  /// The file that a symlink chain ends at; nullopt where there is none.
+  virtual std::optional<std::string> real_path(const std::string& path) const = 0;
+  /// The path as this process can open it (a captured tree lies elsewhere).
+  virtual std::string openable(const std::string& path) const = 0;
+  virtual const base::Environment& environment() const = 0;
+  virtual std::string hostname() const = 0;
+  virtual std::string kernel_release() const = 0;  ///< "6.1.0-18-amd64"
+  virtual std::string machine() const = 0;         ///< "x86_64"
+  virtual std::optional<base::FileSystemFacts> file_system(const std::string& path) const = 0;
+};
+
+std::unique_ptr<HostReader> make_linux_reader(base::Environment environment);
+
+}  // namespace hpcenv::host

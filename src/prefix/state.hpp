@@ -1,0 +1,34 @@
+// CONTRACT. What is in a prefix.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "conda/prefix_record.hpp"
+
+namespace hpcenv::prefix {
+
+struct PrefixState {
+  std::filesystem::path prefix;
+  std::vector<conda::PrefixRecord> packages;  ///< by name
+};
+
+/// True where conda-meta/history exists: that is what makes a directory an environment.
+bool is_environment(const std::filesystem::path& prefix);
+/// Kind not_found where `prefix` is no environment; refused for a record that cannot be read,
+/// naming the file.
+Result<PrefixState> read_state(const std::filesystem::path& prefix);
+/// Refused (with the command that completes it) while a commit is unfinished: a
+/// `.hpcenv/<token>/record` is there.
+Result<> require_usable(const std::filesystem::path& prefix);
+/// Variables of conda-meta/state and etc/conda/env_vars.d; the value nullopt means "unset".
+struct StateVariable {
+  std::string name;
+  std::optional<std::string> value;
+};
+Result<std::vector<StateVariable>> state_variables(const std::filesystem::path& prefix);
+
+}  // namespace hpcenv::prefix

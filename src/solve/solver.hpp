@@ -1,0 +1,47 @@
+// CONTRACT. Which packages fit together. Pure.
+#pragma once
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/result.hpp"
+#include "conda/match_spec.hpp"
+#include "conda/package_record.hpp"
+#include "index/channel_index.hpp"
+
+namespace hpcenv::solve {
+
+enum class ChannelPriority { strict, flexible, disabled };
+
+struct SolveRequest {
+  const index::ChannelIndex* index = nullptr;  ///< outlives the call
+  std::vector<conda::MatchSpec> specs;
+  std::vector<conda::PackageRecord> virtual_packages;  ///< name, version, build
+  std::vector<conda::MatchSpec> preferences;  ///< soft: followed where nothing is lost by it
+                                              ///< (decision 3: `cuda-version <=12.2`)
+  ChannelPriority priority = ChannelPriority::strict;
+  std::string channel_alias;
+};
+
+struct Solution {
+  std::vector<conda::PackageRecord>
+      packages;                    ///< topological: what a package depends on comes before it
+  std::vector<std::string> notes;  ///< preferences that were not met, in words
+};
+
+/// No solution: a value, not an error.
+struct Conflict {
+  /// Lines of the explanation, first what was asked for, last the record or virtual package that
+  /// forbids it; at most 12.
+  std::vector<std::string> lines;
+  /// Names asked for that no channel has, with what was probably meant.
+  std::vector<std::string> unknown_names;
+  std::vector<std::string> hints;
+};
+
+using SolveOutcome = std::variant<Solution, Conflict>;
+
+Result<SolveOutcome> solve(const SolveRequest& request);
+
+}  // namespace hpcenv::solve
