@@ -42,6 +42,7 @@ class ProcessRunner {
   virtual Result<ProcessResult> run(const ProcessRequest& request) = 0;
 };
 
+/// The real one. Ignores SIGPIPE in this process from now on (children get the default back).
 std::unique_ptr<ProcessRunner> make_process_runner();
 
 /// Looks a program up in PATH as execvp does.

@@ -1,0 +1,296 @@
+#include "base/archive.hpp"
+
+#include <archive.h>
+#include <archive_entry.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "base/json.hpp"
+
+namespace hpcenv::base {
+
+namespace {
+
+struct Release {
+  void operator()(archive* reader) const { archive_read_free(reader); }
+};
+using Handle = std::unique_ptr<archive, Release>;
+
+/// What a zip file ends with: a record of 22 bytes and a comment of at most 64 KiB.
+constexpr std::size_t zip_end_size = 22 + 65535;
+constexpr std::string_view zip_end_mark = "PK\5\6";
+constexpr std::size_t metadata_limit = 65536;
+
+/// The source as libarchive's callback reads it. A failure of ours is kept aside: libarchive
+/// carries only a number and a text.
+class Input {
+ public:
+  explicit Input(const ByteSource& source) : source_(source) {}
+
+  Result<std::span<const std::byte>> next() {
+    if (ended_) return std::span<const std::byte>();
+    HPCENV_ASSIGN(const std::span<const std::byte> piece, source_());
+    ended_ = piece.empty();
+    remember_tail(piece);
+    return piece;
+  }
+
+  Result<> drain() {
+    while (!ended_) HPCENV_TRY(next());
+    return {};
+  }
+
+  /// After drain(): whether the last bytes hold the end record of a zip file.
+  bool has_zip_end() const {
+    const std::size_t from = tail_.size() - std::min(tail_.size(), zip_end_size);
+    return std::string_view(tail_).substr(from).rfind(zip_end_mark) != std::string_view::npos;
+  }
+
+  static la_ssize_t callback(archive* reader, void* self, const void** buffer) noexcept {
+    auto& input = *static_cast<Input*>(self);
+    Result<std::span<const std::byte>> piece = input.next();
+    if (!piece.has_value()) {
+      archive_set_error(reader, EIO, "%s", piece.error().message.c_str());
+      input.failure = std::move(piece).error();
+      return ARCHIVE_FATAL;
+    }
+    *buffer = piece->data();
+    return static_cast<la_ssize_t>(piece->size());
+  }
+
+  std::optional<Error> failure;
+
+ private:
+  void remember_tail(std::span<const std::byte> piece) {
+    piece = piece.last(std::min(piece.size(), zip_end_size));
+    if (tail_.size() + piece.size() > 8 * zip_end_size) {
+      tail_.erase(0, tail_.size() - std::min(tail_.size(), zip_end_size));
+    }
+    tail_.append(reinterpret_cast<const char*>(piece.data()), piece.size());
+  }
+
+  const ByteSource& source_;
+  std::string tail_;
+  bool ended_ = false;
+};
+
+/// Bytes of the current entry of a zip: their number, 0 at its end, below 0 on failure.
+la_ssize_t next_block(archive* zip, const void** data) noexcept {
+  for (;;) {
+    std::size_t size = 0;
+    la_int64_t offset = 0;
+    const int code = archive_read_data_block(zip, data, &size, &offset);
+    if (code == ARCHIVE_EOF) return 0;
+    if (code != ARCHIVE_OK) return ARCHIVE_FATAL;
+    if (size > 0) return static_cast<la_ssize_t>(size);
+  }
+}
+
+/// One pass over one package archive.
+class PackageReader {
+ public:
+  PackageReader(const ByteSource& source, ArchiveSink& sink, const std::string& name)
+      : input_(source), sink_(sink), name_(name) {}
+
+  Result<> read_tar_bz2();
+  Result<> read_conda();
+
+ private:
+  /// The failure behind a code of libarchive: that of the source if it was the source, else a
+  /// damaged archive.
+  Failure failure_of(archive* reader);
+  Result<> read_tar(archive* tar);
+  Result<> read_entry(archive* tar, archive_entry* header);
+  Result<> copy_data(archive* tar);
+  Result<> read_member(archive* zip, std::string_view member);
+  Result<> read_inner_tar(archive* zip);
+  Result<> read_metadata(archive* zip);
+  static la_ssize_t read_member_data(archive* tar, void* zip, const void** buffer) noexcept;
+
+  Input input_;
+  ArchiveSink& sink_;
+  const std::string& name_;
+  int pkg_count_ = 0;
+  int info_count_ = 0;
+};
+
+Failure PackageReader::failure_of(archive* reader) {
+  if (input_.failure.has_value()) return Failure(std::move(*input_.failure));
+  if (archive_errno(reader) == ENOMEM) return fail(ErrorKind::io, "{}: out of memory", name_);
+  const char* reason = archive_error_string(reader);
+  return fail(ErrorKind::refused, "{}: damaged archive: {}", name_,
+              reason != nullptr ? reason : "cannot be read");
+}
+
+Result<> PackageReader::read_tar(archive* tar) {
+  for (;;) {
+    archive_entry* header = nullptr;
+    const int code = archive_read_next_header(tar, &header);
+    if (code == ARCHIVE_EOF) return {};
+    // A warning is all that libarchive has to say of a UTF-8 name in the C locale: it hands the
+    // bytes on as they are, which is what we want (in a UTF-8 locale it would change them to
+    // composed form). This program never calls setlocale.
+    if (code != ARCHIVE_OK && code != ARCHIVE_WARN) return failure_of(tar);
+    HPCENV_TRY(read_entry(tar, header));
+  }
+}
+
+Result<> PackageReader::read_entry(archive* tar, archive_entry* header) {
+  const char* path = archive_entry_pathname(header);
+  if (path == nullptr || *path == '\0') {
+    return fail(ErrorKind::refused, "{}: holds an entry without a name", name_);
+  }
+  ArchiveEntry entry;
+  entry.path = path;
+  entry.mode = archive_entry_perm(header);
+  entry.modified = archive_entry_mtime(header);
+  const auto type = archive_entry_filetype(header);
+  if (const char* hardlink = archive_entry_hardlink(header); hardlink != nullptr) {
+    entry.type = ArchiveEntry::Type::hardlink;
+    entry.target = hardlink;
+  } else if (type == AE_IFLNK) {
+    const char* target = archive_entry_symlink(header);
+    entry.type = ArchiveEntry::Type::symlink;
+    entry.target = target != nullptr ? target : "";
+  } else if (type == AE_IFDIR) {
+    entry.type = ArchiveEntry::Type::directory;
+  } else if (type == AE_IFREG) {
+    entry.size = archive_entry_size(header);
+  } else {
+    return fail(ErrorKind::refused, "{}: {} is neither a file, a directory nor a link", name_,
+                entry.path);
+  }
+  HPCENV_TRY(sink_.begin(entry));
+  if (entry.type == ArchiveEntry::Type::file) HPCENV_TRY(copy_data(tar));
+  return sink_.end();
+}
+
+Result<> PackageReader::copy_data(archive* tar) {
+  static constexpr std::array<std::byte, 65536> zeros{};
+  la_int64_t written = 0;
+  for (;;) {
+    const void* data = nullptr;
+    std::size_t size = 0;
+    la_int64_t offset = 0;
+    const int code = archive_read_data_block(tar, &data, &size, &offset);
+    if (code != ARCHIVE_OK && code != ARCHIVE_EOF) return failure_of(tar);
+    while (written < offset) {  // a hole of a sparse file; one at the end comes with ARCHIVE_EOF
+      const auto gap = std::min<la_int64_t>(offset - written, zeros.size());
+      HPCENV_TRY(sink_.data(std::span(zeros).first(static_cast<std::size_t>(gap))));
+      written += gap;
+    }
+    if (code == ARCHIVE_EOF) return {};
+    HPCENV_TRY(sink_.data(std::span(static_cast<const std::byte*>(data), size)));
+    written += static_cast<la_int64_t>(size);
+  }
+}
+
+Result<> PackageReader::read_tar_bz2() {
+  const Handle tar(archive_read_new());
+  archive_read_support_filter_bzip2(tar.get());
+  archive_read_support_format_tar(tar.get());
+  const int code = archive_read_open(tar.get(), &input_, nullptr, &Input::callback, nullptr);
+  if (code != ARCHIVE_OK) return failure_of(tar.get());
+  HPCENV_TRY(read_tar(tar.get()));
+  return input_.drain();
+}
+
+la_ssize_t PackageReader::read_member_data(archive* tar, void* zip, const void** buffer) noexcept {
+  auto* outer = static_cast<archive*>(zip);
+  const la_ssize_t got = next_block(outer, buffer);
+  if (got < 0) {
+    const char* reason = archive_error_string(outer);
+    archive_set_error(tar, archive_errno(outer), "%s",
+                      reason != nullptr ? reason : "cannot be read");
+  }
+  return got;
+}
+
+Result<> PackageReader::read_inner_tar(archive* zip) {
+  const Handle tar(archive_read_new());
+  archive_read_support_filter_zstd(tar.get());
+  archive_read_support_format_tar(tar.get());
+  const int code = archive_read_open(tar.get(), zip, nullptr, &read_member_data, nullptr);
+  if (code != ARCHIVE_OK) return failure_of(tar.get());
+  HPCENV_TRY(read_tar(tar.get()));
+  // The rest of the member is read, not skipped, so that the checksum of the zip entry is compared.
+  for (;;) {
+    const void* data = nullptr;
+    const la_ssize_t got = next_block(zip, &data);
+    if (got < 0) return failure_of(zip);
+    if (got == 0) return {};
+  }
+}
+
+Result<> PackageReader::read_metadata(archive* zip) {
+  std::string text;
+  for (;;) {
+    const void* data = nullptr;
+    const la_ssize_t got = next_block(zip, &data);
+    if (got < 0) return failure_of(zip);
+    if (got == 0) break;
+    text.append(static_cast<const char*>(data), static_cast<std::size_t>(got));
+    if (text.size() > metadata_limit) {
+      return fail(ErrorKind::refused, "{}: its metadata.json is too large", name_);
+    }
+  }
+  HPCENV_ASSIGN(const Json metadata, parse_json(text, name_ + "/metadata.json"));
+  const std::int64_t version = integer_or(metadata, "conda_pkg_format_version", 2);
+  if (version == 2) return {};
+  return fail(ErrorKind::refused, "{}: package format {} is not known, only 2 is (CEP 35)", name_,
+              version);
+}
+
+Result<> PackageReader::read_member(archive* zip, std::string_view member) {
+  const bool is_tar = member.ends_with(".tar.zst");
+  if (is_tar && member.starts_with("pkg-")) {
+    ++pkg_count_;
+    return read_inner_tar(zip);
+  }
+  if (is_tar && member.starts_with("info-")) {
+    ++info_count_;
+    return read_inner_tar(zip);
+  }
+  if (member == "metadata.json") return read_metadata(zip);
+  return {};
+}
+
+Result<> PackageReader::read_conda() {
+  const Handle zip(archive_read_new());
+  archive_read_support_format_zip_streamable(zip.get());
+  const int opened = archive_read_open(zip.get(), &input_, nullptr, &Input::callback, nullptr);
+  if (opened != ARCHIVE_OK) return failure_of(zip.get());
+  for (;;) {
+    archive_entry* header = nullptr;
+    const int code = archive_read_next_header(zip.get(), &header);
+    if (code == ARCHIVE_EOF) break;
+    if (code != ARCHIVE_OK && code != ARCHIVE_WARN) return failure_of(zip.get());
+    const char* member = archive_entry_pathname(header);
+    HPCENV_TRY(read_member(zip.get(), member != nullptr ? member : ""));
+  }
+  HPCENV_TRY(input_.drain());
+  if (!input_.has_zip_end()) {
+    return fail(ErrorKind::refused, "{}: damaged archive: its end is missing", name_);
+  }
+  if (pkg_count_ == 1 && info_count_ == 1) return {};
+  return fail(ErrorKind::refused,
+              "{}: a .conda archive holds one pkg-*.tar.zst and one info-*.tar.zst; this one holds "
+              "{} and {}",
+              name_, pkg_count_, info_count_);
+}
+
+}  // namespace
+
+Result<> read_package_archive(ArchiveFormat format, const ByteSource& source, ArchiveSink& sink,
+                              const std::string& name) {
+  PackageReader reader(source, sink, name);
+  return format == ArchiveFormat::conda ? reader.read_conda() : reader.read_tar_bz2();
+}
+
+}  // namespace hpcenv::base
