@@ -1,0 +1,156 @@
+#!/usr/bin/env python3
+"""Makes a real conda channel of other people's software, for tests: see --help.
+
+Parts are made once and kept in the cache by the hash of what makes them; a warm cache needs no network. Two runs at once
+are safe. A part whose source cannot be reached is left out, with its reason on stderr and in DIR/skipped.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from channelkit import cache, index, parts_clib, parts_pkgconf, parts_python, parts_wheels
+from channelkit.errors import Unavailable
+
+Skips = list[dict[str, str]]
+Maker = Callable[[Path, Path, Path], Skips]
+COMMON = ["apt.py", "elf.py", "layout.py", "package.py", "pypi.py"]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Packages that are made together; `sources` (beside the common ones) decide whether a kept one is still good."""
+
+    name: str
+    make: Maker
+    sources: tuple[str, ...]
+
+    def key(self) -> str:
+        digest = hashlib.sha256(self.name.encode())
+        kit = Path(__file__).resolve().parent / "channelkit"
+        for name in sorted({*COMMON, *self.sources}):
+            digest.update((kit / name).read_bytes())
+        digest.update((kit.parents[1] / "tools/requirements.txt").read_bytes())
+        return digest.hexdigest()[:16]
+
+
+CLIB = Part("clib", parts_clib.make, ("parts_clib.py",))
+PYTHON = Part("python", parts_python.make, ("parts_python.py", "parts_clib.py"))
+PKGCONF = Part("pkgconf", parts_pkgconf.make, ("parts_pkgconf.py",))
+WHEELS = Part("wheels-basic", parts_wheels.make_basic, ("parts_wheels.py",))
+MORE_WHEELS = Part("wheels-more", parts_wheels.make_more, ("parts_wheels.py",))
+MINI = [CLIB, PYTHON, PKGCONF, WHEELS]
+PROFILES = {"mini": MINI, "python": [*MINI, MORE_WHEELS]}
+
+
+def _say(text: str) -> None:
+    print(f"build_channel: {text}", file=sys.stderr, flush=True)
+
+
+def ensure_part(part: Part, root: Path) -> Path:
+    """The folder of the finished part, made now if the cache lacks it. Raises Unavailable."""
+    target = root / "parts" / f"{part.name}-{part.key()}"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+    with cache.made_once(target) as scratch:
+        if scratch is None:
+            return target
+        with tempfile.TemporaryDirectory(prefix=f"work-{part.name}-", dir=root) as work:
+            skips = part.make(root / "downloads", Path(work), scratch)
+        (scratch / "skipped.json").write_text(json.dumps(skips))
+    _say(f"made {part.name} in {time.monotonic() - started:.1f} s")
+    return target
+
+
+def gather_parts(parts: list[Part], root: Path) -> tuple[list[Path], Skips]:
+    """The folders of all parts that can be had, and what is missing or left out, each with its reason."""
+    folders, skips = [], []
+    for part in parts:
+        try:
+            folder = ensure_part(part, root)
+        except Unavailable as reason:
+            skips.append({"part": part.name, "left_out": "all of it", "reason": str(reason)})
+            continue
+        folders.append(folder)
+        skips += json.loads((folder / "skipped.json").read_text())
+    return folders, skips
+
+
+def _link_or_copy(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
+def ensure_channel(profile: str, root: Path) -> tuple[Path, Skips]:
+    """The indexed channel of a profile in the cache, and what it lacks."""
+    folders, skips = gather_parts(PROFILES[profile], root)
+    key = hashlib.sha256(" ".join(folder.name for folder in folders).encode()).hexdigest()[:16]
+    target = root / "channels" / f"{profile}-{key}"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with cache.made_once(target) as scratch:
+        if scratch is not None:
+            for folder in folders:
+                shutil.copytree(folder, scratch, copy_function=_link_or_copy, dirs_exist_ok=True,
+                                ignore=shutil.ignore_patterns("skipped.json"))
+            index.write_repodata(scratch)
+            (scratch / "skipped.json").write_text(json.dumps(skips, indent=2) + "\n")
+            (scratch / "channel.key").write_text(key + "\n")
+            for file in scratch.rglob("*"):
+                file.chmod(0o755 if file.is_dir() else 0o444)
+    return target, skips
+
+
+def publish(channel: Path, out: Path, root: Path) -> None:
+    """Puts the channel at `out` by rename; what was there goes away. Nothing is done where it is that channel already."""
+    key = channel / "channel.key"
+    with cache.locked(root / "publish" / f"{hashlib.sha256(str(out).encode()).hexdigest()[:16]}.lock"):
+        if (out / key.name).exists() and (out / key.name).read_bytes() == key.read_bytes():
+            return
+        out.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+        scratch.chmod(0o755)
+        shutil.copytree(channel, scratch, copy_function=_link_or_copy, dirs_exist_ok=True)
+        if out.exists():
+            old = Path(tempfile.mkdtemp(prefix=f".{out.name}.old.", dir=out.parent))
+            out.rename(old / "channel")
+            shutil.rmtree(old)
+        scratch.rename(out)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--profile", choices=sorted(PROFILES), required=True)
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the channel is to lie")
+    parser.add_argument("--cache", type=Path, metavar="DIR", help="where downloads and parts are kept")
+    options = parser.parse_args()
+    started = time.monotonic()
+    root = (options.cache or cache.default_root() / "channel").resolve()
+    root.mkdir(parents=True, exist_ok=True)
+    channel, skips = ensure_channel(options.profile, root)
+    publish(channel, options.out.absolute(), root)
+    for skip in skips:
+        _say(f"left out of {skip['part']}: {skip['left_out']}: {skip['reason']}")
+    cache.drop_unused(root / "parts")
+    cache.drop_unused(root / "channels")
+    archives = [path for path in channel.rglob("*") if path.suffix in (".conda", ".bz2")]
+    megabytes = sum(path.stat().st_size for path in archives) / 1e6
+    _say(f"{options.profile}: {len(archives)} packages, {megabytes:.0f} MB, {time.monotonic() - started:.1f} s")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Makes conda channels of other people's software at test time: fetch (apt, pip), lay out, pack, index."""

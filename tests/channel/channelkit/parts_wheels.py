@@ -1,0 +1,130 @@
+"""Wheels from PyPI as conda packages: `noarch: python` with entry points, or linux-64 where they hold machine code."""
+
+from __future__ import annotations
+
+import configparser
+import re
+import shutil
+import zipfile
+from email.parser import Parser
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from . import package, pypi
+
+BASIC = [
+    "pip==26.3", "setuptools==84.2.1", "wheel==0.48.0", "packaging==26.4", "click==8.5.1", "rich==15.0.0",
+    "markdown-it-py==4.3.0", "mdurl==0.1.2", "pygments==2.21.0", "requests==2.34.2", "certifi==2026.10.19.post1",
+    "charset-normalizer==3.5.3", "idna==3.20", "urllib3==2.8.0", "typing-extensions==4.16.0"]
+MORE = [
+    "flask==3.1.3", "blinker==1.9.0", "itsdangerous==2.2.0", "jinja2==3.1.6", "markupsafe==3.0.4", "werkzeug==3.1.9",
+    "httpie==3.2.4", "defusedxml==0.7.1", "multidict==7.2.1", "requests-toolbelt==1.0.0", "pysocks==1.7.1",
+    "black==26.10.1", "mypy-extensions==1.2.0", "pathspec==1.1.1", "platformdirs==4.14.8", "pytokens==0.4.1"]
+CONDA_NAMES = {"typing-extensions": "typing_extensions", "mypy-extensions": "mypy_extensions"}
+EXTRA_DEPENDS = {"pip": ["setuptools", "wheel"]}
+ENVIRONMENT = {"python_version": "3.11", "python_full_version": "3.11.2", "sys_platform": "linux", "os_name": "posix",
+               "platform_system": "Linux", "platform_machine": "x86_64", "implementation_name": "cpython",
+               "platform_python_implementation": "CPython", "extra": ""}
+SITE = "lib/python3.11/site-packages"
+SHEBANG = f"#!{package.PLACEHOLDER}/bin/python3.11\n"
+
+
+def conda_name(distribution: str) -> str:
+    """The name under which conda-forge has a distribution of PyPI."""
+    name = str(canonicalize_name(distribution))
+    return CONDA_NAMES.get(name, name)
+
+
+def conda_spec(requirement: Requirement) -> str:
+    """A requirement of a wheel as a match spec of conda."""
+    clauses = sorted((str(clause) for clause in requirement.specifier), key=lambda text: (text[0] == "<", text))
+    text = ",".join(re.sub(r"^==(.*\*)$", r"\1", clause) for clause in clauses)
+    return f"{conda_name(requirement.name)} {text}".strip()
+
+
+def _depends(metadata: dict[str, list[str]], name: str) -> list[str]:
+    requirements = [Requirement(text) for text in metadata.get("Requires-Dist", [])]
+    wanted = [one for one in requirements if one.marker is None or one.marker.evaluate(ENVIRONMENT)]
+    python = (metadata.get("Requires-Python") or [">=3.9"])[0].replace(" ", "")
+    return [f"python {python}", *EXTRA_DEPENDS.get(name, []), *sorted({conda_spec(one) for one in wanted})]
+
+
+def _metadata(info: Path) -> dict[str, list[str]]:
+    message = Parser().parsestr((info / "METADATA").read_text())
+    return {key: message.get_all(key, []) for key in ("Name", "Version", "Requires-Dist", "Requires-Python",
+                                                      "License-Expression", "License")}
+
+
+def _entry_points(info: Path) -> list[str]:
+    file = info / "entry_points.txt"
+    if not file.exists():
+        return []
+    parser = configparser.ConfigParser(delimiters=("=",), interpolation=None)
+    parser.optionxform = str  # type: ignore[method-assign,assignment]
+    parser.read_string(file.read_text())
+    scripts = parser["console_scripts"] if parser.has_section("console_scripts") else {}
+    return [f"{name} = {target.split('[')[0].strip()}" for name, target in sorted(scripts.items())]
+
+
+def _spread_data(tree: Path, site: Path, scripts: Path) -> None:
+    for data in list(site.glob("*.data")):
+        for kind, place in (("purelib", site), ("platlib", site), ("scripts", scripts), ("data", tree)):
+            if (data / kind).is_dir():
+                shutil.copytree(data / kind, place, dirs_exist_ok=True)
+        shutil.rmtree(data)
+
+
+def _write_script(path: Path, entry_point: str) -> None:
+    module, function = entry_point.split("=", 1)[1].strip().split(":")
+    first = function.split(".")[0]
+    path.write_text(f"{SHEBANG}import sys\nfrom {module} import {first}\n\nif __name__ == '__main__':\n"
+                    f"    sys.exit({function}())\n")
+
+
+def _set_shebangs(scripts: Path) -> None:
+    for script in scripts.iterdir() if scripts.exists() else ():
+        text = script.read_text()
+        script.write_text(re.sub(r"\A#!\s*python\S*\n", lambda _: SHEBANG, text))
+        script.chmod(0o755)
+
+
+def _package_of(wheel: Path, work: Path) -> package.Package:
+    tree = work / "tree"
+    pure = wheel.stem.endswith("-none-any")
+    site, scripts = (tree / "site-packages", tree / "python-scripts") if pure else (tree / SITE, tree / "bin")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(site)
+    _spread_data(tree, site, scripts)
+    info = next(site.glob("*.dist-info"))
+    (info / "INSTALLER").write_text("conda\n")
+    metadata, entry_points = _metadata(info), _entry_points(info)
+    name, version = conda_name(metadata["Name"][0]), metadata["Version"][0]
+    depends = _depends(metadata, name)
+    if not pure:
+        scripts.mkdir(exist_ok=True)
+        for entry_point in entry_points:
+            _write_script(scripts / entry_point.split("=")[0].strip(), entry_point)
+        depends += ["__glibc >=2.17,<3.0.a0", "python >=3.11,<3.12.0a0", "python_abi 3.11.* *_cp311"]
+    _set_shebangs(scripts)
+    build = "pyhd8ed1ab_0" if pure else f"py311{package.build_string(name, version)}"
+    terms = (metadata["License-Expression"] + metadata["License"] + ["LicenseRef-see-dist-info"])[0]
+    return package.Package(name, version, tree, terms.splitlines()[0][:80], build=build, depends=depends,
+                           noarch="python" if pure else None, entry_points=entry_points if pure else [])
+
+
+def _make(pins: list[str], downloads: Path, work: Path, channel: Path) -> list[dict[str, str]]:
+    for wheel in pypi.fetch(pins, downloads / "wheels"):
+        package.write(_package_of(wheel, work / wheel.stem), channel)
+    return []
+
+
+def make_basic(downloads: Path, work: Path, channel: Path) -> list[dict[str, str]]:
+    """Writes pip, click, rich, requests and what they need."""
+    return _make(BASIC, downloads, work, channel)
+
+
+def make_more(downloads: Path, work: Path, channel: Path) -> list[dict[str, str]]:
+    """Writes flask, httpie, black and what they need beyond make_basic."""
+    return _make(MORE, downloads, work, channel)
