@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import subprocess
-import tarfile
 from pathlib import Path
 
 from . import apt, elf, package
@@ -24,8 +23,7 @@ def _run(command: list[str], cwd: Path) -> None:
 def _build(tarball: Path, work: Path) -> tuple[str, Path]:
     if not shutil.which("cc") or not shutil.which("make"):
         raise Unavailable("no C compiler or make to build pkgconf with")
-    with tarfile.open(tarball) as tar:
-        tar.extractall(work, filter="data")
+    _run(["tar", "-xf", str(tarball)], work)
     source = next(path for path in work.iterdir() if path.is_dir())
     _run(["./configure", f"--prefix={package.PLACEHOLDER}", "--disable-static", "--enable-shared",
           "--with-system-libdir=/lib:/usr/lib", "--with-system-includedir=/usr/include"], source)
