@@ -42,6 +42,9 @@ class BodySink {
   virtual Result<bool> write(std::span<const std::byte> bytes) = 0;
   /// After the last byte of a whole body.
   virtual Result<> end() = 0;
+  /// Instead of end(), where begin() was called: the transfer has failed for good, no call follows.
+  /// Called as soon as that is known, while other transfers may still run.
+  virtual void abandon(const Error& /*error*/) {}
 };
 
 struct Transfer {
