@@ -4,10 +4,10 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <vector>
 
-#include "base/clock.hpp"
 #include "base/process.hpp"
 #include "base/reporter.hpp"
 #include "base/result.hpp"
@@ -20,38 +20,59 @@ struct LinkOptions {
   std::size_t jobs = 0;  ///< 0: as many as processors
   enum class Bytecode { compile, leave };
   Bytecode bytecode = Bytecode::compile;
-  base::Environment
-      environment;  ///< for children (bytecode, link scripts); tokens and passwords are taken out
+  /// For children (bytecode, link scripts); tokens and passwords are taken out.
+  base::Environment environment;
+  std::int64_t now = 0;         ///< seconds since the epoch, for the history; 0: the clock's
+  std::string tool = "hpcenv";  ///< name and version, for the history
 };
 
 /// Facts of a prefix that all packages have to live with; checked before anything is fetched.
-/// Refused: longer than 255 bytes, a control character, `:`; not empty; parent not writable.
+/// Refused: longer than 255 bytes, a control character or one of `:"$\` and backquote; not empty;
+/// parent not writable.
 Result<> check_new_prefix(const std::filesystem::path& prefix);
+
+class PrefixLock;
+
+/// A package whose post-link script has to run in the finished prefix.
+struct PendingScript {
+  std::string package;  ///< name-version-build
+  base::ProcessRequest request;
+};
 
 struct Prepared {
   std::filesystem::path directory;  ///< where it was made, beside the prefix
-  std::filesystem::path prefix;     ///< where it goes
+  std::filesystem::path prefix;     ///< where it goes, symlinks resolved
   std::uint64_t files = 0;
-  std::uint64_t bytes = 0;
-  std::vector<std::string> messages;  ///< clobbers, link scripts' messages
+  std::uint64_t bytes = 0;            ///< written: hard links cost none
+  std::vector<std::string> messages;  ///< clobbers and the like, one sentence each
+  std::vector<PendingScript> scripts;
+  std::filesystem::path made_parent;  ///< topmost directory above the prefix that had to be made
+  std::shared_ptr<const PrefixLock> lock;  ///< held until the last copy of this goes
 };
 
 /// What the packages will take, from their paths.json; for the check against free space (decision
-/// 7).
+/// 7). Where `prefix` is given and a package lies on its file system, files that can be hard links
+/// count nothing; bytecode is counted as large as its source.
 struct Budget {
   std::uint64_t bytes = 0;
   std::uint64_t inodes = 0;
 };
-Result<Budget> exact_budget(const std::vector<conda::UnpackedPackage>& packages);
+Result<Budget> exact_budget(const std::vector<conda::UnpackedPackage>& packages,
+                            const std::filesystem::path& prefix = {});
 
 /// Makes the whole environment aside. `packages` are the unpacked ones of `plan.link`, in its
-/// order. On failure nothing is left.
+/// order. On failure nothing is left. Kind refused: another process is at work on this prefix
+/// (named), a path that leaves the prefix, packages that need one path as file and as directory, a
+/// placeholder too short, a pre-link script.
 Result<Prepared> prepare_create(const Plan& plan,
                                 const std::vector<conda::UnpackedPackage>& packages,
                                 const LinkOptions& options, base::ProcessRunner& runner,
                                 base::Reporter& reporter);
-/// One rename onto a missing or empty prefix, then the parent is synced.
-Result<> commit_create(const Prepared& prepared);
+/// One rename onto a missing or empty prefix, then the parent is synced, then post-link scripts
+/// run. Gives what the scripts left in .messages.txt, to be shown to the user. A script that fails
+/// makes it kind refused with the script's output, and the prefix is renamed away and removed.
+Result<std::vector<std::string>> commit_create(const Prepared& prepared,
+                                               base::ProcessRunner& runner);
 /// Removes what prepare made (after a failure between prepare and commit).
 void discard(const Prepared& prepared);
 
