@@ -77,7 +77,7 @@ class LayerCheck(unittest.TestCase):
         self.assert_violation("layers.txt:1", "base may use only modules on lines above it, not conda")
 
     def test_line_that_says_nothing(self):
-        self.write("src/layers.txt", LAYERS + "modul ops\n")
+        self.write("src/layers.txt", LAYERS + "folder ops\n")
         self.assert_violation("layers.txt:6", "neither")
 
     def test_owner_that_does_not_exist(self):
