@@ -1,0 +1,85 @@
+// Writes the entries of a package archive into a directory, trusting nothing that they say.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/archive.hpp"
+#include "base/fs.hpp"
+#include "base/result.hpp"
+
+namespace hpcenv::packages {
+
+/// What an archive may unpack to before it is taken for a bomb.
+struct ExtractLimits {
+  std::uint64_t bytes = std::uint64_t{64} << 30U;
+  std::uint64_t entries = 5'000'000;
+  std::size_t path_length = 4000;
+  std::size_t path_depth = 100;
+};
+
+/// Every directory on the way to an entry is opened O_NOFOLLOW and every file is made by openat
+/// with O_EXCL, so nothing outside the directory can be reached. Kind refused for paths and links
+/// that lead out, entries that contradict each other, and limits passed. Permission bits are kept
+/// less umask and set-id bits, modification times of files are kept, owners are not. One thread.
+class DirectoryWriter final : public base::ArchiveSink {
+ public:
+  /// `directory` exists; `name` (the archive) stands in messages.
+  static Result<DirectoryWriter> open(const std::filesystem::path& directory, std::string name,
+                                      const ExtractLimits& limits = {});
+  Result<> begin(const base::ArchiveEntry& entry) override;
+  Result<> data(std::span<const std::byte> bytes) override;
+  Result<> end() override;
+  /// After the last entry: checks the links that could be judged only now.
+  Result<> finish();
+
+ private:
+  struct OpenDirectory {
+    std::string name;
+    base::Fd fd;
+  };
+  /// Where an entry goes: a descriptor that the writer keeps open, and the last part of the path.
+  struct Place {
+    int directory;
+    std::string name;
+  };
+
+  DirectoryWriter(std::filesystem::path directory, base::Fd root, std::string name,
+                  const ExtractLimits& limits)
+      : directory_(std::move(directory)),
+        root_(std::move(root)),
+        name_(std::move(name)),
+        limits_(limits) {}
+
+  Failure refuse(std::string_view why) const;
+  Failure fail_here(int error_number, const char* act) const;
+  /// The parts of a path below the directory; refused where it is absolute or holds "..".
+  Result<std::vector<std::string>> parts_of(std::string_view path) const;
+  Result<int> enter(const std::vector<std::string>& directories);
+  Result<Place> place_of(const std::vector<std::string>& parts);
+  Result<> make_file(const Place& place, const base::ArchiveEntry& entry);
+  Result<> make_symlink(const Place& place, const base::ArchiveEntry& entry, std::size_t depth);
+  Result<> make_hardlink(const Place& place, const base::ArchiveEntry& entry);
+  /// Takes an earlier entry of the same path away: the last one counts, as with tar.
+  Result<> make_room(const Place& place) const;
+
+  std::filesystem::path directory_;
+  base::Fd root_;
+  std::string name_;
+  ExtractLimits limits_;
+  std::vector<OpenDirectory> opened_;  ///< from the root down to the directory of the last entry
+  base::Fd file_;
+  std::int64_t modified_ = 0;
+  std::string path_;  ///< of the current entry, for messages
+  std::vector<std::string> links_to_check_;
+  std::uint64_t bytes_ = 0;
+  std::uint64_t entries_ = 0;
+};
+
+}  // namespace hpcenv::packages

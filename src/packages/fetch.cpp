@@ -1,0 +1,262 @@
+#include "packages/fetch.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <numeric>
+#include <optional>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include "base/interrupt.hpp"
+#include "conda/channel.hpp"
+#include "packages/byte_queue.hpp"
+#include "packages/unpack.hpp"
+
+namespace hpcenv::packages {
+
+namespace {
+
+/// Transfers that the client runs at once each need someone to take their bytes.
+constexpr std::size_t most_workers = 8;
+constexpr std::size_t queue_limit = std::size_t{4} << 20U;
+
+class Fetcher;
+
+/// One package on its way: the client's thread puts bytes in, a worker takes them out.
+class Delivery final : public net::BodySink {
+ public:
+  Delivery(const conda::PackageRecord& record, Fetcher& fetcher);
+  Result<> begin(const net::HttpResponse& head) override;
+  Result<bool> write(std::span<const std::byte> bytes) override;
+  Result<> end() override;
+  void abandon(const Error& error) override;
+
+  const conda::PackageRecord& record() const { return record_; }
+  ByteQueue& queue() { return queue_; }
+  std::optional<conda::UnpackedPackage> package;  ///< set by the worker
+
+ private:
+  const conda::PackageRecord& record_;
+  Fetcher& fetcher_;
+  ByteQueue queue_;
+};
+
+class Fetcher {
+ public:
+  Fetcher(const PackageCache& cache, net::HttpClient& client, base::Reporter& reporter)
+      : cache_(cache), client_(client), reporter_(reporter) {}
+
+  /// Packages in the order of `records`, which is the order in which they are fetched.
+  Result<std::vector<conda::UnpackedPackage>> run(
+      const std::vector<const conda::PackageRecord*>& records);
+
+  // For deliveries.
+  void hand_to_worker(Delivery& delivery);
+  Result<> check_stopped() const;
+  /// Notes the first failure and ends everything else: without all packages there is nothing to
+  /// install.
+  void stop(Error error);
+  void count(std::size_t bytes);
+  void wake() { client_.wake(); }
+
+ private:
+  void work();
+  Delivery* next_delivery();
+  std::vector<Result<net::HttpResponse>> transfer(std::deque<Delivery>& deliveries);
+
+  const PackageCache& cache_;
+  net::HttpClient& client_;
+  base::Reporter& reporter_;
+  std::mutex mutex_;
+  std::condition_variable news_;
+  std::deque<Delivery*> waiting_;
+  bool finished_ = false;
+  std::optional<Error> failure_;  ///< the first one
+  std::atomic<bool> stopped_{false};
+  std::uint64_t done_ = 0;
+  std::uint64_t total_ = 0;
+};
+
+Delivery::Delivery(const conda::PackageRecord& record, Fetcher& fetcher)
+    : record_(record), fetcher_(fetcher), queue_(queue_limit, [&fetcher] { fetcher.wake(); }) {}
+
+Result<> Delivery::begin(const net::HttpResponse& head) {
+  HPCENV_TRY(fetcher_.check_stopped());
+  if (head.size.has_value() && record_.size.has_value() && *head.size != *record_.size) {
+    Failure failure = fail_hint(
+        ErrorKind::refused,
+        fmt::format("{}: wrong size: the channel's index says {} bytes, the server offers {}",
+                    conda::without_credentials(record_.url), *record_.size, *head.size),
+        "run the command again; if it stays, the index is out of date: tell the channel or the "
+        "mirror");
+    fetcher_.stop(failure.error());
+    return failure;
+  }
+  fetcher_.hand_to_worker(*this);
+  return {};
+}
+
+Result<bool> Delivery::write(std::span<const std::byte> bytes) {
+  HPCENV_TRY(fetcher_.check_stopped());
+  if (!queue_.push(bytes)) return false;
+  fetcher_.count(bytes.size());
+  return true;
+}
+
+Result<> Delivery::end() {
+  queue_.close();
+  return {};
+}
+
+void Delivery::abandon(const Error& error) {
+  queue_.fail(error);
+  fetcher_.stop(error);
+}
+
+void Fetcher::hand_to_worker(Delivery& delivery) {
+  const std::lock_guard lock(mutex_);
+  waiting_.push_back(&delivery);
+  news_.notify_one();
+}
+
+Result<> Fetcher::check_stopped() const {
+  if (!stopped_.load()) return {};
+  return fail(ErrorKind::io, "stopped because another package failed");
+}
+
+void Fetcher::count(std::size_t bytes) {
+  done_ += bytes;
+  reporter_.progress(done_, total_, base::Unit::bytes);
+}
+
+Delivery* Fetcher::next_delivery() {
+  std::unique_lock lock(mutex_);
+  news_.wait(lock, [this] { return finished_ || !waiting_.empty(); });
+  if (waiting_.empty()) return nullptr;
+  Delivery* delivery = waiting_.front();
+  waiting_.pop_front();
+  return delivery;
+}
+
+void Fetcher::stop(Error error) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!failure_.has_value()) failure_ = std::move(error);
+  }
+  stopped_.store(true);
+  client_.wake();
+}
+
+void Fetcher::work() {
+  while (Delivery* delivery = next_delivery()) {
+    ByteQueue& queue = delivery->queue();
+    const base::ByteSource source = [this, &queue]() -> Result<std::span<const std::byte>> {
+      HPCENV_TRY(check_stopped());
+      return queue.pop();
+    };
+    Result<conda::UnpackedPackage> package = unpack_into(cache_, delivery->record(), source);
+    if (package.has_value()) {
+      delivery->package = std::move(package).value();
+    } else {
+      stop(std::move(package).error());
+    }
+  }
+}
+
+std::vector<Result<net::HttpResponse>> Fetcher::transfer(std::deque<Delivery>& deliveries) {
+  std::vector<net::Transfer> transfers;
+  transfers.reserve(deliveries.size());
+  for (Delivery& delivery : deliveries) {
+    transfers.push_back({net::HttpRequest{delivery.record().url, {}}, &delivery});
+  }
+  return client_.get_all(transfers);
+}
+
+Result<std::vector<conda::UnpackedPackage>> Fetcher::run(
+    const std::vector<const conda::PackageRecord*>& records) {
+  std::deque<Delivery> deliveries;  // a deque: sinks must not move
+  for (const conda::PackageRecord* record : records) {
+    deliveries.emplace_back(*record, *this);
+    total_ += record->size.value_or(0);
+  }
+  std::vector<std::thread> workers;
+  try {
+    while (workers.size() < std::min(most_workers, records.size())) {
+      workers.emplace_back([this] { work(); });
+    }
+  } catch (const std::system_error& error) {
+    if (workers.empty()) return fail(ErrorKind::io, "cannot start a thread: {}", error.what());
+  }
+  const std::vector<Result<net::HttpResponse>> outcomes = transfer(deliveries);
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    // A worker may still wait for the rest of a transfer that failed.
+    if (!outcomes[i].has_value()) deliveries[i].abandon(outcomes[i].error());
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    finished_ = true;
+    news_.notify_all();
+  }
+  for (std::thread& worker : workers) worker.join();
+
+  HPCENV_TRY(base::check_interrupt());
+  if (failure_.has_value()) return Failure(std::move(*failure_));
+  std::vector<conda::UnpackedPackage> packages;
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    if (!outcomes[i].has_value()) return Failure(outcomes[i].error());
+    if (!deliveries[i].package.has_value()) {
+      return fail(ErrorKind::bug, "{} was fetched but not unpacked", deliveries[i].record().url);
+    }
+    packages.push_back(std::move(*deliveries[i].package));
+  }
+  return packages;
+}
+
+void warn_of_missing_checksums(const std::vector<const conda::PackageRecord*>& records,
+                               base::Reporter& reporter) {
+  for (const conda::PackageRecord* record : records) {
+    if (!record->sha256.empty() || !record->md5.empty()) continue;
+    reporter.warning(
+        fmt::format("{}: the channel's index has no checksum of it; it is used unverified",
+                    conda::without_credentials(record->url)));
+  }
+}
+
+}  // namespace
+
+Result<std::vector<conda::UnpackedPackage>> ensure_unpacked(
+    const std::vector<conda::PackageRecord>& records, PackageCache& cache, net::HttpClient& client,
+    base::Reporter& reporter) {
+  std::vector<std::optional<conda::UnpackedPackage>> found;
+  std::vector<std::size_t> missing;
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    found.push_back(cache.find(records[i]));
+    if (!found.back().has_value()) missing.push_back(i);
+  }
+  // The largest first: what takes longest must not start last.
+  std::stable_sort(missing.begin(), missing.end(), [&](std::size_t a, std::size_t b) {
+    return records[a].size.value_or(0) > records[b].size.value_or(0);
+  });
+  if (!missing.empty()) {
+    std::vector<const conda::PackageRecord*> wanted;
+    for (const std::size_t i : missing) wanted.push_back(&records[i]);
+    warn_of_missing_checksums(wanted, reporter);
+    reporter.step("Fetching packages");
+    HPCENV_ASSIGN(std::vector<conda::UnpackedPackage> fetched,
+                  Fetcher(cache, client, reporter).run(wanted));
+    for (std::size_t i = 0; i < missing.size(); ++i) found[missing[i]] = std::move(fetched[i]);
+  }
+  std::vector<conda::UnpackedPackage> packages;
+  for (std::optional<conda::UnpackedPackage>& package : found) {
+    packages.push_back(std::move(*package));
+  }
+  return packages;
+}
+
+}  // namespace hpcenv::packages
