@@ -1,4 +1,4 @@
-// CONTRACT. Channels: names under the alias, urls, paths.
+// Channels: names under the alias, urls, paths.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// CONTRACT. The keys of .condarc/.mambarc that matter here (facts/conda.md 4.10); narrow for now.
+// The keys of .condarc/.mambarc that matter here (facts/conda.md 4.10); narrow for now.
 #pragma once
 
 #include <optional>

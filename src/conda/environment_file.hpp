@@ -1,4 +1,4 @@
-// CONTRACT. environment.yml (CEP 24).
+// environment.yml (CEP 24).
 #pragma once
 
 #include <map>

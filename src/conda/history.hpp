@@ -1,4 +1,4 @@
-// CONTRACT. conda-meta/history: blocks of what was done (facts/conda.md 4.7).
+// conda-meta/history: blocks of what was done (facts/conda.md 4.7).
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// CONTRACT. info/link.json of noarch packages.
+// info/link.json of noarch packages.
 #pragma once
 
 #include <string>

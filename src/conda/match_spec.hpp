@@ -1,4 +1,4 @@
-// CONTRACT. MatchSpec (CEP 29): `channel/subdir::name version build[key=value]` in all its written
+// MatchSpec (CEP 29): `channel/subdir::name version build[key=value]` in all its written
 // forms.
 #pragma once
 
@@ -9,25 +9,10 @@
 
 #include "base/result.hpp"
 #include "conda/package_record.hpp"
+#include "conda/text_pattern.hpp"
 #include "conda/version_spec.hpp"
 
 namespace hpcenv::conda {
-
-/// A pattern for text fields: exact, glob (`*`), or `^regex$`; case-insensitive as CEP 29 says.
-class TextPattern {
- public:
-  /// Matches everything.
-  TextPattern() = default;
-  static Result<TextPattern> parse(std::string_view text);
-  bool matches(std::string_view value) const;
-  bool accepts_all() const { return text_.empty() || text_ == "*"; }
-  /// A plain word without wildcard.
-  bool is_exact() const;
-  const std::string& text() const { return text_; }
-
- private:
-  std::string text_;
-};
 
 struct MatchSpec {
   std::string text;  ///< as given
@@ -42,6 +27,8 @@ struct MatchSpec {
   std::string md5;
   std::string sha256;
   std::string license;
+  std::string license_family;
+  std::string features;
   std::string track_features;
 
   /// Kind bad_spec: "cannot read the spec 'numpy >>1': ...".
@@ -51,6 +38,11 @@ struct MatchSpec {
   bool matches(const PackageRecord& record, const Version& version) const;
   /// Parses the record's version; a record whose version cannot be read matches nothing.
   bool matches(const PackageRecord& record) const;
+
+ private:
+  /// Whether anything but name, version, build and channel is asked for.
+  bool has_rare_fields() const;
+  bool track_features_match(const PackageRecord& record) const;
 };
 
 }  // namespace hpcenv::conda

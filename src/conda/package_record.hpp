@@ -1,4 +1,4 @@
-// CONTRACT. What a channel says of one archive (CEP 36), and the same for virtual packages.
+// What a channel says of one archive (CEP 36), and the same for virtual packages.
 #pragma once
 
 #include <cstdint>

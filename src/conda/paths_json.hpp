@@ -1,4 +1,4 @@
-// CONTRACT. info/paths.json of a package (CEP 34), with the legacy trio files, has_prefix, no_link.
+// info/paths.json of a package (CEP 34), with the legacy trio files, has_prefix, no_link.
 #pragma once
 
 #include <cstdint>

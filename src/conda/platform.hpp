@@ -1,4 +1,4 @@
-// CONTRACT. Subdirs.
+// Subdirs.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// CONTRACT. conda-meta/NAME-VERSION-BUILD.json: a record plus what was linked (facts/conda.md 4.7).
+// conda-meta/NAME-VERSION-BUILD.json: a record plus what was linked (facts/conda.md 4.7).
 #pragma once
 
 #include <cstdint>

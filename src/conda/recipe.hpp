@@ -1,4 +1,4 @@
-// CONTRACT. A recipe: an environment file with an `hpcenv:` section (design.md decision 10).
+// A recipe: an environment file with an `hpcenv:` section (design.md decision 10).
 #pragma once
 
 #include <string>

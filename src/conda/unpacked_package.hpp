@@ -1,4 +1,4 @@
-// CONTRACT. A package that lies unpacked on this disk, ready to be linked.
+// A package that lies unpacked on this disk, ready to be linked.
 #pragma once
 
 #include <filesystem>

@@ -1,4 +1,4 @@
-// CONTRACT. Versions and their order (CEP 33), one implementation for solver, validator and search.
+// Versions and their order (CEP 33), one implementation for solver, validator and search.
 #pragma once
 
 #include <compare>
@@ -26,13 +26,20 @@ class Version {
   bool compatible_with(const Version& base) const;
 
  private:
+  enum class Kind : std::uint8_t { dev, word, number, post };  ///< in the order that CEP 33 gives
   struct Atom {
-    bool is_number = false;
-    std::uint64_t number = 0;  ///< saturates; longer runs of digits compare by `text`
-    std::string text;
+    Kind kind = Kind::number;
+    std::uint64_t number = 0;
+    std::string word;
+    std::strong_ordering operator<=>(const Atom& other) const;
+    bool operator==(const Atom& other) const { return (*this <=> other) == 0; }
   };
-  using Segment = std::vector<Atom>;
+  using Segment = std::vector<Atom>;  ///< the text between two dots
+  static std::strong_ordering compare(const Segment& a, const Segment& b);
   static std::strong_ordering compare(const std::vector<Segment>& a, const std::vector<Segment>& b);
+  static bool starts_with(const std::vector<Segment>& all, const std::vector<Segment>& prefix);
+  static Result<std::vector<Segment>> parse_segments(std::string_view text, std::string_view whole);
+  static Result<Segment> parse_segment(std::string_view text, std::string_view whole);
 
   std::string text_;
   std::uint64_t epoch_ = 0;

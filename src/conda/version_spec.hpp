@@ -1,4 +1,4 @@
-// CONTRACT. What versions a spec accepts: clauses joined by `,` (and) and `|` (or), `,` binding
+// What versions a spec accepts: clauses joined by `,` (and) and `|` (or), `,` binding
 // tighter, parentheses allowed (CEP 29).
 #pragma once
 
@@ -16,6 +16,7 @@ class VersionSpec {
  public:
   /// Accepts everything.
   VersionSpec();
+  /// Kind bad_spec. Blanks around operators are ignored; `*` or nothing but blanks and `*` is all.
   static Result<VersionSpec> parse(std::string_view text);
   bool matches(const Version& version) const;
   bool accepts_all() const;
@@ -23,6 +24,7 @@ class VersionSpec {
 
  private:
   struct Node;
+  class Parser;
   std::string text_;
   std::shared_ptr<const Node> root_;
 };
