@@ -1,0 +1,221 @@
+#include <utility>
+
+#include "base/text.hpp"
+#include "shell/activation.hpp"
+#include "shell/leftovers.hpp"
+
+namespace hpcenv::shell {
+namespace {
+
+using Kind = Operation::Kind;
+
+// One loop handles neighbours of these kinds.
+bool joins(const Operation& a, const Operation& b) {
+  return a.kind == b.kind && (a.kind == Kind::unset_prefix || a.kind == Kind::unset);
+}
+
+constexpr std::string_view head = R"bash(hpcenv_options=:$SHELLOPTS:
+set +euf +o pipefail +o posix
+shopt -u failglob
+)bash";
+
+// Given back last: with `set -u` on, nothing unset may be read any more.
+constexpr std::string_view tail = R"bash(
+# Shell options as they were.
+[[ $hpcenv_options != *:posix:* ]] || set -o posix
+[[ $hpcenv_options != *:pipefail:* ]] || set -o pipefail
+[[ $hpcenv_options != *:noglob:* ]] || set -f
+[[ $hpcenv_options != *:nounset:* ]] || set -u
+[[ $hpcenv_options != *:errexit:* ]] || set -e
+unset -v "${!hpcenv_@}"
+)bash";
+
+constexpr std::string_view path_filter = R"bash(
+# @NAME@ without the programs of other environments.
+hpcenv_rest=${@NAME@:-}: hpcenv_kept=
+while [[ $hpcenv_rest ]]; do
+  hpcenv_item=${hpcenv_rest%%:*} hpcenv_rest=${hpcenv_rest#*:}
+  case $hpcenv_item in
+    @SYSTEM@) ;;
+    "${CONDA_PREFIX:-/}/bin" | "${VIRTUAL_ENV:-/}/bin" | */condabin) continue ;;
+    */bin) [[ ! -e ${hpcenv_item%/bin}/conda-meta/history ]] || continue ;;
+  esac
+  hpcenv_kept+=:$hpcenv_item
+done
+export @NAME@="${hpcenv_kept#:}"
+)bash";
+
+constexpr std::string_view library_filter = R"bash(
+# @NAME@ without directories whose libraries would be taken in place of the environment's.
+hpcenv_rest=${@NAME@:+$@NAME@:} hpcenv_kept=
+while [[ $hpcenv_rest ]]; do
+  hpcenv_item=${hpcenv_rest%%:*} hpcenv_rest=${hpcenv_rest#*:}
+  for hpcenv_file in "${hpcenv_item:-.}"/*.so*; do
+    if [[ -e @LIBRARIES@/${hpcenv_file##*/} ]]; then
+      echo "hpcenv: not in @NAME@: $hpcenv_item (its ${hpcenv_file##*/} hides the environment's)" >&2
+      continue 2
+    fi
+  done
+  hpcenv_kept+=:$hpcenv_item
+done
+@NAME@=${hpcenv_kept#:}
+[[ $@NAME@ ]] || unset -v @NAME@
+)bash";
+
+// Its elements are files, and blanks separate too.
+constexpr std::string_view preload_filter = R"bash(
+# @NAME@ without libraries that the environment brings itself.
+hpcenv_rest=${@NAME@:-} hpcenv_rest=${hpcenv_rest// /:}: hpcenv_kept=
+while [[ $hpcenv_rest ]]; do
+  hpcenv_item=${hpcenv_rest%%:*} hpcenv_rest=${hpcenv_rest#*:}
+  if [[ $hpcenv_item && -e @LIBRARIES@/${hpcenv_item##*/} ]]; then
+    echo "hpcenv: not in @NAME@: $hpcenv_item (the environment has its own)" >&2
+  elif [[ $hpcenv_item ]]; then
+    hpcenv_kept+=:$hpcenv_item
+  fi
+done
+@NAME@=${hpcenv_kept#:}
+[[ $@NAME@ ]] || unset -v @NAME@
+)bash";
+
+constexpr std::string_view live_head = R"bash(
+# Activation scripts of packages, in conda's order. What they print goes to stderr.
+hpcenv_ifs=${IFS-$' \t\n'} hpcenv_directory=$PWD
+trap 'echo "hpcenv: the activation script $hpcenv_script called exit; nothing was started" >&2; exit 125' EXIT
+)bash";
+
+constexpr std::string_view live_tail = R"bash(do
+  if [[ -r $hpcenv_script ]]; then
+    # shellcheck source=/dev/null
+    source "$hpcenv_script" </dev/null >&2
+  else
+    echo "hpcenv: the activation script $hpcenv_script is gone: the environment was changed" >&2
+  fi
+  set +euf +o pipefail
+done
+trap - EXIT
+IFS=$hpcenv_ifs
+[[ $PWD == "$hpcenv_directory" ]] || cd -- "$hpcenv_directory" || :
+)bash";
+
+std::string filled(std::string_view text, const Operation& operation) {
+  std::string system;
+  for (const std::string_view directory : system_directories) {
+    system += (system.empty() ? "" : " | ") + std::string(directory);
+  }
+  std::string out = base::replace_all(std::string(text), "@NAME@", operation.name);
+  out = base::replace_all(std::move(out), "@SYSTEM@", system);
+  return base::replace_all(std::move(out), "@LIBRARIES@", quote_posix(operation.value));
+}
+
+std::string functions_line() {
+  std::string line = "\n# Functions and aliases of another conda.\nunalias -a\nunset -f";
+  std::size_t column = 8;
+  for (const std::string_view function : conda_functions) {
+    if (column + function.size() > 88) {
+      line += " \\\n ";
+      column = 1;
+    }
+    line += " " + std::string(function);
+    column += function.size() + 1;
+  }
+  return line + " 2>/dev/null\n";
+}
+
+std::string prefixes_loop(const std::vector<Operation>& operations) {
+  std::string names;
+  std::string kept;
+  for (const Operation& operation : operations) {
+    names += " \"${!" + operation.name + "@}\"";
+    if (!operation.value.empty()) {
+      kept += (kept.empty() ? "" : " || ");
+      kept += "$hpcenv_name == " + operation.value + "*";
+    }
+  }
+  std::string body = "unset -v \"$hpcenv_name\"\n";
+  if (!kept.empty()) body = "[[ " + kept + " ]] || " + body;
+  return "\n# Variables of another conda.\nfor hpcenv_name in" + names + "; do\n  " + body +
+         "done\n";
+}
+
+std::string unset_line(const std::vector<Operation>& operations) {
+  std::string line = "unset -v";
+  for (const Operation& operation : operations) line += " " + operation.name;
+  return line + "\n";
+}
+
+std::string prepend_line(const Operation& operation) {
+  const std::string value = quote_posix(operation.value);
+  if (operation.name == "PATH") {
+    return "\n# The environment.\nexport PATH=" + value + ":\"${PATH:-" +
+           std::string(fallback_path) + "}\"\n";
+  }
+  return "export " + operation.name + "=" + value + "\"${" + operation.name + ":+:$" +
+         operation.name + "}\"\n";
+}
+
+std::string one_operation(const Operation& operation) {
+  switch (operation.kind) {
+    case Kind::set:
+      return "export " + operation.name + "=" + quote_posix(operation.value) + "\n";
+    case Kind::prepend:
+      return prepend_line(operation);
+    case Kind::unset_functions:
+      return functions_line();
+    case Kind::drop_environments:
+      return filled(path_filter, operation);
+    case Kind::drop_shadowing:
+      return filled(operation.name == "LD_PRELOAD" ? preload_filter : library_filter, operation);
+    case Kind::unset:
+      return unset_line({operation});
+    case Kind::unset_prefix:
+      return prefixes_loop({operation});
+  }
+  return "";
+}
+
+// A comment must not become code: only what is printable goes in.
+std::string left_out_line(std::string_view name) {
+  std::string shown;
+  for (const char c : name) shown += (c > ' ' && c < 0x7f) ? c : '?';
+  return "# Left out, because a shell cannot name it: " + shown + "\n";
+}
+
+bool can_be_rendered(const Operation& operation) {
+  return operation.kind == Kind::unset_functions || is_variable_name(operation.name);
+}
+
+std::string group_lines(const std::vector<Operation>& group) {
+  if (group.front().kind == Kind::unset_prefix) return prefixes_loop(group);
+  return group.front().kind == Kind::unset ? unset_line(group) : one_operation(group.front());
+}
+
+std::string live_part(const std::vector<std::string>& scripts) {
+  if (scripts.empty()) return "";
+  std::string out(live_head);
+  out += "for hpcenv_script in";
+  for (const std::string& script : scripts) out += " \\\n  " + quote_posix(script);
+  return out + "; " + std::string(live_tail);
+}
+
+}  // namespace
+
+std::string render_bash(const Activation& activation) {
+  std::string out(head);
+  const std::vector<Operation>& operations = activation.operations;
+  for (std::size_t i = 0; i < operations.size();) {
+    if (!can_be_rendered(operations[i])) {
+      out += left_out_line(operations[i++].name);
+      continue;
+    }
+    std::vector<Operation> group{operations[i++]};
+    while (i < operations.size() && joins(group.front(), operations[i]) &&
+           can_be_rendered(operations[i])) {
+      group.push_back(operations[i++]);
+    }
+    out += group_lines(group);
+  }
+  return out + live_part(activation.live_scripts) + std::string(tail);
+}
+
+}  // namespace hpcenv::shell
