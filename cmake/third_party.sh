@@ -12,14 +12,31 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 libraries=(libsolv fmt simdjson libarchive curl catch2)
 jobs=${HPCENV_JOBS:-2}
 cache=${HPCENV_CACHE:-${XDG_CACHE_HOME:-${HOME:?HOME is not set}/.cache}/hpcenv-build}
+# shellcheck source=/dev/null
 codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-unknown}")
 suites=(bookworm trixie)
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 
+# cmake_build ARGUMENTS...: configures, builds and installs the unpacked source; for the library scripts.
+cmake_build() {
+  local launcher=()
+  if command -v ccache >/dev/null; then
+    launcher=(-DCMAKE_C_COMPILER_LAUNCHER=ccache -DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
+  fi
+  local flags="-O2 -g0 -ffunction-sections -fdata-sections"
+  cmake -G Ninja -S "$source" -B "$work/build" -DCMAKE_INSTALL_PREFIX="$prefix" -DCMAKE_INSTALL_LIBDIR=lib \
+    -DCMAKE_BUILD_TYPE=None -DCMAKE_C_FLAGS="$flags" -DCMAKE_CXX_FLAGS="$flags" -DBUILD_SHARED_LIBS=OFF \
+    "${launcher[@]}" "$@"
+  cmake --build "$work/build" -j "$jobs"
+  cmake --install "$work/build"
+}
+
+# A prefix is named for all that decides what is in it.
 prefix_key() {
-  { cat "$here/third_party.sh" "$here"/third_party/*.sh
+  { cat "$here"/third_party/*.sh
+    declare -f cmake_build
+    echo "${libraries[*]} $codename ${suites[*]}"
     "${CXX:-g++}" -dumpfullversion
-    echo "$codename"
   } | sha256sum | cut -c1-16
 }
 prefix=$cache/third-party/$(prefix_key)
@@ -32,30 +49,10 @@ fi
 say() { printf 'third-party: %s\n' "$*" >&2; }
 die() { say "$@"; exit 1; }
 
-# The archives that the machine's own apt uses for Debian, as "URI" lines: from deb822 files and from one-line files.
-# A security archive is told by its suite's name (bookworm-security).
-debian_uris() {
-  local files=() file
-  for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
-    [[ -r $file ]] && files+=("$file")
-  done
-  if ((${#files[@]})); then
-    sed -nE 's/^deb(-src)? +(\[[^]]*\] +)?([^ ]+) +([^ ]+).*/\3 \4/p' "${files[@]}"
-  fi
-  for file in /etc/apt/sources.list.d/*.sources; do
-    [[ -r $file ]] || continue
-    awk 'function flush(  u, s, i, j, nu, ns) {
-           nu = split(uris, u, " "); ns = split(suites, s, " ")
-           if (on) for (i = 1; i <= nu; i++) for (j = 1; j <= ns; j++) print u[i], s[j]
-           uris = suites = ""; on = 1 }
-         BEGIN { on = 1 }
-         /^[ \t]*$/ { flush(); next }
-         /^#/ { next }
-         tolower($1) == "uris:" { sub(/^[^:]*:/, ""); uris = $0 }
-         tolower($1) == "suites:" { sub(/^[^:]*:/, ""); suites = $0 }
-         tolower($1) == "enabled:" && tolower($2) ~ /^(no|false|0)$/ { on = 0 }
-         END { flush() }' "$file"
-  done
+# The archives that the machine's own apt uses, as "URI SUITE" lines.
+# shellcheck disable=SC2016
+debian_archives() {
+  apt-get indextargets --no-release-info --format '$(SITE) $(RELEASE)' | sort -u
 }
 
 write_sources() {
@@ -65,7 +62,7 @@ write_sources() {
       "$codename") for wanted in "${suites[@]}"; do echo "$uri $wanted"; done ;;
       "$codename"-security) for wanted in "${suites[@]}"; do echo "$uri $wanted-security"; done ;;
     esac
-  done < <(debian_uris | sort -u) | sort -u | while read -r uri suite; do
+  done < <(debian_archives) | sort -u | while read -r uri suite; do
     printf 'Types: deb-src\nURIs: %s\nSuites: %s\nComponents: main\nSigned-By: %s\n\n' "$uri" "$suite" "$keyring"
   done
 }
@@ -112,20 +109,6 @@ fetch() {
   return 1
 }
 
-# cmake_build ARGUMENTS...: configures, builds and installs the unpacked source; for the library scripts.
-cmake_build() {
-  local launcher=()
-  if command -v ccache >/dev/null; then
-    launcher=(-DCMAKE_C_COMPILER_LAUNCHER=ccache -DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
-  fi
-  local flags="-O2 -g0 -ffunction-sections -fdata-sections"
-  cmake -G Ninja -S "$source" -B "$work/build" -DCMAKE_INSTALL_PREFIX="$prefix" -DCMAKE_INSTALL_LIBDIR=lib \
-    -DCMAKE_BUILD_TYPE=None -DCMAKE_C_FLAGS="$flags" -DCMAKE_CXX_FLAGS="$flags" -DBUILD_SHARED_LIBS=OFF \
-    "${launcher[@]}" "$@"
-  cmake --build "$work/build" -j "$jobs"
-  cmake --install "$work/build"
-}
-
 build_library() {
   local name=$1 work=$cache/work/$1
   local package='' minimum='' version='' dsc='' source=$work/source
@@ -161,6 +144,7 @@ for library in "${libraries[@]}"; do
   set -e
   if ((status)); then
     tail -n 20 "$log" >&2
+    rm -f "$cache/apt/updated"
     die "$library failed; the whole output is in $log"
   fi
   say "$(<"$prefix/.built/$library") built in $((SECONDS - started)) s"
