@@ -21,7 +21,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from channelkit import cache, index, parts_clib, parts_pkgconf, parts_python, parts_wheels
+from channelkit import cache, index, parts_clib, parts_compiler, parts_cuda, parts_pkgconf, parts_python, parts_wheels
 from channelkit.errors import Unavailable
 
 Skips = list[dict[str, str]]
@@ -41,7 +41,8 @@ class Part:
         digest = hashlib.sha256(self.name.encode())
         kit = Path(__file__).resolve().parent / "channelkit"
         for name in sorted({*COMMON, *self.sources}):
-            digest.update((kit / name).read_bytes())
+            for file in sorted((kit / name).iterdir()) if (kit / name).is_dir() else [kit / name]:
+                digest.update(file.read_bytes())
         digest.update((kit.parents[1] / "tools/requirements.txt").read_bytes())
         return digest.hexdigest()[:16]
 
@@ -51,8 +52,14 @@ PYTHON = Part("python", parts_python.make, ("parts_python.py", "parts_clib.py"))
 PKGCONF = Part("pkgconf", parts_pkgconf.make, ("parts_pkgconf.py",))
 WHEELS = Part("wheels-basic", parts_wheels.make_basic, ("parts_wheels.py",))
 MORE_WHEELS = Part("wheels-more", parts_wheels.make_more, ("parts_wheels.py",))
-MINI = [CLIB, PYTHON, PKGCONF, WHEELS]
-PROFILES = {"mini": MINI, "python": [*MINI, MORE_WHEELS]}
+COMPILER = Part("compiler", parts_compiler.make, ("parts_compiler.py", "parts_clib.py", "../scripts"))
+CUDA_SOURCES = ("parts_cuda.py", "parts_compiler.py", "parts_clib.py", "../scripts")
+CUDA_VERSIONS = Part("cuda-version", parts_cuda.make_versions, ("parts_cuda.py",))
+TOOLKIT = Part("cuda13", parts_cuda.make_toolkit, CUDA_SOURCES)
+CUDA12 = Part("cuda12", parts_cuda.make_cuda12, CUDA_SOURCES)
+CUDNN = Part("cudnn13", parts_cuda.make_cudnn, CUDA_SOURCES)
+MINI = [CLIB, PYTHON, PKGCONF, WHEELS, CUDA_VERSIONS]
+PROFILES = {"mini": MINI, "python": [*MINI, MORE_WHEELS], "cuda": [*MINI, COMPILER, TOOLKIT, CUDNN, CUDA12]}
 
 
 def _say(text: str) -> None:

@@ -1,0 +1,4 @@
+# The C++ compiler of this environment.
+export CONDA_BACKUP_CXX=${CXX:-} CONDA_BACKUP_GXX=${GXX:-} CONDA_BACKUP_CXXFLAGS=${CXXFLAGS:-}
+export CXX="${CONDA_PREFIX}/bin/x86_64-conda-linux-gnu-c++" GXX="${CONDA_PREFIX}/bin/x86_64-conda-linux-gnu-g++"
+export CXXFLAGS="-fvisibility-inlines-hidden -fmessage-length=0 ${CFLAGS}"

@@ -1,0 +1,6 @@
+for _name in CC GCC CPP HOST CONDA_TOOLCHAIN_HOST CONDA_BUILD_SYSROOT CPPFLAGS CFLAGS LDFLAGS; do
+  eval "_kept=\${CONDA_BACKUP_${_name}:-}"
+  if [ -n "$_kept" ]; then eval "export ${_name}=\$_kept"; else unset "$_name"; fi
+  unset "CONDA_BACKUP_${_name}"
+done
+unset _name _kept
