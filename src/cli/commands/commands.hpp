@@ -1,0 +1,21 @@
+// The table rows; each is defined in the file of its command.
+#pragma once
+
+#include "cli/command.hpp"
+
+namespace hpcenv::cli {
+
+extern const CommandSpec create_command;
+extern const CommandSpec list_command;
+extern const CommandSpec run_command;
+extern const CommandSpec env_list_command;
+extern const CommandSpec env_remove_command;
+extern const CommandSpec info_command;
+extern const CommandSpec recipes_command;
+extern const CommandSpec probe_command;
+extern const CommandSpec doctor_command;
+extern const CommandSpec slurm_script_command;
+extern const CommandSpec slurm_submit_command;
+extern const CommandSpec version_command;
+
+}  // namespace hpcenv::cli

@@ -1,0 +1,82 @@
+// hpcenv env remove
+#include <array>
+#include <iostream>
+
+#include "base/json.hpp"
+#include "base/text.hpp"
+#include "cli/commands/commands.hpp"
+#include "cli/session.hpp"
+#include "ops/locations.hpp"
+#include "prefix/create.hpp"
+
+namespace hpcenv::cli {
+namespace {
+
+constexpr std::array options{
+    OptionSpec{"-n,--name", "NAME", "name of the environment"},
+    OptionSpec{"-p,--prefix", "PREFIX", "or its path"},
+    OptionSpec{"--dry-run", "", "say what would be removed and stop", OptionSpec::Kind::flag},
+    OptionSpec{"-y,--yes", "", "do not ask", OptionSpec::Kind::flag},
+};
+
+constexpr std::array examples{"hpcenv env remove -n work", "hpcenv env remove -p /scratch/me/env -y"};
+
+Result<> confirm(const Arguments& arguments, const Output& output, const std::string& prefix) {
+  if (arguments.has("yes")) {
+    return {};
+  }
+  if (!output.stdin_is_terminal() || output.json()) {
+    return fail_hint(ErrorKind::usage, "removing an environment has to be confirmed", "pass -y");
+  }
+  output.say(fmt::format("Remove {} with all that is in it? [y/N] ", prefix));
+  std::string answer;
+  std::getline(std::cin, answer);
+  answer = base::to_lower(base::trim(answer));
+  if (answer == "y" || answer == "yes") {
+    return {};
+  }
+  return fail(ErrorKind::refused, "nothing was removed: not confirmed");
+}
+
+Result<int> run(const Arguments& arguments, Session& session) {
+  HPCENV_ASSIGN(const ops::Locations locations, session.locations());
+  HPCENV_ASSIGN(const ops::EnvironmentRef environment,
+                ops::existing_environment(locations, arguments.value("name"), arguments.value("prefix")));
+  const std::string prefix = environment.prefix.string();
+  const Output& output = session.output();
+  const bool dry_run = arguments.has("dry-run");
+  if (!dry_run) {
+    HPCENV_TRY(confirm(arguments, output, prefix));
+    session.reporter().step("Removing " + prefix);
+    HPCENV_TRY(prefix::remove_environment(environment.prefix));
+    if (auto done = ops::unregister_environment(locations, environment.prefix); !done) {
+      session.reporter().warning(done.error().message);
+    }
+    session.end_progress();
+  }
+  if (output.json()) {
+    base::Json body;
+    body["removed"] = prefix;
+    body["dry_run"] = dry_run;
+    output.print_json(body, true);
+    return 0;
+  }
+  output.say(fmt::format("{} {}\n", dry_run ? "Would remove" : "Removed", prefix));
+  return 0;
+}
+
+}  // namespace
+
+constexpr CommandSpec env_remove_command{
+    .name = "env remove",
+    .summary = "remove an environment",
+    .synopsis = "(-n NAME | -p PREFIX) [-y]",
+    .details = "It is gone at once by a rename; then its files are deleted. Downloaded packages stay in the cache.",
+    .operands = CommandSpec::Operands::none,
+    .options = options,
+    .examples = examples,
+    .run = run,
+};
+static_assert(well_formed(env_remove_command));
+
+}  // namespace hpcenv::cli

@@ -1,0 +1,1 @@
+target_compile_definitions(hpcenv_cli PUBLIC HPCENV_VERSION="${PROJECT_VERSION}")

@@ -1,0 +1,93 @@
+#include "cli/output.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "base/json.hpp"
+
+namespace hpcenv::cli {
+namespace {
+
+std::string with_code(Style style, std::string_view text) {
+  const char* code = "0";
+  switch (style) {
+    case Style::plain:
+      return std::string(text);
+    case Style::bold:
+      code = "1";
+      break;
+    case Style::green:
+      code = "32";
+      break;
+    case Style::yellow:
+      code = "33";
+      break;
+    case Style::red:
+      code = "31";
+      break;
+    case Style::dim:
+      code = "2";
+      break;
+  }
+  return fmt::format("\x1b[{}m{}\x1b[0m", code, text);
+}
+
+}  // namespace
+
+Output::Output(const base::Environment& environment, Format format)
+    : format_(format),
+      stdin_terminal_(isatty(STDIN_FILENO) == 1),
+      stdout_terminal_(isatty(STDOUT_FILENO) == 1),
+      stderr_terminal_(isatty(STDERR_FILENO) == 1),
+      colour_(environment.get_or("NO_COLOR", "").empty() && environment.get_or("TERM", "dumb") != "dumb") {}
+
+void Output::print(std::string_view text) const { std::fwrite(text.data(), 1, text.size(), stdout); }
+
+void Output::print_json(const base::Json& body, bool success) const {
+  base::Json root;
+  root["schema"] = 1;
+  root["success"] = success;
+  for (const auto& [key, value] : body.items()) {
+    root[key] = value;
+  }
+  print(base::dump_json(root));
+}
+
+void Output::say(std::string_view text) const {
+  std::fwrite(text.data(), 1, text.size(), stderr);
+  std::fflush(stderr);
+}
+
+std::string Output::styled(Style style, std::string_view text) const {
+  return colour_ && stdout_terminal_ ? with_code(style, text) : std::string(text);
+}
+
+std::string Output::styled_error(Style style, std::string_view text) const {
+  return colour_ && stderr_terminal_ ? with_code(style, text) : std::string(text);
+}
+
+std::string table_text(const std::vector<std::vector<std::string>>& rows) {
+  std::vector<std::size_t> widths;
+  for (const auto& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      widths[i] = std::max(widths[i], row[i].size());
+    }
+  }
+  std::string text;
+  for (const auto& row : rows) {
+    std::string line = "  ";
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      line += fmt::format("{:<{}}  ", row[i], widths[i]);
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    text += line + '\n';
+  }
+  return text;
+}
+
+bool flush_stdout() { return std::fflush(stdout) == 0 && std::ferror(stdout) == 0; }
+
+}  // namespace hpcenv::cli

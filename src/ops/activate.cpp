@@ -1,0 +1,54 @@
+#include "ops/activate.hpp"
+
+#include "base/fs.hpp"
+#include "base/process.hpp"
+#include "prefix/state.hpp"
+
+namespace hpcenv::ops {
+namespace {
+
+std::vector<std::string> activate_scripts(const std::filesystem::path& prefix) {
+  const std::filesystem::path directory = prefix / "etc" / "conda" / "activate.d";
+  std::vector<std::string> scripts;
+  if (auto names = base::list_directory(directory)) {
+    for (const std::string& name : *names) {
+      if (name.ends_with(".sh")) {
+        scripts.push_back((directory / name).string());
+      }
+    }
+  }
+  return scripts;
+}
+
+}  // namespace
+
+Result<shell::Activation> activation_for(const EnvironmentRef& environment) {
+  HPCENV_TRY(prefix::require_usable(environment.prefix));
+  shell::ActivationInput input;
+  input.prefix = environment.prefix.string();
+  input.environment_name = environment.name;
+  HPCENV_ASSIGN(const std::vector<prefix::StateVariable> variables, prefix::state_variables(environment.prefix));
+  for (const prefix::StateVariable& variable : variables) {
+    input.variables.emplace_back(variable.name, variable.value);
+  }
+  input.live_scripts = activate_scripts(environment.prefix);
+  return shell::activation_of(input);
+}
+
+Error run_in(const shell::Activation& activation, const std::vector<std::string>& command,
+             const base::Environment& environment, std::string& warning) {
+  if (activation.live_scripts.empty()) {
+    return base::exec_program(command, shell::apply(activation, environment));
+  }
+  const auto bash = base::find_program("bash", environment);
+  if (!bash) {
+    warning = "no bash on this machine: the activation scripts of the environment were not run";
+    return base::exec_program(command, shell::apply(activation, environment));
+  }
+  std::vector<std::string> argv{bash->string(), "--noprofile", "--norc", "-c",
+                                shell::render_bash(activation) + "\nexec \"$@\"\n", "hpcenv-run"};
+  argv.insert(argv.end(), command.begin(), command.end());
+  return base::exec_program(argv, environment);
+}
+
+}  // namespace hpcenv::ops

@@ -1,0 +1,22 @@
+// Activation of a prefix on this disk: reads what makes it, then hands it on or runs a program in it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/environment.hpp"
+#include "base/result.hpp"
+#include "ops/locations.hpp"
+#include "shell/activation.hpp"
+
+namespace hpcenv::ops {
+
+/// Refused while a commit of the prefix is unfinished, naming the command that completes it.
+Result<shell::Activation> activation_for(const EnvironmentRef& environment);
+
+/// Replaces this process by `command` inside the environment; returns only on failure. activate.d scripts are sourced in bash; a host
+/// without bash gets what is declarative, and `warn` is told.
+Error run_in(const shell::Activation& activation, const std::vector<std::string>& command,
+             const base::Environment& environment, std::string& warning);
+
+}  // namespace hpcenv::ops
