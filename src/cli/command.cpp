@@ -9,7 +9,8 @@ namespace hpcenv::cli {
 
 std::string Arguments::value(std::string_view key, std::string_view fallback) const {
   const auto found = values_.find(key);
-  return found == values_.end() || found->second.empty() ? std::string(fallback) : found->second.back();
+  return found == values_.end() || found->second.empty() ? std::string(fallback)
+                                                         : found->second.back();
 }
 
 std::vector<std::string> Arguments::values(std::string_view key) const {
@@ -23,16 +24,17 @@ void Arguments::add(std::string key, std::vector<std::string> values) {
 
 std::span<const CommandSpec* const> all_commands() {
   static constexpr std::array commands{
-      &create_command,        &list_command,          &run_command,   &env_list_command, &env_remove_command,
-      &info_command,          &recipes_command,       &probe_command, &doctor_command,   &slurm_script_command,
-      &slurm_submit_command,  &version_command,
+      &create_command,     &list_command,         &run_command,     &env_list_command,
+      &env_remove_command, &info_command,         &recipes_command, &probe_command,
+      &doctor_command,     &slurm_script_command, &version_command,
   };
   return commands;
 }
 
 std::span<const OptionSpec> common_options() {
   static constexpr std::array options{
-      OptionSpec{"-r,--root-prefix", "DIR", "where environments and packages lie (default: $HPCENV_ROOT)"},
+      OptionSpec{"-r,--root-prefix", "DIR",
+                 "where environments and packages lie (default: $HPCENV_ROOT)"},
       OptionSpec{"--no-rc", "", "do not read .condarc files", OptionSpec::Kind::flag},
       OptionSpec{"--json", "", "print one JSON object on stdout", OptionSpec::Kind::flag},
       OptionSpec{"-q,--quiet", "", "no progress, only warnings and errors", OptionSpec::Kind::flag},

@@ -1,4 +1,5 @@
-// A command is data plus one function: its help, its parsing and its reference page come from the same table.
+// A command is data plus one function: its help, its parsing and its reference page come from the
+// same table.
 #pragma once
 
 #include <map>
@@ -47,18 +48,20 @@ struct CommandSpec {
   const char* synopsis;                         ///< "(-n NAME | -p PREFIX) [SPEC...]"
   const char* details;                          ///< paragraphs, may be empty
   Operands operands;
-  std::span<const OptionSpec> options;          ///< beside the common ones
-  std::span<const char* const> examples;        ///< at least one
+  std::span<const OptionSpec> options;    ///< beside the common ones
+  std::span<const char* const> examples;  ///< at least one
   /// The exit code; `run` and job wrappers hand on their child's.
   Result<int> (*run)(const Arguments& arguments, Session& session);
-  /// What a failure of a command that hands on a child's code leaves with; 0: the code of the error's kind.
+  /// What a failure of a command that hands on a child's code leaves with; 0: the code of the
+  /// error's kind.
   int failure_code = 0;
 };
 
 /// True for a table row that keeps the rules of style: checked when compiled.
 constexpr bool well_formed(const CommandSpec& command) {
   const std::string_view summary = command.summary;
-  return !summary.empty() && summary.size() <= 72 && !summary.ends_with('.') && !command.examples.empty();
+  return !summary.empty() && summary.size() <= 72 && !summary.ends_with('.') &&
+         !command.examples.empty();
 }
 
 /// All commands in the order of the help.

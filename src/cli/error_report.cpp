@@ -58,10 +58,12 @@ int report_error(const Error& error, const Output& output) {
 Error error_of(const solve::Conflict& conflict) {
   if (!conflict.unknown_names.empty()) {
     return Error{ErrorKind::not_found,
-                 fmt::format("no channel has a package of that name: {}", base::join(conflict.unknown_names, ", ")),
+                 fmt::format("no channel has a package of that name: {}",
+                             base::join(conflict.unknown_names, ", ")),
                  conflict.lines, conflict.hints};
   }
-  return Error{ErrorKind::conflict, "the packages asked for do not fit together", conflict.lines, conflict.hints};
+  return Error{ErrorKind::conflict, "the packages asked for do not fit together", conflict.lines,
+               conflict.hints};
 }
 
 }  // namespace hpcenv::cli

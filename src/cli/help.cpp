@@ -50,8 +50,7 @@ std::string command_lines(std::string_view group) {
 std::string program_help() {
   return "hpcenv: conda environments that are known to run on the nodes of your jobs\n\n"
          "Usage: hpcenv COMMAND [OPTIONS]\n\nCommands:\n" +
-         command_lines("") +
-         "\nOptions of every command:\n" + option_lines(common_options()) +
+         command_lines("") + "\nOptions of every command:\n" + option_lines(common_options()) +
          "\nExamples:\n"
          "  hpcenv create -n work --recipe python numpy\n"
          "  hpcenv doctor -n work\n"
@@ -60,8 +59,8 @@ std::string program_help() {
 }
 
 std::string command_help(const CommandSpec& command) {
-  std::string text = fmt::format("hpcenv {}: {}\n\nUsage: hpcenv {} {}\n", command.name, command.summary, command.name,
-                                 command.synopsis);
+  std::string text = fmt::format("hpcenv {}: {}\n\nUsage: hpcenv {} {}\n", command.name,
+                                 command.summary, command.name, command.synopsis);
   if (*command.details != '\0') {
     text += fmt::format("\n{}\n", command.details);
   }

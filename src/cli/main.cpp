@@ -10,5 +10,6 @@
 int main(int argc, char** argv) {
   hpcenv::base::watch_interrupts();
   const auto environment = hpcenv::base::Environment::from_block(environ);
-  return hpcenv::cli::run_program(std::vector<std::string>(argv + (argc > 0 ? 1 : 0), argv + argc), environment);
+  return hpcenv::cli::run_program(std::vector<std::string>(argv + (argc > 0 ? 1 : 0), argv + argc),
+                                  environment);
 }

@@ -41,9 +41,12 @@ Output::Output(const base::Environment& environment, Format format)
       stdin_terminal_(isatty(STDIN_FILENO) == 1),
       stdout_terminal_(isatty(STDOUT_FILENO) == 1),
       stderr_terminal_(isatty(STDERR_FILENO) == 1),
-      colour_(environment.get_or("NO_COLOR", "").empty() && environment.get_or("TERM", "dumb") != "dumb") {}
+      colour_(environment.get_or("NO_COLOR", "").empty() &&
+              environment.get_or("TERM", "dumb") != "dumb") {}
 
-void Output::print(std::string_view text) const { std::fwrite(text.data(), 1, text.size(), stdout); }
+void Output::print(std::string_view text) const {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+}
 
 void Output::print_json(const base::Json& body, bool success) const {
   base::Json root;

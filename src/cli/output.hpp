@@ -12,7 +12,8 @@ namespace hpcenv::cli {
 
 enum class Style { plain, bold, green, yellow, red, dim };
 
-/// Colour only on a terminal, without NO_COLOR and with a TERM that is not "dumb"; meaning is never in colour alone.
+/// Colour only on a terminal, without NO_COLOR and with a TERM that is not "dumb"; meaning is never
+/// in colour alone.
 class Output {
  public:
   enum class Format { text, json };
@@ -39,7 +40,8 @@ class Output {
   bool colour_ = false;
 };
 
-/// Columns padded to their widest cell, two blanks between, no blanks at line ends; the first row is the heading.
+/// Columns padded to their widest cell, two blanks between, no blanks at line ends; the first row
+/// is the heading.
 std::string table_text(const std::vector<std::vector<std::string>>& rows);
 
 /// False where stdout could not take all that was printed (full disk, closed pipe).

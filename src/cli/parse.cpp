@@ -23,12 +23,16 @@ void add_option(CLI::App& app, const OptionSpec& spec, std::list<Slot>& slots) {
     return;
   }
   slot.option = app.add_option(spec.flags, slot.values)->expected(1)->allow_extra_args(false);
-  slot.option->multi_option_policy(spec.kind == OptionSpec::Kind::many ? CLI::MultiOptionPolicy::TakeAll
-                                                                       : CLI::MultiOptionPolicy::TakeLast);
+  slot.option->multi_option_policy(spec.kind == OptionSpec::Kind::many
+                                       ? CLI::MultiOptionPolicy::TakeAll
+                                       : CLI::MultiOptionPolicy::TakeLast);
 }
 
 Error usage_error(const CommandSpec& command, std::string message) {
-  return Error{ErrorKind::usage, std::move(message), {}, {fmt::format("see: hpcenv {} --help", command.name)}};
+  return Error{ErrorKind::usage,
+               std::move(message),
+               {},
+               {fmt::format("see: hpcenv {} --help", command.name)}};
 }
 
 // An option that CLI11 does not know comes back among the remaining words.
@@ -38,7 +42,8 @@ Result<> check_remaining(const CommandSpec& command, const std::vector<std::stri
     if (word.size() < 2 || word[0] != '-') {
       continue;
     }
-    Error error = usage_error(command, fmt::format("hpcenv {} has no option '{}'", command.name, word));
+    Error error =
+        usage_error(command, fmt::format("hpcenv {} has no option '{}'", command.name, word));
     std::vector<std::string> known;
     for (const Slot& slot : slots) {
       known.push_back("--" + key_of(*slot.spec));
@@ -49,7 +54,8 @@ Result<> check_remaining(const CommandSpec& command, const std::vector<std::stri
     return Failure(std::move(error));
   }
   if (command.operands == CommandSpec::Operands::none && !remaining.empty()) {
-    return Failure(usage_error(command, fmt::format("hpcenv {} takes no argument '{}'", command.name, remaining[0])));
+    return Failure(usage_error(
+        command, fmt::format("hpcenv {} takes no argument '{}'", command.name, remaining[0])));
   }
   return {};
 }
@@ -66,7 +72,8 @@ Arguments collect(const std::list<Slot>& slots) {
 
 }  // namespace
 
-Result<Arguments> parse_arguments(const CommandSpec& command, const std::vector<std::string>& words) {
+Result<Arguments> parse_arguments(const CommandSpec& command,
+                                  const std::vector<std::string>& words) {
   CLI::App app;
   app.set_help_flag();
   app.allow_extras();
@@ -91,7 +98,8 @@ Result<Arguments> parse_arguments(const CommandSpec& command, const std::vector<
     return Failure(usage_error(command, error.what()));
   }
   operands = app.remaining();
-  if (command.operands != CommandSpec::Operands::program || (!operands.empty() && operands[0].starts_with('-'))) {
+  if (command.operands != CommandSpec::Operands::program ||
+      (!operands.empty() && operands[0].starts_with('-'))) {
     HPCENV_TRY(check_remaining(command, operands, slots));
   }
   operands.insert(operands.end(), after.begin(), after.end());

@@ -9,7 +9,9 @@
 
 namespace hpcenv::cli {
 
-/// `words` is what follows the command's name. Kind usage, with the nearest option and `hpcenv COMMAND --help`.
-Result<Arguments> parse_arguments(const CommandSpec& command, const std::vector<std::string>& words);
+/// `words` is what follows the command's name. Kind usage, with the nearest option and `hpcenv
+/// COMMAND --help`.
+Result<Arguments> parse_arguments(const CommandSpec& command,
+                                  const std::vector<std::string>& words);
 
 }  // namespace hpcenv::cli

@@ -80,10 +80,11 @@ Verbosity verbosity_of(const Arguments& arguments) {
   return arguments.has("verbose") ? Verbosity::verbose : Verbosity::normal;
 }
 
-Result<int> run_command(const CommandSpec& command, const Arguments& arguments, const base::Environment& environment,
-                        const Output& output) {
-  HPCENV_ASSIGN(Settings settings,
-                load_settings(environment, arguments.has("no-rc") ? RcFiles::ignore : RcFiles::read));
+Result<int> run_command(const CommandSpec& command, const Arguments& arguments,
+                        const base::Environment& environment, const Output& output) {
+  HPCENV_ASSIGN(
+      Settings settings,
+      load_settings(environment, arguments.has("no-rc") ? RcFiles::ignore : RcFiles::read));
   if (arguments.has("root-prefix")) {
     settings.set("root", arguments.value("root-prefix"), "option");
   }
@@ -94,7 +95,8 @@ Result<int> run_command(const CommandSpec& command, const Arguments& arguments, 
 // A job wrapper's own failures have codes that a program's seldom are (design.md section 5).
 int exit_code_for(const CommandSpec& command, const Error& error) {
   if (command.operands != CommandSpec::Operands::program || error.kind == ErrorKind::usage ||
-      error.kind == ErrorKind::interrupted || error.kind == ErrorKind::terminated || command.failure_code == 0) {
+      error.kind == ErrorKind::interrupted || error.kind == ErrorKind::terminated ||
+      command.failure_code == 0) {
     return exit_code_of(error.kind);
   }
   return command.failure_code;
@@ -114,7 +116,8 @@ int run_program(const std::vector<std::string>& words, const base::Environment& 
   }
   const CommandSpec& command = *found->command;
   auto arguments = parse_arguments(
-      command, std::vector<std::string>(words.begin() + static_cast<std::ptrdiff_t>(found->words), words.end()));
+      command, std::vector<std::string>(words.begin() + static_cast<std::ptrdiff_t>(found->words),
+                                        words.end()));
   if (!arguments) {
     return report_error(arguments.error(), output);
   }
@@ -132,7 +135,8 @@ int run_program(const std::vector<std::string>& words, const base::Environment& 
     return exit_code_for(command, code.error());
   }
   if (!flush_stdout()) {
-    return report_error(Error{ErrorKind::io, "cannot write to stdout", {}, {}}, Output(environment, Output::Format::text));
+    return report_error(Error{ErrorKind::io, "cannot write to stdout", {}, {}},
+                        Output(environment, Output::Format::text));
   }
   return *code;
 }

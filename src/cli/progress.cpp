@@ -19,7 +19,8 @@ std::string amount(std::uint64_t value, base::Unit unit) {
 
 class TerminalReporter final : public base::Reporter {
  public:
-  TerminalReporter(const Output& output, Verbosity verbosity) : output_(output), verbosity_(verbosity) {}
+  TerminalReporter(const Output& output, Verbosity verbosity)
+      : output_(output), verbosity_(verbosity) {}
   TerminalReporter(const TerminalReporter&) = delete;
   TerminalReporter& operator=(const TerminalReporter&) = delete;
 
@@ -38,9 +39,11 @@ class TerminalReporter final : public base::Reporter {
 
   void progress(std::uint64_t done, std::uint64_t total, base::Unit unit) override {
     const std::lock_guard lock(mutex_);
-    progress_ = total == 0 ? amount(done, unit) : fmt::format("{} of {}", amount(done, unit), amount(total, unit));
+    progress_ = total == 0 ? amount(done, unit)
+                           : fmt::format("{} of {}", amount(done, unit), amount(total, unit));
     const auto now = Steady::now();
-    if (verbosity_ == Verbosity::quiet || !output_.stderr_is_terminal() || now - drawn_ < redraw_every) {
+    if (verbosity_ == Verbosity::quiet || !output_.stderr_is_terminal() ||
+        now - drawn_ < redraw_every) {
       return;
     }
     drawn_ = now;
@@ -71,7 +74,8 @@ class TerminalReporter final : public base::Reporter {
 
   void redraw() const {
     clear_line();
-    output_.say(progress_.empty() ? fmt::format("{} ...", step_) : fmt::format("{}: {}", step_, progress_));
+    output_.say(progress_.empty() ? fmt::format("{} ...", step_)
+                                  : fmt::format("{}: {}", step_, progress_));
   }
 
   void finish_step() {

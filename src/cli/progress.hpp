@@ -1,4 +1,5 @@
-// The Reporter of the command line: a redrawn line on a terminal, one line a step in a log, nothing with --quiet.
+// The Reporter of the command line: a redrawn line on a terminal, one line a step in a log, nothing
+// with --quiet.
 #pragma once
 
 #include <chrono>

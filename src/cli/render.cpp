@@ -92,15 +92,17 @@ std::string plan_text(const ops::CreateDecision& decision, const Output& output)
     }
   }
   std::string text = fmt::format("Environment  {}\nSolved for   {} ({})\n\n",
-                                 output.styled(Style::bold, decision.plan.prefix.string()), decision.machine, machine);
+                                 output.styled(Style::bold, decision.plan.prefix.string()),
+                                 decision.machine, machine);
   std::vector<std::vector<std::string>> rows{{"Package", "Version", "Build", "Channel", "Size"}};
   for (const conda::PackageRecord& record : decision.plan.link) {
-    rows.push_back({record.name, record.version, record.build, short_channel(record.channel) + "/" + record.subdir,
+    rows.push_back({record.name, record.version, record.build,
+                    short_channel(record.channel) + "/" + record.subdir,
                     record.size ? base::human_bytes(*record.size) : ""});
   }
   text += table_text(rows);
-  text += fmt::format("\n{} packages, {} to download ({})\n", decision.plan.link.size(), decision.fetch.size(),
-                      base::human_bytes(decision.download_bytes));
+  text += fmt::format("\n{} packages, {} to download ({})\n", decision.plan.link.size(),
+                      decision.fetch.size(), base::human_bytes(decision.download_bytes));
   for (const std::string& note : decision.notes) {
     text += output.styled(Style::yellow, "note:") + " " + note + "\n";
   }

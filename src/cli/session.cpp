@@ -9,7 +9,8 @@
 namespace hpcenv::cli {
 namespace {
 
-std::string proxy_variable(const base::Environment& environment, const char* lower, const char* upper) {
+std::string proxy_variable(const base::Environment& environment, const char* lower,
+                           const char* upper) {
   return environment.get_or(lower, environment.get_or(upper, ""));
 }
 
@@ -26,7 +27,8 @@ Result<net::HttpOptions> http_options(const base::Environment& environment) {
 
 }  // namespace
 
-Session::Session(base::Environment environment, Settings settings, Output output, Verbosity verbosity)
+Session::Session(base::Environment environment, Settings settings, Output output,
+                 Verbosity verbosity)
     : environment_(std::move(environment)),
       settings_(std::move(settings)),
       output_(std::move(output)),
@@ -66,12 +68,14 @@ Result<ops::Locations> Session::locations() const {
   std::error_code failure;
   locations.working_directory = std::filesystem::current_path(failure);
   if (failure && locations.root.is_relative()) {
-    return fail_hint(ErrorKind::io, "the working directory is gone", "change to a directory that exists");
+    return fail_hint(ErrorKind::io, "the working directory is gone",
+                     "change to a directory that exists");
   }
   if (locations.root.is_relative()) {
     locations.root = locations.working_directory / locations.root;
   }
-  locations.state = environment_.get_or("XDG_STATE_HOME", (locations.home / ".local/state").string());
+  locations.state =
+      environment_.get_or("XDG_STATE_HOME", (locations.home / ".local/state").string());
   locations.state /= "hpcenv";
   return locations;
 }

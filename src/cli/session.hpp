@@ -1,4 +1,5 @@
-// What a command works with: the settings, the output, and the five seams, made when first asked for. Known to cli only.
+// What a command works with: the settings, the output, and the five seams, made when first asked
+// for. Known to cli only.
 #pragma once
 
 #include <memory>

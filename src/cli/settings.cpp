@@ -14,7 +14,8 @@ namespace {
 
 constexpr std::array priorities{"strict", "flexible", "disabled"};
 
-// The files of conda's search path that a user of a cluster has, in order; later ones win (facts: conda's documentation of condarc).
+// The files of conda's search path that a user of a cluster has, in order; later ones win (facts:
+// conda's documentation of condarc).
 std::vector<std::string> condarc_files(const base::Environment& environment) {
   std::vector<std::string> files{"/etc/conda/.condarc", "/etc/conda/condarc"};
   if (const auto home = environment.get("HOME")) {
@@ -56,8 +57,8 @@ Result<> check_values(const Settings& settings) {
   const Setting& priority = settings.setting("channel_priority");
   if (std::ranges::find(priorities, priority.value) == priorities.end()) {
     return fail_hint(ErrorKind::refused,
-                     fmt::format("channel_priority '{}' (from {}) is none that hpcenv knows", priority.value,
-                                 priority.source),
+                     fmt::format("channel_priority '{}' (from {}) is none that hpcenv knows",
+                                 priority.value, priority.source),
                      "use strict, flexible or disabled");
   }
   return {};
@@ -81,7 +82,8 @@ std::span<const SettingSpec> all_settings() {
   static constexpr std::array settings{
       SettingSpec{"root", "HPCENV_ROOT", "environments, packages and index lie below it"},
       SettingSpec{"channels", "HPCENV_CHANNELS", "channels by priority, with blanks between"},
-      SettingSpec{"channel_alias", "HPCENV_CHANNEL_ALIAS", "what stands before a channel's bare name"},
+      SettingSpec{"channel_alias", "HPCENV_CHANNEL_ALIAS",
+                  "what stands before a channel's bare name"},
       SettingSpec{"channel_priority", "HPCENV_CHANNEL_PRIORITY", "strict, flexible or disabled"},
   };
   return settings;
@@ -90,7 +92,8 @@ std::span<const SettingSpec> all_settings() {
 Result<Settings> load_settings(const base::Environment& environment, RcFiles rc_files) {
   Settings settings;
   const std::string home = environment.get_or("HOME", "");
-  const std::string data = environment.get_or("XDG_DATA_HOME", home.empty() ? "" : home + "/.local/share");
+  const std::string data =
+      environment.get_or("XDG_DATA_HOME", home.empty() ? "" : home + "/.local/share");
   settings.set("root", data.empty() ? "" : data + "/hpcenv", "default");
   settings.set("channels", "conda-forge", "default");
   settings.set("channel_alias", std::string(conda::default_channel_alias), "default");

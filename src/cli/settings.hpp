@@ -25,7 +25,9 @@ struct Setting {
 
 class Settings {
  public:
-  const std::string& value(std::string_view key) const { return settings_.at(std::string(key)).value; }
+  const std::string& value(std::string_view key) const {
+    return settings_.at(std::string(key)).value;
+  }
   const Setting& setting(std::string_view key) const { return settings_.at(std::string(key)); }
   void set(std::string_view key, std::string value, std::string source);
   /// A list is written with blanks between.
@@ -39,7 +41,8 @@ std::span<const SettingSpec> all_settings();
 
 enum class RcFiles { read, ignore };
 
-/// Layers: default < condarc files < variables. Kind refused for a condarc file that cannot be read as such or a value that is none.
+/// Layers: default < condarc files < variables. Kind refused for a condarc file that cannot be read
+/// as such or a value that is none.
 Result<Settings> load_settings(const base::Environment& environment, RcFiles rc_files);
 
 }  // namespace hpcenv::cli

@@ -27,7 +27,8 @@ Result<shell::Activation> activation_for(const EnvironmentRef& environment) {
   shell::ActivationInput input;
   input.prefix = environment.prefix.string();
   input.environment_name = environment.name;
-  HPCENV_ASSIGN(const std::vector<prefix::StateVariable> variables, prefix::state_variables(environment.prefix));
+  HPCENV_ASSIGN(const std::vector<prefix::StateVariable> variables,
+                prefix::state_variables(environment.prefix));
   for (const prefix::StateVariable& variable : variables) {
     input.variables.emplace_back(variable.name, variable.value);
   }
@@ -45,8 +46,12 @@ Error run_in(const shell::Activation& activation, const std::vector<std::string>
     warning = "no bash on this machine: the activation scripts of the environment were not run";
     return base::exec_program(command, shell::apply(activation, environment));
   }
-  std::vector<std::string> argv{bash->string(), "--noprofile", "--norc", "-c",
-                                shell::render_bash(activation) + "\nexec \"$@\"\n", "hpcenv-run"};
+  std::vector<std::string> argv{bash->string(),
+                                "--noprofile",
+                                "--norc",
+                                "-c",
+                                shell::render_bash(activation) + "\nexec \"$@\"\n",
+                                "hpcenv-run"};
   argv.insert(argv.end(), command.begin(), command.end());
   return base::exec_program(argv, environment);
 }

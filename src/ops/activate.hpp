@@ -1,4 +1,5 @@
-// Activation of a prefix on this disk: reads what makes it, then hands it on or runs a program in it.
+// Activation of a prefix on this disk: reads what makes it, then hands it on or runs a program in
+// it.
 #pragma once
 
 #include <string>
@@ -14,8 +15,8 @@ namespace hpcenv::ops {
 /// Refused while a commit of the prefix is unfinished, naming the command that completes it.
 Result<shell::Activation> activation_for(const EnvironmentRef& environment);
 
-/// Replaces this process by `command` inside the environment; returns only on failure. activate.d scripts are sourced in bash; a host
-/// without bash gets what is declarative, and `warn` is told.
+/// Replaces this process by `command` inside the environment; returns only on failure. activate.d
+/// scripts are sourced in bash; a host without bash gets what is declarative, and `warn` is told.
 Error run_in(const shell::Activation& activation, const std::vector<std::string>& command,
              const base::Environment& environment, std::string& warning);
 

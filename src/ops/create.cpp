@@ -30,12 +30,14 @@ std::vector<conda::PackageRecord> records_of(const host::VirtualPackages& virtua
   return records;
 }
 
-// Decision 3: a toolkit newer than the driver's minor installs, but PTX that is handed to the driver fails with error 222.
+// Decision 3: a toolkit newer than the driver's minor installs, but PTX that is handed to the
+// driver fails with error 222.
 Result<std::vector<conda::MatchSpec>> soft_bounds(const host::VirtualPackages& virtual_packages) {
   std::vector<conda::MatchSpec> preferences;
   for (const host::VirtualPackage& package : virtual_packages.packages) {
     if (package.name == "__cuda") {
-      HPCENV_ASSIGN(conda::MatchSpec bound, conda::MatchSpec::parse("cuda-version <=" + package.version));
+      HPCENV_ASSIGN(conda::MatchSpec bound,
+                    conda::MatchSpec::parse("cuda-version <=" + package.version));
       preferences.push_back(std::move(bound));
     }
   }
@@ -54,8 +56,10 @@ Result<index::ChannelIndex> read_channels(const CreateRequest& request, const Lo
   return index::load_index(wanted, seams.http, seams.clock, seams.reporter);
 }
 
-Result<solve::SolveOutcome> solve_wishes(const CreateRequest& request, const index::ChannelIndex& channel_index,
-                                         const host::VirtualPackages& virtual_packages, const Seams& seams) {
+Result<solve::SolveOutcome> solve_wishes(const CreateRequest& request,
+                                         const index::ChannelIndex& channel_index,
+                                         const host::VirtualPackages& virtual_packages,
+                                         const Seams& seams) {
   seams.reporter.step("Solving");
   solve::SolveRequest wanted;
   wanted.index = &channel_index;
@@ -79,15 +83,16 @@ void add_cost(CreateDecision& decision, const packages::PackageCache& cache) {
 Result<> check_space(const std::filesystem::path& prefix, const prefix::Budget& budget) {
   HPCENV_ASSIGN(const base::FileSystemFacts facts, base::file_system_facts(prefix));
   if (budget.bytes > facts.free_bytes) {
-    return fail_hint(ErrorKind::no_space,
-                     fmt::format("{} needs {}, but its file system has {} free", prefix.string(),
-                                 base::human_bytes(budget.bytes), base::human_bytes(facts.free_bytes)),
-                     "choose another place with -p PREFIX or HPCENV_ROOT");
+    return fail_hint(
+        ErrorKind::no_space,
+        fmt::format("{} needs {}, but its file system has {} free", prefix.string(),
+                    base::human_bytes(budget.bytes), base::human_bytes(facts.free_bytes)),
+        "choose another place with -p PREFIX or HPCENV_ROOT");
   }
   if (facts.total_inodes != 0 && budget.inodes > facts.free_inodes) {
     return fail_hint(ErrorKind::no_space,
-                     fmt::format("{} needs {} files, but its file system has room for {}", prefix.string(),
-                                 budget.inodes, facts.free_inodes),
+                     fmt::format("{} needs {} files, but its file system has room for {}",
+                                 prefix.string(), budget.inodes, facts.free_inodes),
                      "choose another place with -p PREFIX or HPCENV_ROOT");
   }
   return {};
@@ -95,14 +100,17 @@ Result<> check_space(const std::filesystem::path& prefix, const prefix::Budget& 
 
 }  // namespace
 
-Result<CreateOutcome> decide_create(const CreateRequest& request, const Locations& locations, const Seams& seams) {
+Result<CreateOutcome> decide_create(const CreateRequest& request, const Locations& locations,
+                                    const Seams& seams) {
   HPCENV_TRY(prefix::check_new_prefix(request.prefix));
   seams.reporter.step("Looking at this machine");
-  HPCENV_ASSIGN(const host::NodeProfile profile,
-                host::probe_node(seams.reader, seams.runner, seams.clock, host::ProbeDepth::automatic));
+  HPCENV_ASSIGN(
+      const host::NodeProfile profile,
+      host::probe_node(seams.reader, seams.runner, seams.clock, host::ProbeDepth::automatic));
   CreateDecision decision;
   decision.machine = profile.hostname;
-  decision.virtual_packages = host::virtual_packages(profile, seams.reader.environment(), request.subdir);
+  decision.virtual_packages =
+      host::virtual_packages(profile, seams.reader.environment(), request.subdir);
   for (const std::string& warning : decision.virtual_packages.warnings) {
     seams.reporter.warning(warning);
   }
@@ -120,30 +128,33 @@ Result<CreateOutcome> decide_create(const CreateRequest& request, const Location
   for (const auto& [name, value] : request.wishes.variables) {
     decision.plan.variables.push_back({name, value});
   }
-  HPCENV_ASSIGN(const packages::PackageCache cache, packages::PackageCache::open(locations.packages()));
+  HPCENV_ASSIGN(const packages::PackageCache cache,
+                packages::PackageCache::open(locations.packages()));
   add_cost(decision, cache);
   return CreateOutcome(std::move(decision));
 }
 
-Result<CreateReport> carry_out_create(const CreateDecision& decision, const prefix::LinkOptions& options,
+Result<CreateReport> carry_out_create(const CreateDecision& decision,
+                                      const prefix::LinkOptions& options,
                                       const Locations& locations, const Seams& seams) {
   HPCENV_ASSIGN(packages::PackageCache cache, packages::PackageCache::open(locations.packages()));
   seams.reporter.step("Fetching packages");
   HPCENV_ASSIGN(const std::vector<conda::UnpackedPackage> unpacked,
                 packages::ensure_unpacked(decision.plan.link, cache, seams.http, seams.reporter));
-  HPCENV_ASSIGN(const prefix::Budget budget, prefix::exact_budget(unpacked));
+  HPCENV_ASSIGN(const prefix::Budget budget, prefix::exact_budget(unpacked, decision.plan.prefix));
   HPCENV_TRY(check_space(decision.plan.prefix, budget));
   seams.reporter.step("Linking");
-  HPCENV_ASSIGN(const prefix::Prepared prepared,
-                prefix::prepare_create(decision.plan, unpacked, options, seams.runner, seams.reporter));
-  if (auto committed = prefix::commit_create(prepared); !committed) {
-    prefix::discard(prepared);
-    return Failure(std::move(committed).error());
-  }
+  HPCENV_ASSIGN(
+      const prefix::Prepared prepared,
+      prefix::prepare_create(decision.plan, unpacked, options, seams.runner, seams.reporter));
+  HPCENV_ASSIGN(const std::vector<std::string> script_messages,
+                prefix::commit_create(prepared, seams.runner));
   if (auto registered = register_environment(locations, decision.plan.prefix); !registered) {
     seams.reporter.detail("not registered: " + registered.error().message);
   }
-  return CreateReport{prepared.files, prepared.bytes, prepared.messages};
+  CreateReport report{prepared.files, prepared.bytes, prepared.messages};
+  report.messages.insert(report.messages.end(), script_messages.begin(), script_messages.end());
+  return report;
 }
 
 }  // namespace hpcenv::ops

@@ -35,15 +35,18 @@ struct CreateDecision {
   prefix::Plan plan;
   host::VirtualPackages virtual_packages;  ///< of the machine that was solved for
   std::string machine;                     ///< its host name
-  std::uint64_t download_bytes = 0;        ///< of the packages that the cache lacks, where their size is known
-  std::vector<std::string> fetch;          ///< their file names
-  std::vector<std::string> notes;          ///< wishes of ours that were not met, in words
+  std::uint64_t download_bytes =
+      0;  ///< of the packages that the cache lacks, where their size is known
+  std::vector<std::string> fetch;  ///< their file names
+  std::vector<std::string> notes;  ///< wishes of ours that were not met, in words
 };
 
 using CreateOutcome = std::variant<CreateDecision, solve::Conflict>;
 
-/// Steps: check the prefix, probe this machine, read the channels, solve, plan. Writes to the index cache only.
-Result<CreateOutcome> decide_create(const CreateRequest& request, const Locations& locations, const Seams& seams);
+/// Steps: check the prefix, probe this machine, read the channels, solve, plan. Writes to the index
+/// cache only.
+Result<CreateOutcome> decide_create(const CreateRequest& request, const Locations& locations,
+                                    const Seams& seams);
 
 struct CreateReport {
   std::uint64_t files = 0;
@@ -51,8 +54,10 @@ struct CreateReport {
   std::vector<std::string> messages;
 };
 
-/// Steps: fetch, check the space, prepare aside, commit, register. On failure the prefix is as before.
-Result<CreateReport> carry_out_create(const CreateDecision& decision, const prefix::LinkOptions& options,
+/// Steps: fetch, check the space, prepare aside, commit, register. On failure the prefix is as
+/// before.
+Result<CreateReport> carry_out_create(const CreateDecision& decision,
+                                      const prefix::LinkOptions& options,
                                       const Locations& locations, const Seams& seams);
 
 }  // namespace hpcenv::ops

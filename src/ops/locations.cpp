@@ -15,10 +15,13 @@ bool is_plain_name(const std::string& name) {
   if (name.empty() || name.starts_with('.') || name.starts_with('-')) {
     return false;
   }
-  return std::ranges::none_of(name, [](unsigned char c) { return c <= ' ' || c == '/' || c == ':' || c == 127; });
+  return std::ranges::none_of(
+      name, [](unsigned char c) { return c <= ' ' || c == '/' || c == ':' || c == 127; });
 }
 
-fs::path registry_file(const Locations& locations) { return locations.home / ".conda" / "environments.txt"; }
+fs::path registry_file(const Locations& locations) {
+  return locations.home / ".conda" / "environments.txt";
+}
 
 std::vector<std::string> registered_lines(const Locations& locations) {
   std::vector<std::string> lines;
@@ -43,11 +46,13 @@ Result<> write_registry(const Locations& locations, const std::vector<std::strin
 
 }  // namespace
 
-Result<EnvironmentRef> environment_ref(const Locations& locations, const std::string& name, const std::string& prefix) {
+Result<EnvironmentRef> environment_ref(const Locations& locations, const std::string& name,
+                                       const std::string& prefix) {
   if (name.empty() == prefix.empty()) {
-    return fail_hint(ErrorKind::usage,
-                     name.empty() ? "no environment is named" : "both a name and a prefix are given",
-                     "give one of: -n NAME, -p PREFIX");
+    return fail_hint(
+        ErrorKind::usage,
+        name.empty() ? "no environment is named" : "both a name and a prefix are given",
+        "give one of: -n NAME, -p PREFIX");
   }
   if (!prefix.empty()) {
     fs::path path = prefix;
@@ -58,7 +63,8 @@ Result<EnvironmentRef> environment_ref(const Locations& locations, const std::st
     return EnvironmentRef{resolved, resolved.string()};
   }
   if (!is_plain_name(name)) {
-    return fail_hint(ErrorKind::usage, fmt::format("'{}' cannot be the name of an environment", name),
+    return fail_hint(ErrorKind::usage,
+                     fmt::format("'{}' cannot be the name of an environment", name),
                      "use letters, digits, '-', '_' and '.'; or give a path with -p PREFIX");
   }
   HPCENV_ASSIGN(fs::path resolved, base::resolve_path(locations.environments() / name));
@@ -71,7 +77,10 @@ Result<EnvironmentRef> existing_environment(const Locations& locations, const st
   if (prefix::is_environment(ref.prefix)) {
     return ref;
   }
-  Error error{ErrorKind::not_found, fmt::format("there is no environment at {}", ref.prefix.string()), {}, {}};
+  Error error{ErrorKind::not_found,
+              fmt::format("there is no environment at {}", ref.prefix.string()),
+              {},
+              {}};
   std::vector<std::string> names;
   for (const KnownEnvironment& known : known_environments(locations)) {
     names.push_back(known.name);

@@ -10,9 +10,9 @@
 namespace hpcenv::ops {
 
 struct Locations {
-  std::filesystem::path root;           ///< $HPCENV_ROOT
-  std::filesystem::path home;           ///< $HOME, may be empty
-  std::filesystem::path state;          ///< job copies and logs
+  std::filesystem::path root;   ///< $HPCENV_ROOT
+  std::filesystem::path home;   ///< $HOME, may be empty
+  std::filesystem::path state;  ///< job copies and logs
   std::filesystem::path working_directory;
   std::filesystem::path environments() const { return root / "envs"; }
   std::filesystem::path packages() const { return root / "pkgs"; }
@@ -26,7 +26,8 @@ struct EnvironmentRef {
 };
 
 /// Kind usage for a name with `/`, blanks or control characters, or when both or neither are given.
-Result<EnvironmentRef> environment_ref(const Locations& locations, const std::string& name, const std::string& prefix);
+Result<EnvironmentRef> environment_ref(const Locations& locations, const std::string& name,
+                                       const std::string& prefix);
 
 /// The same, for one that has to exist: not_found with the nearest names and `hpcenv env list`.
 Result<EnvironmentRef> existing_environment(const Locations& locations, const std::string& name,
@@ -40,8 +41,8 @@ struct KnownEnvironment {
 /// Those below the root, then those that ~/.conda/environments.txt lists and that exist.
 std::vector<KnownEnvironment> known_environments(const Locations& locations);
 
-/// Adds to or removes from ~/.conda/environments.txt, as conda keeps it; a foreign or unwritable file is left alone (a failure that the
-/// caller may say).
+/// Adds to or removes from ~/.conda/environments.txt, as conda keeps it; a foreign or unwritable
+/// file is left alone (a failure that the caller may say).
 Result<> register_environment(const Locations& locations, const std::filesystem::path& prefix);
 Result<> unregister_environment(const Locations& locations, const std::filesystem::path& prefix);
 

@@ -1,4 +1,5 @@
-// The five places where the outside world enters (design.md section 5), as every pipeline gets them.
+// The five places where the outside world enters (design.md section 5), as every pipeline gets
+// them.
 #pragma once
 
 #include "base/clock.hpp"

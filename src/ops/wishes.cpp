@@ -20,11 +20,15 @@ Result<> add_specs(Wishes& wishes, const std::vector<std::string>& texts) {
   return {};
 }
 
-Result<> add_channels(Wishes& wishes, const std::vector<std::string>& texts, const WishInput& input) {
+Result<> add_channels(Wishes& wishes, const std::vector<std::string>& texts,
+                      const WishInput& input) {
   for (const std::string& text : texts) {
-    HPCENV_ASSIGN(conda::Channel channel,
-                  conda::parse_channel(text, input.channel_alias, input.working_directory, input.home));
-    const auto same = [&](const conda::Channel& other) { return other.base_url == channel.base_url; };
+    HPCENV_ASSIGN(
+        conda::Channel channel,
+        conda::parse_channel(text, input.channel_alias, input.working_directory, input.home));
+    const auto same = [&](const conda::Channel& other) {
+      return other.base_url == channel.base_url;
+    };
     if (std::ranges::none_of(wishes.channels, same)) {
       wishes.channels.push_back(std::move(channel));
     }
@@ -32,10 +36,13 @@ Result<> add_channels(Wishes& wishes, const std::vector<std::string>& texts, con
   return {};
 }
 
-Result<> add_environment(Wishes& wishes, const conda::EnvironmentFile& file, const std::string& source) {
+Result<> add_environment(Wishes& wishes, const conda::EnvironmentFile& file,
+                         const std::string& source) {
   if (!file.pip.empty()) {
-    return fail_hint(ErrorKind::refused, fmt::format("{} has a `pip:` section, which hpcenv does not install yet", source),
-                     "take the section out, create the environment, then: hpcenv run -n NAME pip install ...");
+    return fail_hint(
+        ErrorKind::refused,
+        fmt::format("{} has a `pip:` section, which hpcenv does not install yet", source),
+        "take the section out, create the environment, then: hpcenv run -n NAME pip install ...");
   }
   HPCENV_TRY(add_specs(wishes, file.dependencies));
   wishes.variables.insert(wishes.variables.end(), file.variables.begin(), file.variables.end());
@@ -45,7 +52,8 @@ Result<> add_environment(Wishes& wishes, const conda::EnvironmentFile& file, con
   return {};
 }
 
-Result<conda::EnvironmentFile> read_environment_file(const WishInput& input, std::vector<std::string>& warnings) {
+Result<conda::EnvironmentFile> read_environment_file(const WishInput& input,
+                                                     std::vector<std::string>& warnings) {
   std::filesystem::path path = input.environment_file;
   if (path.is_relative()) {
     path = std::filesystem::path(input.working_directory) / path;

@@ -18,12 +18,14 @@ namespace {
 constexpr std::array options{
     OptionSpec{"-n,--name", "NAME", "name of the new environment"},
     OptionSpec{"-p,--prefix", "PREFIX", "or the path where it goes"},
-    OptionSpec{"-c,--channel", "CHANNEL", "take packages from here; earlier ones win", OptionSpec::Kind::many},
+    OptionSpec{"-c,--channel", "CHANNEL", "take packages from here; earlier ones win",
+               OptionSpec::Kind::many},
     OptionSpec{"--override-channels", "", "only the channels of -c", OptionSpec::Kind::flag},
     OptionSpec{"-f,--file", "FILE", "an environment.yml"},
     OptionSpec{"--recipe", "NAME", "start from a recipe (see: hpcenv recipes)"},
     OptionSpec{"--channel-priority", "MODE", "strict (default), flexible or disabled"},
-    OptionSpec{"--offline", "", "use what is in the caches, open no connection", OptionSpec::Kind::flag},
+    OptionSpec{"--offline", "", "use what is in the caches, open no connection",
+               OptionSpec::Kind::flag},
     OptionSpec{"--no-pyc", "", "do not compile Python files", OptionSpec::Kind::flag},
     OptionSpec{"--dry-run", "", "show the plan and stop", OptionSpec::Kind::flag},
     OptionSpec{"-y,--yes", "", "do not ask", OptionSpec::Kind::flag},
@@ -52,7 +54,8 @@ Result<solve::ChannelPriority> priority_of(const Arguments& arguments, const Set
                    "use strict, flexible or disabled");
 }
 
-Result<ops::Wishes> wishes_of(const Arguments& arguments, const Session& session, const ops::Locations& locations) {
+Result<ops::Wishes> wishes_of(const Arguments& arguments, const Session& session,
+                              const ops::Locations& locations) {
   ops::WishInput input;
   input.specs = arguments.operands();
   input.channels = arguments.values("channel");
@@ -68,7 +71,8 @@ Result<ops::Wishes> wishes_of(const Arguments& arguments, const Session& session
   return ops::gather_wishes(input);
 }
 
-Result<ops::CreateRequest> request_of(const Arguments& arguments, Session& session, const ops::Locations& locations) {
+Result<ops::CreateRequest> request_of(const Arguments& arguments, Session& session,
+                                      const ops::Locations& locations) {
   ops::CreateRequest request;
   HPCENV_ASSIGN(request.wishes, wishes_of(arguments, session, locations));
   for (const std::string& warning : request.wishes.warnings) {
@@ -93,7 +97,8 @@ Result<ops::CreateRequest> request_of(const Arguments& arguments, Session& sessi
 
 // Asks only a person: a job or a script that did not say -y made its choice by calling us.
 bool confirmed(const Arguments& arguments, const Output& output) {
-  if (arguments.has("yes") || output.json() || !output.stdin_is_terminal() || !output.stderr_is_terminal()) {
+  if (arguments.has("yes") || output.json() || !output.stdin_is_terminal() ||
+      !output.stderr_is_terminal()) {
     return true;
   }
   output.say("Create this environment? [Y/n] ");
@@ -105,8 +110,8 @@ bool confirmed(const Arguments& arguments, const Output& output) {
   return answer.empty() || answer == "y" || answer == "yes";
 }
 
-void print_result(const ops::CreateDecision& decision, const ops::CreateReport& report, const Arguments& arguments,
-                  const Output& output) {
+void print_result(const ops::CreateDecision& decision, const ops::CreateReport& report,
+                  const Arguments& arguments, const Output& output) {
   const std::string prefix = decision.plan.prefix.string();
   if (output.json()) {
     base::Json body;
@@ -121,8 +126,10 @@ void print_result(const ops::CreateDecision& decision, const ops::CreateReport& 
   for (const std::string& message : report.messages) {
     output.say(message + "\n");
   }
-  const std::string which = arguments.has("prefix") ? "-p " + prefix : "-n " + decision.plan.prefix.filename().string();
-  output.say(fmt::format("Created {}\nRun a program in it with: hpcenv run {} PROGRAM\n", prefix, which));
+  const std::string which =
+      arguments.has("prefix") ? "-p " + prefix : "-n " + decision.plan.prefix.filename().string();
+  output.say(
+      fmt::format("Created {}\nRun a program in it with: hpcenv run {} PROGRAM\n", prefix, which));
 }
 
 Result<int> run(const Arguments& arguments, Session& session) {
@@ -157,11 +164,13 @@ Result<int> run(const Arguments& arguments, Session& session) {
   }
   prefix::LinkOptions link;
   link.environment = session.environment();
+  link.tool = "hpcenv " HPCENV_VERSION;
   if (arguments.has("no-pyc")) {
     link.bytecode = prefix::LinkOptions::Bytecode::leave;
   }
   HPCENV_ASSIGN(const ops::Seams doing, session.seams());
-  HPCENV_ASSIGN(const ops::CreateReport report, ops::carry_out_create(decision, link, locations, doing));
+  HPCENV_ASSIGN(const ops::CreateReport report,
+                ops::carry_out_create(decision, link, locations, doing));
   session.end_progress();
   print_result(decision, report, arguments, output);
   return 0;
@@ -173,9 +182,11 @@ constexpr CommandSpec create_command{
     .name = "create",
     .summary = "make a new environment",
     .synopsis = "(-n NAME | -p PREFIX) [-c CHANNEL]... [-f FILE] [--recipe NAME] [SPEC...]",
-    .details = "Packages are chosen for this machine: its glibc, processor and NVIDIA driver. To choose for\n"
-               "another one, set CONDA_OVERRIDE_CUDA, CONDA_OVERRIDE_CUDA_ARCH, CONDA_OVERRIDE_GLIBC.\n"
-               "The environment appears at once when it is whole; until then, nothing is there.",
+    .details =
+        "Packages are chosen for this machine: its glibc, processor and NVIDIA driver. To choose "
+        "for\n"
+        "another one, set CONDA_OVERRIDE_CUDA, CONDA_OVERRIDE_CUDA_ARCH, CONDA_OVERRIDE_GLIBC.\n"
+        "The environment appears at once when it is whole; until then, nothing is there.",
     .operands = CommandSpec::Operands::some,
     .options = options,
     .examples = examples,

@@ -33,18 +33,21 @@ Result<Examination> examine(const Arguments& arguments, Session& session) {
   Examination examination;
   HPCENV_ASSIGN(const ops::Locations locations, session.locations());
   doctor::Subject subject;
-  subject.paths = {{"environments", locations.environments().string()}, {"package cache", locations.packages().string()}};
+  subject.paths = {{"environments", locations.environments().string()},
+                   {"package cache", locations.packages().string()}};
   if (arguments.has("name") || arguments.has("prefix")) {
-    HPCENV_ASSIGN(const ops::EnvironmentRef environment,
-                  ops::existing_environment(locations, arguments.value("name"), arguments.value("prefix")));
+    HPCENV_ASSIGN(
+        const ops::EnvironmentRef environment,
+        ops::existing_environment(locations, arguments.value("name"), arguments.value("prefix")));
     HPCENV_ASSIGN(examination.state, prefix::read_state(environment.prefix));
     examination.environment_name = environment.name;
     subject.environment = &*examination.state;
     subject.environment_name = environment.name;
   }
   session.reporter().step("Looking at this machine");
-  HPCENV_ASSIGN(examination.profile, host::probe_node(session.reader(), session.runner(), session.clock(),
-                                                      host::ProbeDepth::automatic));
+  HPCENV_ASSIGN(examination.profile,
+                host::probe_node(session.reader(), session.runner(), session.clock(),
+                                 host::ProbeDepth::automatic));
   subject.profile = &examination.profile;
   subject.reader = &session.reader();
   session.reporter().step("Checking");
@@ -69,10 +72,12 @@ Style style_of(doctor::Severity severity) {
 }
 
 std::string finding_text(const doctor::Finding& finding, const Output& output) {
-  std::string text =
-      fmt::format("{} {}  {}\n", output.styled(style_of(finding.severity), fmt::format("{:<11}", name_of(finding.severity))),
-                  finding.id, finding.text);
-  if (finding.severity != doctor::Severity::warning && finding.severity != doctor::Severity::failure) {
+  std::string text = fmt::format(
+      "{} {}  {}\n",
+      output.styled(style_of(finding.severity), fmt::format("{:<11}", name_of(finding.severity))),
+      finding.id, finding.text);
+  if (finding.severity != doctor::Severity::warning &&
+      finding.severity != doctor::Severity::failure) {
     return text;
   }
   for (const std::string& line : finding.evidence) {
@@ -88,7 +93,8 @@ std::string finding_text(const doctor::Finding& finding, const Output& output) {
 }
 
 std::size_t count_of(const std::vector<doctor::Finding>& findings, doctor::Severity severity) {
-  return static_cast<std::size_t>(std::ranges::count(findings, severity, &doctor::Finding::severity));
+  return static_cast<std::size_t>(
+      std::ranges::count(findings, severity, &doctor::Finding::severity));
 }
 
 void print_findings(const Examination& examination, const Output& output) {
@@ -110,8 +116,9 @@ void print_findings(const Examination& examination, const Output& output) {
   for (const doctor::Finding& finding : examination.findings) {
     output.print(finding_text(finding, output));
   }
-  output.print(fmt::format("\n{} checks on {}: {} failed, {} warnings\n", examination.findings.size(),
-                           examination.profile.hostname, failures, warnings));
+  output.print(fmt::format("\n{} checks on {}: {} failed, {} warnings\n",
+                           examination.findings.size(), examination.profile.hostname, failures,
+                           warnings));
 }
 
 void print_list(const Output& output) {
@@ -151,8 +158,10 @@ constexpr CommandSpec doctor_command{
     .name = "doctor",
     .summary = "say whether this machine fits an environment, and what to do if not",
     .synopsis = "[-n NAME | -p PREFIX] [--list]",
-    .details = "Looks at the machine that it runs on: to judge the nodes of a partition, run it there by srun.\n"
-               "Leaves with 1 where a check failed.",
+    .details =
+        "Looks at the machine that it runs on: to judge the nodes of a partition, run it there by "
+        "srun.\n"
+        "Leaves with 1 where a check failed.",
     .operands = CommandSpec::Operands::none,
     .options = options,
     .examples = examples,

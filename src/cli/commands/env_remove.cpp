@@ -19,7 +19,8 @@ constexpr std::array options{
     OptionSpec{"-y,--yes", "", "do not ask", OptionSpec::Kind::flag},
 };
 
-constexpr std::array examples{"hpcenv env remove -n work", "hpcenv env remove -p /scratch/me/env -y"};
+constexpr std::array examples{"hpcenv env remove -n work",
+                              "hpcenv env remove -p /scratch/me/env -y"};
 
 Result<> confirm(const Arguments& arguments, const Output& output, const std::string& prefix) {
   if (arguments.has("yes")) {
@@ -40,8 +41,9 @@ Result<> confirm(const Arguments& arguments, const Output& output, const std::st
 
 Result<int> run(const Arguments& arguments, Session& session) {
   HPCENV_ASSIGN(const ops::Locations locations, session.locations());
-  HPCENV_ASSIGN(const ops::EnvironmentRef environment,
-                ops::existing_environment(locations, arguments.value("name"), arguments.value("prefix")));
+  HPCENV_ASSIGN(
+      const ops::EnvironmentRef environment,
+      ops::existing_environment(locations, arguments.value("name"), arguments.value("prefix")));
   const std::string prefix = environment.prefix.string();
   const Output& output = session.output();
   const bool dry_run = arguments.has("dry-run");
@@ -71,7 +73,9 @@ constexpr CommandSpec env_remove_command{
     .name = "env remove",
     .summary = "remove an environment",
     .synopsis = "(-n NAME | -p PREFIX) [-y]",
-    .details = "It is gone at once by a rename; then its files are deleted. Downloaded packages stay in the cache.",
+    .details =
+        "It is gone at once by a rename; then its files are deleted. Downloaded packages stay in "
+        "the cache.",
     .operands = CommandSpec::Operands::none,
     .options = options,
     .examples = examples,

@@ -31,13 +31,16 @@ struct Info {
 Result<Info> gather(const Arguments& arguments, Session& session) {
   Info info;
   HPCENV_ASSIGN(info.locations, session.locations());
-  HPCENV_ASSIGN(const host::NodeProfile profile, host::probe_node(session.reader(), session.runner(), session.clock(),
-                                                                  host::ProbeDepth::automatic));
+  HPCENV_ASSIGN(const host::NodeProfile profile,
+                host::probe_node(session.reader(), session.runner(), session.clock(),
+                                 host::ProbeDepth::automatic));
   info.machine = profile.hostname;
-  info.virtual_packages = host::virtual_packages(profile, session.environment(), conda::native_subdir());
+  info.virtual_packages =
+      host::virtual_packages(profile, session.environment(), conda::native_subdir());
   if (arguments.has("name") || arguments.has("prefix")) {
     HPCENV_ASSIGN(const ops::EnvironmentRef environment,
-                  ops::existing_environment(info.locations, arguments.value("name"), arguments.value("prefix")));
+                  ops::existing_environment(info.locations, arguments.value("name"),
+                                            arguments.value("prefix")));
     HPCENV_ASSIGN(const prefix::PrefixState state, prefix::read_state(environment.prefix));
     info.prefix = environment.prefix.string();
     info.packages = state.packages.size();
@@ -65,10 +68,12 @@ base::Json to_json(const Info& info, const Settings& settings) {
 }
 
 std::string to_text(const Info& info, const Settings& settings) {
-  std::vector<std::vector<std::string>> facts{
-      {"version", HPCENV_VERSION}, {"platform", std::string(conda::native_subdir())}, {"machine", info.machine}};
+  std::vector<std::vector<std::string>> facts{{"version", HPCENV_VERSION},
+                                              {"platform", std::string(conda::native_subdir())},
+                                              {"machine", info.machine}};
   for (const SettingSpec& spec : all_settings()) {
-    facts.push_back({spec.key, settings.value(spec.key), "(" + settings.setting(spec.key).source + ")"});
+    facts.push_back(
+        {spec.key, settings.value(spec.key), "(" + settings.setting(spec.key).source + ")"});
   }
   if (!info.prefix.empty()) {
     facts.push_back({"environment", info.prefix});
@@ -76,7 +81,8 @@ std::string to_text(const Info& info, const Settings& settings) {
   }
   std::vector<std::vector<std::string>> rows;
   for (const host::VirtualPackage& package : info.virtual_packages.packages) {
-    rows.push_back({package.name, package.version, package.build, name_of(package.origin), package.source});
+    rows.push_back(
+        {package.name, package.version, package.build, name_of(package.origin), package.source});
   }
   return table_text(facts) + "\nVirtual packages of this machine:\n" + table_text(rows);
 }

@@ -34,8 +34,9 @@ bool is_wanted(const conda::PackageRecord& record, const std::vector<std::string
 
 Result<int> run(const Arguments& arguments, Session& session) {
   HPCENV_ASSIGN(const ops::Locations locations, session.locations());
-  HPCENV_ASSIGN(const ops::EnvironmentRef environment,
-                ops::existing_environment(locations, arguments.value("name"), arguments.value("prefix")));
+  HPCENV_ASSIGN(
+      const ops::EnvironmentRef environment,
+      ops::existing_environment(locations, arguments.value("name"), arguments.value("prefix")));
   HPCENV_ASSIGN(const prefix::PrefixState state, prefix::read_state(environment.prefix));
   base::Json packages = base::Json::array();
   std::vector<std::vector<std::string>> rows{{"Package", "Version", "Build", "Channel"}};
@@ -46,7 +47,8 @@ Result<int> run(const Arguments& arguments, Session& session) {
     }
     packages.push_back(package_to_json(record));
     packages.back()["requested_specs"] = installed.requested_specs;
-    rows.push_back({record.name, record.version, record.build, short_channel(record.channel) + "/" + record.subdir});
+    rows.push_back({record.name, record.version, record.build,
+                    short_channel(record.channel) + "/" + record.subdir});
   }
   if (session.output().json()) {
     base::Json body;

@@ -12,7 +12,8 @@ namespace {
 
 constexpr std::array options{
     OptionSpec{"--no-devices", "", "ask the driver for its version only", OptionSpec::Kind::flag},
-    OptionSpec{"--devices", "", "ask for the devices too, also as root (initializes the driver)", OptionSpec::Kind::flag},
+    OptionSpec{"--devices", "", "ask for the devices too, also as root (initializes the driver)",
+               OptionSpec::Kind::flag},
 };
 
 constexpr std::array examples{"hpcenv probe", "hpcenv probe --json > node.json",
@@ -55,7 +56,8 @@ std::string device_table(const host::NvidiaFacts& nvidia) {
   std::vector<std::vector<std::string>> rows{{"GPU", "Capability", "Memory", "UUID"}};
   if (nvidia.winner) {
     for (const host::CudaDevice& device : nvidia.libcuda[*nvidia.winner].devices) {
-      rows.push_back({device.name, fmt::format("{}.{}", device.capability_major, device.capability_minor),
+      rows.push_back({device.name,
+                      fmt::format("{}.{}", device.capability_major, device.capability_minor),
                       base::human_bytes(device.memory_bytes), device.uuid});
     }
   }
@@ -74,10 +76,12 @@ std::string profile_text(const host::NodeProfile& profile) {
       {"NVIDIA kernel module", driver_text(profile.nvidia)},
       {"CUDA of the driver", cuda ? *cuda : "none"},
   };
-  std::string text = table_text(rows) + library_table(profile.nvidia) + device_table(profile.nvidia);
+  std::string text =
+      table_text(rows) + library_table(profile.nvidia) + device_table(profile.nvidia);
   std::vector<std::vector<std::string>> mounts{{"Storage", "Path", "Type", "Free"}};
   for (const host::MountFacts& mount : profile.mounts) {
-    mounts.push_back({mount.purpose, mount.path, mount.facts.type, base::human_bytes(mount.facts.free_bytes)});
+    mounts.push_back(
+        {mount.purpose, mount.path, mount.facts.type, base::human_bytes(mount.facts.free_bytes)});
   }
   return mounts.size() == 1 ? text : text + "\n" + table_text(mounts);
 }
@@ -90,8 +94,9 @@ host::ProbeDepth depth_of(const Arguments& arguments) {
 }
 
 Result<int> run(const Arguments& arguments, Session& session) {
-  HPCENV_ASSIGN(const host::NodeProfile profile, host::probe_node(session.reader(), session.runner(), session.clock(),
-                                                                  depth_of(arguments)));
+  HPCENV_ASSIGN(
+      const host::NodeProfile profile,
+      host::probe_node(session.reader(), session.runner(), session.clock(), depth_of(arguments)));
   if (session.output().json()) {
     base::Json body;
     body["profile"] = host::profile_to_json(profile);
@@ -108,8 +113,10 @@ constexpr CommandSpec probe_command{
     .name = "probe",
     .summary = "show what this machine is: driver, GPUs, glibc, processor, storage",
     .synopsis = "[--devices | --no-devices]",
-    .details = "The driver is asked through its own library, in a process of its own with a deadline. Devices are\n"
-               "asked for where device files of NVIDIA are there and the user is not root.",
+    .details =
+        "The driver is asked through its own library, in a process of its own with a deadline. "
+        "Devices are\n"
+        "asked for where device files of NVIDIA are there and the user is not root.",
     .operands = CommandSpec::Operands::none,
     .options = options,
     .examples = examples,

@@ -26,11 +26,13 @@ constexpr std::array examples{
 
 Result<int> run(const Arguments& arguments, Session& session) {
   if (arguments.operands().empty()) {
-    return fail_hint(ErrorKind::usage, "no program is named", "hpcenv run -n NAME PROGRAM [ARGUMENT...]");
+    return fail_hint(ErrorKind::usage, "no program is named",
+                     "hpcenv run -n NAME PROGRAM [ARGUMENT...]");
   }
   HPCENV_ASSIGN(const ops::Locations locations, session.locations());
-  HPCENV_ASSIGN(const ops::EnvironmentRef environment,
-                ops::existing_environment(locations, arguments.value("name"), arguments.value("prefix")));
+  HPCENV_ASSIGN(
+      const ops::EnvironmentRef environment,
+      ops::existing_environment(locations, arguments.value("name"), arguments.value("prefix")));
   HPCENV_ASSIGN(const shell::Activation activation, ops::activation_for(environment));
   std::string warning;
   Error error = ops::run_in(activation, arguments.operands(), session.environment(), warning);
@@ -47,10 +49,14 @@ constexpr CommandSpec run_command{
     .name = "run",
     .summary = "run a program inside an environment",
     .synopsis = "(-n NAME | -p PREFIX) [--] PROGRAM [ARGUMENT...]",
-    .details = "The program takes the place of hpcenv: signals reach it and its exit code is the exit code.\n"
-               "It starts from a clean state: variables of another conda and PYTHONPATH are not handed on.\n"
-               "Failures of hpcenv itself leave with 125, a program that cannot be executed with 126, one that\n"
-               "is not found with 127.",
+    .details =
+        "The program takes the place of hpcenv: signals reach it and its exit code is the exit "
+        "code.\n"
+        "It starts from a clean state: variables of another conda and PYTHONPATH are not handed "
+        "on.\n"
+        "Failures of hpcenv itself leave with 125, a program that cannot be executed with 126, one "
+        "that\n"
+        "is not found with 127.",
     .operands = CommandSpec::Operands::program,
     .options = options,
     .examples = examples,
