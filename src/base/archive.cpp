@@ -23,7 +23,8 @@ struct Release {
 using Handle = std::unique_ptr<archive, Release>;
 
 /// What a zip file ends with: a record of 22 bytes and a comment of at most 64 KiB.
-constexpr std::size_t zip_end_size = 22 + 65535;
+constexpr std::size_t zip_end_fixed = 22;
+constexpr std::size_t zip_end_size = zip_end_fixed + 65535;
 constexpr std::string_view zip_end_mark = "PK\5\6";
 constexpr std::size_t metadata_limit = 65536;
 
@@ -46,10 +47,16 @@ class Input {
     return {};
   }
 
-  /// After drain(): whether the last bytes hold the end record of a zip file.
+  /// After drain(): whether the last bytes are the end record of a zip file, its comment included.
   bool has_zip_end() const {
     const std::size_t from = tail_.size() - std::min(tail_.size(), zip_end_size);
-    return std::string_view(tail_).substr(from).rfind(zip_end_mark) != std::string_view::npos;
+    const std::string_view tail = std::string_view(tail_).substr(from);
+    const std::size_t at = tail.rfind(zip_end_mark);
+    if (at == std::string_view::npos || tail.size() - at < zip_end_fixed) return false;
+    const auto byte = [&](std::size_t offset) {
+      return static_cast<std::size_t>(static_cast<unsigned char>(tail[at + offset]));
+    };
+    return tail.size() - at >= zip_end_fixed + byte(20) + (byte(21) << 8U);
   }
 
   static la_ssize_t callback(archive* reader, void* self, const void** buffer) noexcept {

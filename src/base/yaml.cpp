@@ -20,7 +20,7 @@ namespace {
 
 constexpr std::size_t depth_limit = 128;
 /// Values that a document may hold after its aliases are expanded.
-constexpr std::size_t value_limit = 1'000'000;
+constexpr std::size_t value_limit = 300'000;
 
 std::size_t count_values(const Json& value) {
   std::size_t count = 1;
@@ -144,6 +144,9 @@ Result<Json> parse_yaml(std::string_view text, std::string_view name) {
     YAML::Parser parser(stream);
     TreeBuilder builder;
     parser.HandleNextDocument(builder);
+    if (TreeBuilder second; parser.HandleNextDocument(second)) {
+      return fail(ErrorKind::refused, "{}: holds more than one document", name);
+    }
     return builder.take();
   } catch (const TreeBuilder::Stop& stop) {
     return refuse(name, stop.mark, stop.reason);
