@@ -19,8 +19,8 @@ function(hpcenv_embed target name)
 "#include \"base/embedded.hpp\"
 ${externs}namespace {
 const hpcenv::base::EmbeddedRow rows[] = {
-${rows}};
-const hpcenv::base::EmbeddedTable table{rows, sizeof(rows) / sizeof(rows[0])};
+${rows}    {\"\", nullptr, nullptr}};
+const hpcenv::base::EmbeddedTable table{rows, ${index}};
 }  // namespace
 extern \"C\" const hpcenv::base::EmbeddedTable* hpcenv_embedded_${name}() { return &table; }
 " @ONLY)

@@ -49,6 +49,23 @@ hpcenv_static_library(curl curl DEFINES CURL_STATICLIB
 hpcenv_static_library(solv_core solv NEEDS third_party::zstd third_party::bz2 third_party::z)
 hpcenv_static_library(solv solvext DEFINES LIBSOLV_SOLVABLE_PREPEND_DEP NEEDS third_party::solv_core)
 
+# "name version" of all that is linked into the program, one a line, for `hpcenv version --json`.
+file(STRINGS "${HPCENV_THIRD_PARTY}/versions" versions)
+list(FILTER versions EXCLUDE REGEX "^catch2 ")
+foreach(pair IN ITEMS openssl=libssl-dev nghttp2=libnghttp2-dev c-ares=libc-ares-dev yaml-cpp=libyaml-cpp-dev
+    zstd=libzstd-dev bzip2=libbz2-dev xz=liblzma-dev zlib=zlib1g-dev nlohmann-json=nlohmann-json3-dev cli11=libcli11-dev
+    glibc=libc6-dev)
+  string(REPLACE "=" ";" pair "${pair}")
+  list(GET pair 0 name)
+  list(GET pair 1 package)
+  execute_process(COMMAND dpkg-query -W -f "\${Version}" ${package} OUTPUT_VARIABLE version COMMAND_ERROR_IS_FATAL ANY)
+  list(APPEND versions "${name} ${version}")
+endforeach()
+list(SORT versions)
+list(JOIN versions "\n" versions)
+set(HPCENV_DEPENDENCY_VERSIONS "${CMAKE_BINARY_DIR}/dependencies.txt")
+file(CONFIGURE OUTPUT "${HPCENV_DEPENDENCY_VERSIONS}" CONTENT "${versions}\n" @ONLY)
+
 # What each module of src/ links beside the modules below it.
 set(HPCENV_LINKS_base third_party::archive third_party::zstd third_party::yaml_cpp third_party::simdjson third_party::crypto
   third_party::fmt Threads::Threads)
