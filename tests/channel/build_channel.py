@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes a real conda channel of other people's software, for tests: see --help.
+"""Makes a real conda channel of other people's software, for tests, and prints the folder where it lies.
 
 Parts are made once and kept in the cache by the hash of what makes them; a warm cache needs no network. Two runs at once
 are safe. A part whose source cannot be reached is left out, with its reason on stderr and in DIR/skipped.json.
@@ -21,7 +21,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from channelkit import cache, index, parts_clib, parts_compiler, parts_cuda, parts_pkgconf, parts_python, parts_wheels
+from channelkit import (cache, index, parts_clib, parts_compiler, parts_cuda, parts_fault, parts_pkgconf, parts_python,
+                        parts_wheels)
 from channelkit.errors import Unavailable
 
 Skips = list[dict[str, str]]
@@ -58,8 +59,9 @@ CUDA_VERSIONS = Part("cuda-version", parts_cuda.make_versions, ("parts_cuda.py",
 TOOLKIT = Part("cuda13", parts_cuda.make_toolkit, CUDA_SOURCES)
 CUDA12 = Part("cuda12", parts_cuda.make_cuda12, CUDA_SOURCES)
 CUDNN = Part("cudnn13", parts_cuda.make_cudnn, CUDA_SOURCES)
+FAULT = Part("fault", parts_fault.make, ("parts_fault.py",))
 MINI = [CLIB, PYTHON, PKGCONF, WHEELS, CUDA_VERSIONS]
-PROFILES = {"mini": MINI, "python": [*MINI, MORE_WHEELS], "cuda": [*MINI, COMPILER, TOOLKIT, CUDNN, CUDA12]}
+PROFILES = {"mini": MINI, "python": [*MINI, MORE_WHEELS], "cuda": [*MINI, COMPILER, TOOLKIT, CUDNN, CUDA12], "fault": [FAULT]}
 
 
 def _say(text: str) -> None:
@@ -105,7 +107,8 @@ def _link_or_copy(source: str, target: str) -> None:
 def ensure_channel(profile: str, root: Path) -> tuple[Path, Skips]:
     """The indexed channel of a profile in the cache, and what it lacks."""
     folders, skips = gather_parts(PROFILES[profile], root)
-    key = hashlib.sha256(" ".join(folder.name for folder in folders).encode()).hexdigest()[:16]
+    index_source = (Path(__file__).resolve().parent / "channelkit/index.py").read_bytes()
+    key = hashlib.sha256(" ".join(folder.name for folder in folders).encode() + index_source).hexdigest()[:16]
     target = root / "channels" / f"{profile}-{key}"
     target.parent.mkdir(parents=True, exist_ok=True)
     with cache.made_once(target) as scratch:
@@ -113,7 +116,8 @@ def ensure_channel(profile: str, root: Path) -> tuple[Path, Skips]:
             for folder in folders:
                 shutil.copytree(folder, scratch, copy_function=_link_or_copy, dirs_exist_ok=True,
                                 ignore=shutil.ignore_patterns("skipped.json"))
-            index.write_repodata(scratch)
+            if not (scratch / "noarch/repodata.json").exists():
+                index.write_repodata(scratch)
             (scratch / "skipped.json").write_text(json.dumps(skips, indent=2) + "\n")
             (scratch / "channel.key").write_text(key + "\n")
             for file in scratch.rglob("*"):
@@ -141,14 +145,16 @@ def publish(channel: Path, out: Path, root: Path) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--profile", choices=sorted(PROFILES), required=True)
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the channel is to lie")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="where the channel is to lie; else in the cache")
     parser.add_argument("--cache", type=Path, metavar="DIR", help="where downloads and parts are kept")
     options = parser.parse_args()
     started = time.monotonic()
     root = (options.cache or cache.default_root() / "channel").resolve()
     root.mkdir(parents=True, exist_ok=True)
     channel, skips = ensure_channel(options.profile, root)
-    publish(channel, options.out.absolute(), root)
+    if options.out:
+        publish(channel, options.out.absolute(), root)
+    print(options.out.absolute() if options.out else channel, flush=True)
     for skip in skips:
         _say(f"left out of {skip['part']}: {skip['left_out']}: {skip['reason']}")
     cache.drop_unused(root / "parts")

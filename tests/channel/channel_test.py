@@ -1,0 +1,141 @@
+#!/usr/bin/env python3
+"""Judges a channel of build_channel.py with the ecosystem's own tools: channel_test.py PROFILE."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+import backports.zstd as zstd
+import conda_package_streaming.package_streaming as streaming
+from rattler import Channel, Gateway, GenericVirtualPackage, MatchSpec, PackageName, RepoData, Version, install, solve
+from rattler.package.build_string import BuildString
+
+HERE = Path(__file__).resolve().parent
+WANTED = {"mini": {"python", "openssl", "pkgconf", "click", "rich", "cuda-version"},
+          "python": {"httpie", "flask", "black"},
+          "cuda": {"cuda-nvcc", "cudnn", "gxx_linux-64", "cuda-cudart-dev", "cuda-nvrtc", "cuda-version"}}
+VIRTUAL = {"__glibc": "2.36", "__unix": "0", "__linux": "6.1"}
+
+
+def records_of(channel: Path, subdir: str) -> dict[str, dict]:
+    """The records of one subdir, by file name."""
+    repodata = json.loads((channel / subdir / "repodata.json").read_bytes())
+    return {**repodata["packages"], **repodata["packages.conda"]}
+
+
+def members(archive: Path) -> dict[str, tuple[bytes, str]]:
+    """Content hash (of regular files) and link target (of links) of all members, by path, and the info files whole."""
+    found: dict[str, tuple[bytes, str]] = {}
+    parts = ("pkg", "info") if archive.suffix == ".conda" else ("pkg",)
+    for part in parts:
+        with archive.open("rb") as file:
+            for tar, member in streaming.stream_conda_component(archive.name, file, part):
+                data = tar.extractfile(member).read() if member.isreg() else b""
+                keep = data if member.name.startswith("info/") else hashlib.sha256(data).hexdigest().encode()
+                found[member.name] = (keep, member.linkname)
+    return found
+
+
+async def solved(channel: Path, specs: list[str], virtual: dict[str, str]) -> list:
+    """What py-rattler would install of `channel` for `specs`."""
+    packages = [GenericVirtualPackage(PackageName(name), Version(version), BuildString("0"))
+                for name, version in virtual.items()]
+    return await solve([Channel(channel.as_uri())], [MatchSpec(spec) for spec in specs], gateway=Gateway(),
+                       platforms=["linux-64", "noarch"], virtual_packages=packages)
+
+
+class ChannelTest(unittest.TestCase):
+    profile = "mini"
+    channel = Path()
+
+    def test_holds_what_tests_ask_for(self) -> None:
+        names = {record["name"] for subdir in ("linux-64", "noarch") for record in records_of(self.channel, subdir).values()}
+        self.assertLessEqual(WANTED[self.profile], names)
+
+    def test_rattler_reads_both_forms_of_the_repodata(self) -> None:
+        for subdir in ("linux-64", "noarch"):
+            folder = self.channel / subdir
+            plain = (folder / "repodata.json").read_bytes()
+            self.assertEqual(plain, zstd.decompress((folder / "repodata.json.zst").read_bytes()))
+            read = RepoData.from_path(folder / "repodata.json").into_repo_data(Channel(self.channel.as_uri()))
+            self.assertEqual(len(read), len(records_of(self.channel, subdir)))
+
+    def test_each_record_tells_the_truth_about_its_archive(self) -> None:
+        for subdir in ("linux-64", "noarch"):
+            for name, record in records_of(self.channel, subdir).items():
+                with self.subTest(archive=name):
+                    data = (self.channel / subdir / name).read_bytes()
+                    self.assertEqual(record["size"], len(data))
+                    self.assertEqual(record["sha256"], hashlib.sha256(data).hexdigest())
+                    self.assertEqual(record["md5"], hashlib.md5(data).hexdigest())
+                    self.assertTrue(name.startswith(f"{record['name']}-{record['version']}-{record['build']}."))
+
+    def test_each_paths_json_tells_the_truth_about_the_files(self) -> None:
+        for subdir in ("linux-64", "noarch"):
+            for name, record in records_of(self.channel, subdir).items():
+                with self.subTest(archive=name):
+                    self._check_archive(self.channel / subdir / name, record)
+
+    def _check_archive(self, archive: Path, record: dict) -> None:
+        found = members(archive)
+        index = json.loads(found["info/index.json"][0])
+        self.assertEqual({key: index[key] for key in ("name", "version", "build", "depends", "subdir")},
+                         {key: record[key] for key in ("name", "version", "build", "depends", "subdir")})
+        entries = json.loads(found["info/paths.json"][0])["paths"]
+        content = {path for path in found if not path.startswith("info/")}
+        self.assertEqual(content, {entry["_path"] for entry in entries})
+        for entry in entries:
+            digest, link = found[entry["_path"]]
+            self.assertEqual(bool(link), entry["path_type"] == "softlink")
+            if not link:
+                self.assertEqual(digest.decode(), entry["sha256"], entry["_path"])
+
+    def test_each_dependency_can_be_met(self) -> None:
+        names = sorted({record["name"] for subdir in ("linux-64", "noarch")
+                        for record in records_of(self.channel, subdir).values()})
+        for name in names:
+            with self.subTest(package=name):
+                chosen = asyncio.run(solved(self.channel, [name], {**VIRTUAL, "__cuda": "13.0"}))
+                self.assertIn(name, [record.name.normalized for record in chosen])
+
+    def test_cuda_needs_a_driver_that_has_it(self) -> None:
+        specs = ["cuda-version=13"]
+        self.assertEqual(len(asyncio.run(solved(self.channel, specs, {**VIRTUAL, "__cuda": "13.0"}))), 1)
+        self.assertEqual(len(asyncio.run(solved(self.channel, specs, VIRTUAL))), 1)
+        with self.assertRaisesRegex(Exception, "__cuda >=13"):
+            asyncio.run(solved(self.channel, specs, {**VIRTUAL, "__cuda": "12.2"}))
+
+    def test_an_install_by_rattler_runs_and_knows_its_prefix(self) -> None:
+        with tempfile.TemporaryDirectory(prefix="a space ") as folder:
+            prefix, cache = Path(folder) / "prefix", Path(folder) / "pkgs"
+            chosen = asyncio.run(solved(self.channel, ["python", "rich", "pip", "pkgconf", "zlib"], VIRTUAL))
+            asyncio.run(install(chosen, prefix, cache_dir=cache, show_progress=False))
+            code = ("import bz2, ctypes, curses, hashlib, lzma, readline, rich, sqlite3, ssl, sys, uuid, zlib\n"
+                    "print(sys.prefix); print(rich.__file__)")
+            answer = subprocess.run([prefix / "bin/python", "-I", "-c", code], capture_output=True, text=True, check=True)
+            self.assertEqual(answer.stdout.splitlines(),
+                             [str(prefix), f"{prefix}/lib/python3.11/site-packages/rich/__init__.py"])
+            paths = subprocess.run([prefix / "bin/pkg-config", "--variable=pc_path", "pkg-config"], capture_output=True,
+                                   text=True, check=True)
+            self.assertEqual(paths.stdout.strip(), f"{prefix}/lib/pkgconfig:{prefix}/share/pkgconfig")
+            pip = subprocess.run([prefix / "bin/pip", "--version"], capture_output=True, text=True, check=True)
+            self.assertIn(str(prefix), pip.stdout)
+
+
+def main() -> int:
+    ChannelTest.profile = sys.argv.pop(1)
+    done = subprocess.run([sys.executable, HERE / "build_channel.py", "--profile", ChannelTest.profile],
+                          stdout=subprocess.PIPE, text=True, check=True)
+    ChannelTest.channel = Path(done.stdout.strip())
+    return 0 if unittest.main(exit=False, verbosity=1).result.wasSuccessful() else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
