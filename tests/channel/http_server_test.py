@@ -28,7 +28,7 @@ class ServerTest(unittest.TestCase):
         (Path(folder.name) / "secret").write_bytes(b"secret")
         self.log = Path(folder.name) / "log"
         self.server = FileServer(self.root, log=self.log)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
         self.addCleanup(self.server.server_close)
         self.addCleanup(self.server.shutdown)
 

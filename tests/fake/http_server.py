@@ -5,7 +5,7 @@
 
 Prints its base address (http://127.0.0.1:PORT) as the first line of stdout, then serves until it is ended. GET and HEAD,
 Range, ETag and If-None-Match, Last-Modified and If-Modified-Since, keep-alive. Each request is one JSON line in --log:
-{"method", "path", "status", "bytes", "range", "port"}.
+{"method", "path", "status", "bytes", "range", "port"}, written before the body is sent.
 
 A first path element of this form makes trouble for the file that the rest of the path names:
 
@@ -56,6 +56,10 @@ class Log:
             if self._file:
                 self._file.write(json.dumps(entry) + "\n")
 
+    def close(self) -> None:
+        if self._file:
+            self._file.close()
+
 
 class FileServer(ThreadingHTTPServer):
     """Serves `root`; port 0 takes a free one. `address` is what a client puts before the path."""
@@ -70,6 +74,10 @@ class FileServer(ThreadingHTTPServer):
         self.delay = delay
         self._seen: set[str] = set()
         self._seen_lock = threading.Lock()
+
+    def server_close(self) -> None:
+        super().server_close()
+        self.log.close()
 
     @property
     def address(self) -> str:
@@ -144,9 +152,9 @@ class Handler(BaseHTTPRequestHandler):
         if status != HTTPStatus.NOT_MODIFIED:
             self.send_header("Content-Length", str(len(body)))
         self.end_headers()
+        self._note(status, len(body))
         if self.command != "HEAD":
             self.wfile.write(body)
-        self._note(status, len(body))
 
     def _unchanged(self, etag: str, modified: float) -> bool:
         if wanted := self.headers.get("If-None-Match"):
@@ -190,27 +198,31 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", TYPES.get(file.suffix, "application/octet-stream"))
         self.send_header("Content-Length", str(last - first + (100 if fault == "wrong-length" else 0)))
         self.end_headers()
-        self._note(code, self._send_body(file, first, last, fault, argument) if send_body else 0)
+        stop = self._stop(first, last, fault, argument)
+        self._note(code, stop - first if send_body else 0)
+        if send_body:
+            self._send_body(file, first, stop, fault, argument)
+        if stop != last or fault == "wrong-length":
+            self.close_connection = True
 
-    def _send_body(self, file: Path, first: int, last: int, fault: str, argument: str | None) -> int:
-        stop = last
+    def _stop(self, first: int, last: int, fault: str, argument: str | None) -> int:
         if fault == "truncate":
-            stop = min(last, first + (int(argument) if argument else (last - first) // 2))
-        elif fault == "cut-once" and not self.headers.get("Range") and self.server.first_time(self.path):
-            stop = first + (last - first) // 2
-        elif fault == "stall":
+            return min(last, first + (int(argument) if argument else (last - first) // 2))
+        if fault == "cut-once" and not self.headers.get("Range") and self.server.first_time(self.path):
+            return first + (last - first) // 2
+        return last
+
+    def _send_body(self, file: Path, first: int, stop: int, fault: str, argument: str | None) -> None:
+        if fault == "stall":
             self.wfile.flush()
             time.sleep(3600)
         rate = int(argument or 1000) if fault == "slow" else 0
         try:
-            sent = self._copy(file, first, stop, rate, os.stat(file).st_size // 2 if fault == "corrupt" else -1)
+            self._copy(file, first, stop, rate, os.stat(file).st_size // 2 if fault == "corrupt" else -1)
         except (BrokenPipeError, ConnectionResetError):
-            sent, self.close_connection = 0, True
-        if stop != last or fault == "wrong-length":
             self.close_connection = True
-        return sent
 
-    def _copy(self, file: Path, first: int, last: int, rate: int, corrupt_at: int) -> int:
+    def _copy(self, file: Path, first: int, last: int, rate: int, corrupt_at: int) -> None:
         chunk = min(CHUNK, max(1, rate // 10)) if rate else CHUNK
         with file.open("rb") as source:
             source.seek(first)
@@ -223,7 +235,6 @@ class Handler(BaseHTTPRequestHandler):
                 at += len(data)
                 if rate:
                     time.sleep(len(data) / rate)
-        return at - first
 
 
 def main() -> int:
@@ -236,7 +247,7 @@ def main() -> int:
     with FileServer(options.root, options.port, options.log, options.delay) as server:
         print(server.address, flush=True)
         try:
-            server.serve_forever()
+            server.serve_forever(poll_interval=0.05)
         except KeyboardInterrupt:
             return 130
     return 0
