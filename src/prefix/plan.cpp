@@ -1,0 +1,63 @@
+#include "prefix/plan.hpp"
+
+#include <algorithm>
+#include <map>
+
+#include "base/text.hpp"
+
+namespace hpcenv::prefix {
+
+namespace {
+
+/// The same archive: by checksum where both have one, else by what names it.
+bool is_same(const conda::PackageRecord& a, const conda::PackageRecord& b) {
+  if (a.dist_name() != b.dist_name() || a.subdir != b.subdir) return false;
+  if (!a.sha256.empty() && !b.sha256.empty()) return a.sha256 == b.sha256;
+  if (!a.md5.empty() && !b.md5.empty()) return a.md5 == b.md5;
+  return true;
+}
+
+std::string python_minor(const conda::PackageRecord& python) {
+  const std::vector<std::string_view> parts = base::split(python.version, '.');
+  return parts.size() < 2 ? python.version : fmt::format("{}.{}", parts[0], parts[1]);
+}
+
+using ByName = std::map<std::string_view, const conda::PackageRecord*>;
+
+bool python_changes(const ByName& before, const ByName& after) {
+  const auto old_python = before.find("python");
+  const auto new_python = after.find("python");
+  if (old_python == before.end() || new_python == after.end()) return false;
+  return python_minor(*old_python->second) != python_minor(*new_python->second);
+}
+
+}  // namespace
+
+Plan make_plan(const PrefixState& state, std::span<const conda::PackageRecord> solution) {
+  ByName before;
+  ByName after;
+  for (const conda::PrefixRecord& package : state.packages) {
+    before.emplace(package.record.name, &package.record);
+  }
+  for (const conda::PackageRecord& record : solution) after.emplace(record.name, &record);
+  const bool relink_noarch = python_changes(before, after);
+  const auto stays = [&](const conda::PackageRecord& old_record) {
+    const auto found = after.find(old_record.name);
+    if (found == after.end() || !is_same(old_record, *found->second)) return false;
+    return !(relink_noarch && found->second->noarch == conda::Noarch::python);
+  };
+  Plan plan;
+  plan.prefix = state.prefix;
+  for (const conda::PackageRecord& record : solution) {
+    const auto old_record = before.find(record.name);
+    if (record.is_virtual()) continue;
+    if (old_record != before.end() && stays(*old_record->second)) continue;
+    plan.link.push_back(record);
+  }
+  for (const conda::PrefixRecord& package : state.packages) {
+    if (!stays(package.record)) plan.unlink.push_back(package.record);
+  }
+  return plan;
+}
+
+}  // namespace hpcenv::prefix

@@ -1,0 +1,271 @@
+#include "prefix/prepare.hpp"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <string_view>
+#include <unordered_set>
+
+#include "base/clock.hpp"
+#include "base/fault.hpp"
+#include "base/fs.hpp"
+#include "base/interrupt.hpp"
+#include "base/parallel.hpp"
+#include "prefix/bytecode.hpp"
+#include "prefix/layout_names.hpp"
+#include "prefix/records.hpp"
+
+namespace hpcenv::prefix {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Handing out single files would cost more than linking them.
+constexpr std::size_t batch_size = 64;
+/// Of sentences that say the same of other files.
+constexpr std::size_t most_notes = 5;
+
+std::size_t depth_of(const std::string& path) {
+  return static_cast<std::size_t>(std::ranges::count(path, '/'));
+}
+
+Result<> make_directory(const fs::path& path) {
+  base::fault_point("prepare.mkdir");
+  if (mkdir(path.c_str(), 0777) == 0) return {};
+  return fail_errno(errno, fmt::format("cannot make directory {}", path.native()));
+}
+
+/// Those of one depth side by side: on network file systems each takes a round trip.
+Result<> make_directories_in(const fs::path& root, std::vector<std::string> directories,
+                             std::size_t jobs) {
+  std::ranges::stable_sort(directories, {}, depth_of);
+  for (std::size_t begin = 0; begin < directories.size();) {
+    std::size_t end = begin;
+    while (end < directories.size() && depth_of(directories[end]) == depth_of(directories[begin])) {
+      ++end;
+    }
+    HPCENV_TRY(base::parallel_for(end - begin, jobs, [&](std::size_t index) {
+      return make_directory(root / directories[begin + index]);
+    }));
+    begin = end;
+  }
+  return {};
+}
+
+/// "a/__pycache__/b.cpython-311.pyc" and "a/b.py" both give "a/b".
+std::string module_of(std::string_view path) {
+  std::string module(path);
+  constexpr std::string_view folder = "__pycache__/";
+  const std::size_t at = module.rfind(folder);
+  if (at != std::string::npos) module.erase(at, folder.size());
+  const std::size_t name = module.rfind('/') + 1;
+  return module.substr(0, module.find('.', name));
+}
+
+class Filling {
+ public:
+  Filling(const Blueprint& blueprint, Prepared& prepared, base::ProcessRunner& runner,
+          base::Reporter& reporter)
+      : blueprint_(blueprint),
+        prepared_(prepared),
+        runner_(runner),
+        reporter_(reporter),
+        linker_(blueprint.packages, prepared.directory, prepared.prefix, blueprint.python),
+        linked_(blueprint.layout.paths.size()),
+        records_(blueprint.packages.size()) {}
+
+  Result<> fill() {
+    HPCENV_TRY(make_all_directories());
+    HPCENV_TRY(link_all());
+    collect_records();
+    if (blueprint_.options.bytecode == LinkOptions::Bytecode::compile) HPCENV_TRY(compile());
+    HPCENV_TRY(base::check_interrupt());
+    HPCENV_TRY(write_metadata());
+    return open_directory();
+  }
+
+ private:
+  Result<> make_all_directories() {
+    std::vector<std::string> directories = blueprint_.layout.directories;
+    const auto add = [&](std::string_view directory) {
+      if (std::ranges::find(directories, directory) == directories.end()) {
+        directories.emplace_back(directory);
+      }
+    };
+    add(meta_folder);
+    if (!prepared_.scripts.empty()) {
+      add(own_folder);
+      add(scripts_folder);
+    }
+    return make_directories_in(prepared_.directory, std::move(directories), blueprint_.jobs);
+  }
+
+  Result<> link_all() {
+    const std::vector<PlannedPath>& paths = blueprint_.layout.paths;
+    const std::size_t batches = (paths.size() + batch_size - 1) / batch_size;
+    std::atomic<std::size_t> done{0};
+    return base::parallel_for(batches, blueprint_.jobs, [&](std::size_t batch) -> Result<> {
+      const std::size_t begin = batch * batch_size;
+      const std::size_t end = std::min(begin + batch_size, paths.size());
+      for (std::size_t i = begin; i < end; ++i) HPCENV_TRY(link_one(i));
+      done += end - begin;
+      reporter_.progress(done, paths.size(), base::Unit::items);
+      return {};
+    });
+  }
+
+  Result<> link_one(std::size_t index) {
+    const PlannedPath& path = blueprint_.layout.paths[index];
+    Result<LinkedPath> linked = linker_.link(path);
+    if (!linked.has_value()) {
+      return Failure(with_context(std::move(linked).error(), "linking " + package_name(path)));
+    }
+    linked_[index] = std::move(*linked);
+    return {};
+  }
+
+  std::string package_name(const PlannedPath& path) const {
+    return blueprint_.packages[path.package].record.dist_name();
+  }
+
+  void collect_records() {
+    for (std::size_t i = 0; i < records_.size(); ++i) {
+      const conda::UnpackedPackage& package = blueprint_.packages[i];
+      conda::PrefixRecord& record = records_[i];
+      record.record = package.record;
+      record.extracted_package_dir = package.directory.native();
+      record.package_tarball_full_path = package.archive.native();
+      record.link_type = linker_.link_type(i);
+      record.requested_specs = specs_naming(blueprint_.plan.requested_specs, package.record.name);
+    }
+    std::size_t notes = 0;
+    for (std::size_t i = 0; i < linked_.size(); ++i) {
+      LinkedPath& linked = linked_[i];
+      if (linked.how != LinkedPath::How::directory) ++prepared_.files;
+      prepared_.bytes += linked.bytes_written;
+      if (!linked.note.empty() && ++notes <= most_notes) {
+        prepared_.messages.push_back(linked.note);
+      }
+      records_[blueprint_.layout.paths[i].package].paths.push_back(std::move(linked.installed));
+    }
+    if (notes > most_notes) {
+      prepared_.messages.push_back(
+          fmt::format("{} more files are told of in the same way", notes - most_notes));
+    }
+  }
+
+  /// Indices of the paths that get bytecode: what conda's tools compile, too.
+  std::vector<std::size_t> compilable() const {
+    std::unordered_set<std::string> compiled;
+    for (const PlannedPath& path : blueprint_.layout.paths) {
+      if (path.target.ends_with(".pyc")) compiled.insert(module_of(path.target));
+    }
+    const std::string folder = blueprint_.python->site_packages + "/";
+    std::vector<std::size_t> indices;
+    for (std::size_t i = 0; i < linked_.size(); ++i) {
+      const PlannedPath& path = blueprint_.layout.paths[i];
+      const bool is_noarch =
+          blueprint_.packages[path.package].record.noarch == conda::Noarch::python;
+      const bool is_module = path.target.starts_with(folder) && path.target.ends_with(".py");
+      if (is_noarch && is_module && !compiled.contains(module_of(path.target))) {
+        indices.push_back(i);
+      }
+    }
+    return indices;
+  }
+
+  Result<> compile() {
+    if (!blueprint_.python.has_value()) return {};
+    const std::vector<std::size_t> indices = compilable();
+    if (indices.empty()) return {};
+    reporter_.step("Compiling Python files");
+    BytecodeJob job{prepared_.directory, prepared_.prefix, *blueprint_.python, {}, blueprint_.jobs};
+    for (const std::size_t index : indices) {
+      job.sources.push_back(blueprint_.layout.paths[index].target);
+    }
+    HPCENV_ASSIGN(const Bytecode bytecode, compile_bytecode(job, runner_));
+    if (!bytecode.problem.empty()) {
+      prepared_.messages.push_back(fmt::format(
+          "Python files were not compiled ahead of their first use: {}", bytecode.problem));
+    }
+    for (std::size_t i = 0; i < indices.size(); ++i) {
+      if (!bytecode.files[i].empty()) add_bytecode(indices[i], bytecode.files[i]);
+    }
+    return {};
+  }
+
+  void add_bytecode(std::size_t index, const std::string& file) {
+    conda::InstalledPath path;
+    path.path = file;
+    path.path_type = "pyc_file";
+    records_[blueprint_.layout.paths[index].package].paths.push_back(std::move(path));
+    ++prepared_.files;
+    std::error_code error;
+    const std::uintmax_t size = fs::file_size(prepared_.directory / file, error);
+    if (!error) prepared_.bytes += size;
+  }
+
+  Result<> write_metadata() {
+    if (!prepared_.scripts.empty()) {
+      std::string names;
+      for (const PendingScript& script : prepared_.scripts) names += script.package + "\n";
+      HPCENV_TRY(base::write_file(prepared_.directory / pending_scripts_file, names));
+    }
+    const LinkOptions& options = blueprint_.options;
+    const std::int64_t now = options.now != 0 ? options.now : base::SystemClock().now();
+    return write_conda_meta(prepared_.directory, records_, blueprint_.plan,
+                            history_block(blueprint_.plan, now, options.tool), blueprint_.jobs);
+  }
+
+  /// The tree was private while it was made; now it gets the mode that the umask, or a default
+  /// ACL, gives to directories here.
+  Result<> open_directory() {
+    struct stat status{};
+    const fs::path model = prepared_.directory / meta_folder;
+    if (stat(model.c_str(), &status) != 0) {
+      return fail_errno(errno, fmt::format("cannot examine {}", model.native()));
+    }
+    base::fault_point("prepare.chmod");
+    if (chmod(prepared_.directory.c_str(), status.st_mode & 07777U) != 0) {
+      return fail_errno(errno,
+                        fmt::format("cannot set the mode of {}", prepared_.directory.native()));
+    }
+    return {};
+  }
+
+  const Blueprint& blueprint_;
+  Prepared& prepared_;
+  base::ProcessRunner& runner_;
+  base::Reporter& reporter_;
+  Linker linker_;
+  std::vector<LinkedPath> linked_;
+  std::vector<conda::PrefixRecord> records_;
+};
+
+}  // namespace
+
+Result<Blueprint> draw_blueprint(const Plan& plan,
+                                 const std::vector<conda::UnpackedPackage>& packages,
+                                 const LinkOptions& options, const fs::path& prefix) {
+  Blueprint blueprint{plan, packages, options, {}, {}, options.jobs};
+  if (blueprint.jobs == 0) blueprint.jobs = base::available_processors();
+  HPCENV_ASSIGN(blueprint.python, python_facts(plan.link));
+  std::vector<std::vector<PlannedPath>> layouts(packages.size());
+  const auto lay_out = [&](std::size_t index) -> Result<> {
+    HPCENV_ASSIGN(layouts[index], package_layout(packages[index], index, blueprint.python, prefix));
+    return {};
+  };
+  HPCENV_TRY(base::parallel_for(packages.size(), blueprint.jobs, lay_out));
+  HPCENV_ASSIGN(blueprint.layout, merge_layouts(std::move(layouts), packages));
+  return blueprint;
+}
+
+Result<> fill_directory(const Blueprint& blueprint, Prepared& prepared, base::ProcessRunner& runner,
+                        base::Reporter& reporter) {
+  return Filling(blueprint, prepared, runner, reporter).fill();
+}
+
+}  // namespace hpcenv::prefix

@@ -1,0 +1,134 @@
+#include "prefix/state.hpp"
+
+#include <algorithm>
+
+#include "base/fs.hpp"
+#include "base/json.hpp"
+#include "base/parallel.hpp"
+#include "prefix/layout_names.hpp"
+
+namespace hpcenv::prefix {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+/// What conda writes for a variable that has to be absent.
+constexpr std::string_view unset_mark = "***unset***";
+
+void set_variable(std::vector<StateVariable>& variables, StateVariable variable) {
+  const auto known = std::ranges::find(variables, variable.name, &StateVariable::name);
+  if (known == variables.end()) {
+    variables.push_back(std::move(variable));
+  } else {
+    known->value = std::move(variable.value);
+  }
+}
+
+Result<> add_variables(std::vector<StateVariable>& variables, const base::Json& object,
+                       const fs::path& file) {
+  if (!object.is_object()) {
+    return fail(ErrorKind::refused, "{}: the variables are no object", file.native());
+  }
+  for (const auto& [name, value] : object.items()) {
+    if (!value.is_string()) {
+      return fail(ErrorKind::refused, "{}: the value of {} is no text", file.native(), name);
+    }
+    // conda reserves PATH: activation alone builds it.
+    if (name == "PATH") continue;
+    auto text = value.get<std::string>();
+    std::optional<std::string> wanted;
+    if (text != unset_mark) wanted = std::move(text);
+    set_variable(variables, {name, std::move(wanted)});
+  }
+  return {};
+}
+
+/// An empty list where the directory is missing.
+Result<std::vector<std::string>> names_in(const fs::path& directory) {
+  Result<std::vector<std::string>> names = base::list_directory(directory);
+  if (!names.has_value() && names.error().kind == ErrorKind::not_found) {
+    return std::vector<std::string>();
+  }
+  return names;
+}
+
+Result<std::vector<std::string>> json_names(const fs::path& directory) {
+  HPCENV_ASSIGN(std::vector<std::string> names, names_in(directory));
+  std::erase_if(names, [](const std::string& name) { return !name.ends_with(".json"); });
+  return names;
+}
+
+Result<> add_package_variables(std::vector<StateVariable>& variables, const fs::path& prefix) {
+  const fs::path directory = prefix / "etc/conda/env_vars.d";
+  HPCENV_ASSIGN(const std::vector<std::string> names, json_names(directory));
+  for (const std::string& name : names) {
+    const fs::path file = directory / name;
+    HPCENV_ASSIGN(const std::string text, base::read_file(file));
+    HPCENV_ASSIGN(const base::Json object, base::parse_json(text, file.native()));
+    HPCENV_TRY(add_variables(variables, object, file));
+  }
+  return {};
+}
+
+}  // namespace
+
+bool is_environment(const fs::path& prefix) { return base::path_exists(prefix / history_file); }
+
+Result<PrefixState> read_state(const fs::path& prefix) {
+  if (!is_environment(prefix)) {
+    return fail_hint(ErrorKind::not_found, fmt::format("{} is no environment", prefix.native()),
+                     "hpcenv env list shows the environments");
+  }
+  HPCENV_ASSIGN(const std::vector<std::string> names, json_names(prefix / meta_folder));
+  PrefixState state;
+  state.prefix = prefix;
+  state.packages.resize(names.size());
+  // Threads cost more than they save on a handful of records.
+  const std::size_t jobs = names.size() < 32 ? 1 : base::available_processors();
+  HPCENV_TRY(base::parallel_for(names.size(), jobs, [&](std::size_t index) -> Result<> {
+    const fs::path file = prefix / meta_folder / names[index];
+    HPCENV_ASSIGN(const std::string text, base::read_file(file));
+    HPCENV_ASSIGN(state.packages[index], conda::parse_prefix_record(text, file.native()));
+    return {};
+  }));
+  std::ranges::sort(state.packages, {},
+                    [](const conda::PrefixRecord& package) { return package.record.name; });
+  return state;
+}
+
+Result<> require_usable(const fs::path& prefix) {
+  const fs::path folder = prefix / own_folder;
+  HPCENV_ASSIGN(const std::vector<std::string> names, names_in(folder));
+  for (const std::string& name : names) {
+    if (!base::path_exists(folder / name / "record")) continue;
+    return fail_hint(ErrorKind::refused,
+                     fmt::format("a change of {} is unfinished", prefix.native()),
+                     fmt::format("hpcenv install -p {} completes it", prefix.native()));
+  }
+  if (base::path_exists(prefix / pending_scripts_file)) {
+    return fail_hint(
+        ErrorKind::refused,
+        fmt::format("{} is unfinished: link scripts of its packages have not run", prefix.native()),
+        "run the same hpcenv create again; it starts over");
+  }
+  return {};
+}
+
+Result<std::vector<StateVariable>> state_variables(const fs::path& prefix) {
+  std::vector<StateVariable> variables;
+  HPCENV_TRY(add_package_variables(variables, prefix));
+  const fs::path file = prefix / state_file;
+  const Result<std::string> text = base::read_file(file);
+  if (!text.has_value()) {
+    if (text.error().kind == ErrorKind::not_found) return variables;
+    return Failure(text.error());
+  }
+  HPCENV_ASSIGN(const base::Json document, base::parse_json(*text, file.native()));
+  if (document.is_object() && document.contains("env_vars")) {
+    HPCENV_TRY(add_variables(variables, document["env_vars"], file));
+  }
+  return variables;
+}
+
+}  // namespace hpcenv::prefix
