@@ -27,6 +27,11 @@ void add_clean_start(const std::string& libraries, std::vector<Operation>& opera
   }
 }
 
+// Mean something where a command begins, and confuse readers elsewhere.
+constexpr std::array<std::string_view, 17> reserved_words = {
+    "if",    "then", "else",  "elif",   "fi", "do",       "done", "case",  "esac",
+    "while", "for",  "until", "select", "in", "function", "time", "coproc"};
+
 }  // namespace
 
 Activation activation_of(const ActivationInput& input) {
@@ -58,7 +63,8 @@ bool is_variable_name(std::string_view name) {
 std::string quote_posix(std::string_view word) {
   constexpr std::string_view plain =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+./:,@%";
-  if (!word.empty() && word.find_first_not_of(plain) == std::string_view::npos) {
+  const bool reserved = std::ranges::find(reserved_words, word) != reserved_words.end();
+  if (!word.empty() && !reserved && word.find_first_not_of(plain) == std::string_view::npos) {
     return std::string(word);
   }
   return "'" + base::replace_all(std::string(word), "'", "'\\''") + "'";

@@ -72,7 +72,7 @@ bool is_variable_name(std::string_view name);
 /// Lines of bash that activate, with their own comments, each line ending in a newline. They start
 /// no process; survive `set -euo pipefail`, and give the options, IFS and directory back as they
 /// were; what live scripts print goes to stderr, one that calls `exit` ends the shell with 125 and
-/// a sentence. Shellcheck clean but for SC2016 (words in single quotes
+/// a sentence. Shellcheck clean but for SC1003 and SC2016 (words in single quotes
 /// are meant as they stand). A variable that a shell cannot name is left out, in a comment.
 std::string render_bash(const Activation& activation);
 

@@ -1,0 +1,226 @@
+#include "slurm/job_script.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+#include <filesystem>
+
+#include "base/fs.hpp"
+#include "base/process.hpp"
+#include "base/text.hpp"
+
+namespace hpcenv::slurm {
+namespace {
+
+const std::vector<std::string> nasty_words = {
+    "",         " ",         "a b", "it's", "\"",     "$HOME",   "`id`",  "$(id)",
+    "\\",       "a\nb",      "*",   "~",    "!",      "#x",      "a;b",   "a&b",
+    "@PREFIX@", "#@command", "-n",  "--",   "{a,b}",  "<x>",     "done",  "'\\'",
+    "%s",       "\xff",      "ä",   "''",   "a'b\"c", "$ORIGIN", "[ -f ]"};
+
+shell::Activation activation_for(const std::string& prefix) {
+  shell::ActivationInput input;
+  input.prefix = prefix;
+  input.environment_name = "torch";
+  return shell::activation_of(input);
+}
+
+// An environment in a directory with a hostile name.
+class Prefix {
+ public:
+  explicit Prefix(std::string name = "it's a $(prefix) [x]")
+      : root_(*base::make_private_directory("/tmp", "hpcenv-job-")), path_(root_ / name) {
+    REQUIRE(base::make_directories(path_ / "conda-meta"));
+    REQUIRE(base::make_directories(path_ / "bin"));
+  }
+  Prefix(const Prefix&) = delete;
+  Prefix& operator=(const Prefix&) = delete;
+  ~Prefix() { (void)base::remove_tree(root_); }
+  std::string path() const { return path_.string(); }
+  std::string root() const { return root_.string(); }
+
+ private:
+  std::filesystem::path root_;
+  std::filesystem::path path_;
+};
+
+base::ProcessResult run_script(const Prefix& prefix, const std::string& text,
+                               std::map<std::string, std::string, std::less<>> variables = {
+                                   {"PATH", "/usr/bin:/bin"}, {"HOME", "/"}, {"USER", "u"}}) {
+  const std::string file = prefix.root() + "/job.sh";
+  REQUIRE(base::write_file(file, text));
+  base::ProcessRequest request;
+  request.argv = {"/bin/bash", file};
+  request.environment = base::Environment(std::move(variables));
+  auto result = base::make_process_runner()->run(request);
+  REQUIRE(result);
+  return *result;
+}
+
+JobRequest request_for(std::vector<std::string> command) {
+  JobRequest request;
+  request.command = std::move(command);
+  request.hpcenv_version = "0.1.0";
+  return request;
+}
+
+std::vector<std::string> first_lines(const std::string& script, std::string_view start) {
+  std::vector<std::string> lines;
+  for (const auto line : base::split_lines(script)) {
+    if (line.starts_with(start)) lines.emplace_back(line);
+  }
+  return lines;
+}
+
+}  // namespace
+
+TEST_CASE("options become words and lines of sbatch") {
+  JobRequest request = request_for({"/opt/my tools/run.sh"});
+  CHECK(sbatch_words(request) == std::vector<std::string>{"--job-name=run.sh", "--nodes=1"});
+  CHECK(sbatch_words(request_for({"a\nb"})).front() == "--job-name=a?b");
+  request.job_name = "first try #1";
+  request.partition = "gpu";
+  request.account = "proj";
+  request.qos = "normal";
+  request.gpus = "a100:2";
+  request.cpus = "8";
+  request.memory = "16G";
+  request.time = "2:00:00";
+  request.output = "/scratch/me/out put-%j.txt";
+  request.sbatch_options = {"--constraint=a100&b", "-C", "x", "--comment=\"q\""};
+  const std::string script = job_script(request, activation_for("/envs/torch"));
+  CHECK(first_lines(script, "#SBATCH") ==
+        std::vector<std::string>{
+            "#SBATCH --job-name=first\\ try\\ \\#1", "#SBATCH --partition=gpu",
+            "#SBATCH --account=proj", "#SBATCH --qos=normal", "#SBATCH --nodes=1",
+            "#SBATCH --gres=gpu:a100:2", "#SBATCH --cpus-per-task=8", "#SBATCH --mem=16G",
+            "#SBATCH --time=2:00:00", "#SBATCH --output=/scratch/me/out\\ put-%j.txt",
+            "#SBATCH --constraint=a100&b", "#SBATCH -C x", "#SBATCH --comment=\\\"q\\\""});
+  CHECK(script.starts_with("#!/bin/bash\n#SBATCH"));
+}
+
+TEST_CASE("the program gets its arguments as they were and its exit code is the job's") {
+  const Prefix prefix;
+  std::vector<std::string> command{"printf", "%s\\0"};
+  std::string expected;
+  for (const std::string& word : nasty_words) {
+    command.push_back(word);
+    expected += word + std::string(1, '\0');
+  }
+  const auto result =
+      run_script(prefix, job_script(request_for(command), activation_for(prefix.path())));
+  CHECK(result.errors == "");
+  CHECK(result.output == expected);
+  const auto seven = run_script(
+      prefix, job_script(request_for({"sh", "-c", "exit 7"}), activation_for(prefix.path())));
+  CHECK(seven.code == 7);
+}
+
+TEST_CASE("the environment is active and the program comes from it") {
+  const Prefix prefix;
+  const std::string tool = prefix.path() + "/bin/tool";
+  REQUIRE(base::write_file(tool,
+                           "#!/bin/sh\necho \"$CONDA_PREFIX $CONDA_DEFAULT_ENV $SRUN_CPUS_PER_TASK "
+                           "${SLURM_EXPORT_ENV-none}\"\n",
+                           0755));
+  std::filesystem::permissions(tool, std::filesystem::perms::owner_all);
+  const auto result =
+      run_script(prefix, job_script(request_for({"tool"}), activation_for(prefix.path())),
+                 {{"PATH", "/usr/bin:/bin"},
+                  {"SHELLOPTS", "errexit:nounset:noglob"},
+                  {"BASHOPTS", "failglob:nullglob"},
+                  {"SLURM_CPUS_PER_TASK", "4"},
+                  {"SLURM_EXPORT_ENV", "NONE"}});
+  CHECK(result.errors == "");
+  CHECK(result.output == prefix.path() + " torch 4 none\n");
+}
+
+TEST_CASE("HOME and USER are found where Slurm leaves them out") {
+  const Prefix prefix;
+  const auto result = run_script(
+      prefix,
+      job_script(request_for({"sh", "-c", "echo $USER $HOME"}), activation_for(prefix.path())),
+      {{"PATH", "/usr/bin:/bin"}});
+  base::ProcessRequest who;
+  who.argv = {"/bin/sh", "-c", "echo $(id -un) $(getent passwd $(id -u) | cut -d: -f6)"};
+  who.environment.set("PATH", "/usr/bin:/bin");
+  CHECK(result.output == base::make_process_runner()->run(who)->output);
+}
+
+TEST_CASE("an environment that the node does not see ends the job with 127 and a sentence") {
+  const Prefix prefix;
+  const auto result = run_script(
+      prefix, job_script(request_for({"true"}), activation_for("/nonexistent/env")),
+      {{"PATH", "/usr/bin:/bin"}, {"HOME", "/"}, {"USER", "u"}, {"SLURMD_NODENAME", "gpu01"}});
+  CHECK(result.code == 127);
+  CHECK(result.errors.starts_with("hpcenv: gpu01 does not see the environment /nonexistent/env."));
+}
+
+TEST_CASE("a half-changed environment ends the job with 125 after some patience") {
+  const Prefix prefix;
+  REQUIRE(base::make_directories(prefix.path() + "/.hpcenv/token"));
+  REQUIRE(base::write_file(prefix.path() + "/.hpcenv/token/record", ""));
+  const std::string script =
+      base::replace_all(job_script(request_for({"true"}), activation_for(prefix.path())),
+                        "patience = 30", "patience = 1");
+  const auto result = run_script(prefix, script);
+  CHECK(result.code == 125);
+  CHECK(result.errors == "hpcenv: a change of the environment " + prefix.path() +
+                             " is unfinished.\nhpcenv: complete it with: hpcenv install -p '" +
+                             prefix.path() + "'\n");
+}
+
+TEST_CASE("a program that is missing or cannot be executed has its own exit code") {
+  const Prefix prefix;
+  const auto missing = run_script(
+      prefix, job_script(request_for({"no such; program"}), activation_for(prefix.path())));
+  CHECK(missing.code == 127);
+  CHECK(missing.errors.starts_with("hpcenv: no such; program: no such program, neither in"));
+  const auto directory =
+      run_script(prefix, job_script(request_for({"/tmp"}), activation_for(prefix.path())));
+  CHECK(directory.code == 126);
+  const auto dash =
+      run_script(prefix, job_script(request_for({"-x"}), activation_for(prefix.path())));
+  CHECK(dash.code == 127);
+}
+
+TEST_CASE("names and versions cannot leave their comment") {
+  const Prefix prefix;
+  shell::Activation activation = activation_for(prefix.path());
+  activation.environment_name = "x\necho injected; '@PREFIX@' #@command";
+  JobRequest request = request_for({"true"});
+  request.hpcenv_version = "1\necho injected";
+  const auto result = run_script(prefix, job_script(request, activation));
+  CHECK(result.output == "");
+  CHECK(result.succeeded());
+}
+
+TEST_CASE("scripts are shellcheck clean whatever is in them") {
+  const Prefix prefix;
+  shell::ActivationInput input;
+  input.prefix = prefix.path();
+  input.environment_name = "it's";
+  for (std::size_t i = 0; i < nasty_words.size(); ++i) {
+    input.variables.emplace_back("V" + std::to_string(i), nasty_words[i]);
+    input.live_scripts.push_back(prefix.path() + "/etc/" + nasty_words[i] + ".sh");
+  }
+  std::vector<std::vector<std::string>> commands{{"python", "train.py"}, {"-x"}, {"a b", "c"}};
+  for (const std::string& word : nasty_words) {
+    commands.push_back({"echo", word, "x" + word});
+    if (!word.empty()) commands.push_back({word});
+  }
+  std::vector<std::string> files;
+  for (const auto& command : commands) {
+    files.push_back(prefix.root() + "/" + std::to_string(files.size()) + ".sh");
+    REQUIRE(base::write_file(files.back(),
+                             job_script(request_for(command), shell::activation_of(input))));
+  }
+  base::ProcessRequest request;
+  request.argv = {"shellcheck"};
+  request.argv.insert(request.argv.end(), files.begin(), files.end());
+  request.environment.set("PATH", "/usr/bin:/bin");
+  const auto result = base::make_process_runner()->run(request);
+  if (!result) SKIP("no shellcheck");
+  CHECK(result->output == "");
+  CHECK(result->code == 0);
+}
+
+}  // namespace hpcenv::slurm
