@@ -12,24 +12,10 @@
 #include "base/json_fwd.hpp"
 #include "base/process.hpp"
 #include "base/result.hpp"
+#include "host/libcuda.hpp"
 #include "host/reader.hpp"
 
 namespace hpcenv::host {
-
-struct CudaDevice {
-  std::string name;
-  std::string uuid;
-  std::string pci_bus_id;
-  int capability_major = 0;
-  int capability_minor = 0;
-  std::uint64_t memory_bytes = 0;
-  int multiprocessors = 0;
-  int compute_mode = 0;  ///< 0 default, 2 prohibited, 3 exclusive process
-  bool ecc = false;
-};
-
-/// How asking one libcuda ended.
-enum class ProbeEnd { answered, cannot_load, timed_out, crashed, not_run };
 
 /// One libcuda.so.1 that a program on this node could load.
 struct LibcudaCandidate {
@@ -39,12 +25,16 @@ struct LibcudaCandidate {
   std::string file_version;  ///< "535.261.03" from the file name, or empty
   bool is_stub = false;
   ProbeEnd end = ProbeEnd::not_run;
-  std::string detail;               ///< loader's words, or signal
-  std::optional<int> version_code;  ///< what cuDriverGetVersion returned (CUresult)
-  std::optional<int> cuda_version;  ///< 12020 = 12.2
-  std::optional<int> init_code;     ///< CUresult of cuInit, where stage B ran
+  std::string detail;                     ///< loader's words, or signal
+  std::optional<int> version_code;        ///< what cuDriverGetVersion returned (CUresult)
+  std::optional<int> cuda_version;        ///< 12020 = 12.2; only where it is believable
+  ProbeEnd init_end = ProbeEnd::not_run;  ///< of asking for devices (stage B), winner only
+  std::string init_detail;
+  std::optional<int> init_code;  ///< CUresult of cuInit, where stage B ran
   std::optional<std::int64_t> init_milliseconds;
-  std::vector<CudaDevice> devices;
+  std::vector<CudaDevice> devices;  ///< all of the node, CUDA_VISIBLE_DEVICES left aside
+  /// How many a program gets under CUDA_VISIBLE_DEVICES; only where that is set and stage B ran.
+  std::optional<int> visible_devices;
 };
 
 struct NvidiaFacts {
@@ -53,6 +43,7 @@ struct NvidiaFacts {
   bool open_kernel_module = false;
   bool nouveau = false;
   bool uvm = false;
+  bool wsl = false;  ///< /dev/dxg: the driver is Windows'
   std::vector<std::string> device_nodes;
   std::vector<LibcudaCandidate> libcuda;  ///< in the order in which the loader would take them
   /// Position in `libcuda` of the one that programs get.
@@ -90,7 +81,10 @@ enum class ProbeDepth {
 Result<NodeProfile> probe_node(const HostReader& reader, base::ProcessRunner& runner,
                                const base::Clock& clock, ProbeDepth depth);
 
-/// "12.2" of the winning libcuda (a stub is none), nullopt without a driver.
+/// The libcuda that tells this node's CUDA version: the one that programs get, or, where that is a
+/// stub or does not answer, the first other one that does. Null without a driver.
+const LibcudaCandidate* driver_library(const NodeProfile& profile);
+/// "12.2" of `driver_library` (a stub is none), nullopt without a driver.
 std::optional<std::string> cuda_version_of(const NodeProfile& profile);
 /// Lowest compute capability of all devices, "8.0".
 std::optional<std::string> cuda_arch_of(const NodeProfile& profile);

@@ -11,6 +11,7 @@
 #include "base/environment.hpp"
 #include "base/fs.hpp"
 #include "base/result.hpp"
+#include "host/libcuda.hpp"
 
 namespace hpcenv::host {
 
@@ -30,7 +31,11 @@ class HostReader {
   virtual std::string hostname() const = 0;
   virtual std::string kernel_release() const = 0;  ///< "6.1.0-18-amd64"
   virtual std::string machine() const = 0;         ///< "x86_64"
+  virtual bool is_root() const = 0;
   virtual std::optional<base::FileSystemFacts> file_system(const std::string& path) const = 0;
+  /// Asks a library in a process of its own (host/libcuda.hpp); a captured tree tells what was
+  /// answered when it was taken.
+  virtual LibcudaAnswer ask_libcuda(const LibcudaQuestion& question) const = 0;
 };
 
 std::unique_ptr<HostReader> make_linux_reader(base::Environment environment);

@@ -1,0 +1,16 @@
+// The CPU as archspec names it.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace hpcenv::host {
+
+/// From the text of /proc/cpuinfo and the machine: a vendor's microarchitecture where the small
+/// table knows it ("zen3", "icelake", "neoverse_n1"), else "x86_64_v2".."x86_64_v4" by the flags of
+/// the psABI levels, else the machine itself.
+std::string microarchitecture(std::string_view cpuinfo, std::string_view machine);
+/// The psABI level of x86-64 by flags, 1 to 4; 0 where not even the first is met.
+int x86_64_level(std::string_view flags);
+
+}  // namespace hpcenv::host

@@ -1,0 +1,156 @@
+#include "host/elf.hpp"
+
+#include <elf.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstring>
+#include <optional>
+#include <utility>
+
+#include "base/fs.hpp"
+
+namespace hpcenv::host {
+
+namespace {
+
+using Bytes = std::span<const std::byte>;
+
+/// More of either is no library that anybody made.
+constexpr std::uint64_t entry_limit = 65536;
+constexpr std::size_t string_limit = 4096;
+
+/// Copies: entries of a hostile file need not be aligned.
+template <class T>
+std::optional<T> at(Bytes file, std::uint64_t offset) {
+  if (offset > file.size() || file.size() - offset < sizeof(T)) return std::nullopt;
+  T value;
+  std::memcpy(&value, file.data() + offset, sizeof(T));
+  return value;
+}
+
+Bytes part(Bytes file, std::uint64_t offset, std::uint64_t size) {
+  if (offset > file.size() || size > file.size() - offset) return {};
+  return file.subspan(offset, size);
+}
+
+std::string string_at(Bytes table, std::uint64_t offset) {
+  std::string text;
+  for (std::uint64_t i = offset; i < table.size() && text.size() < string_limit; ++i) {
+    if (table[i] == std::byte{0}) break;
+    text.push_back(static_cast<char>(table[i]));
+  }
+  return text;
+}
+
+std::vector<Elf64_Phdr> program_headers(Bytes file, const Elf64_Ehdr& header) {
+  std::vector<Elf64_Phdr> headers;
+  for (std::uint64_t i = 0; i < header.e_phnum; ++i) {
+    const auto entry = at<Elf64_Phdr>(file, header.e_phoff + i * sizeof(Elf64_Phdr));
+    if (!entry) break;
+    headers.push_back(*entry);
+  }
+  return headers;
+}
+
+/// Where the file holds what is loaded at an address.
+std::optional<std::uint64_t> offset_of(const std::vector<Elf64_Phdr>& headers,
+                                       std::uint64_t address) {
+  for (const Elf64_Phdr& header : headers) {
+    if (header.p_type != PT_LOAD || address < header.p_vaddr) continue;
+    if (address - header.p_vaddr < header.p_filesz) {
+      return header.p_offset + (address - header.p_vaddr);
+    }
+  }
+  return std::nullopt;
+}
+
+void read_dynamic(Bytes file, const std::vector<Elf64_Phdr>& headers, ElfFacts& facts) {
+  Bytes dynamic;
+  for (const Elf64_Phdr& header : headers) {
+    if (header.p_type == PT_DYNAMIC) dynamic = part(file, header.p_offset, header.p_filesz);
+  }
+  std::vector<std::uint64_t> needed;
+  std::optional<std::uint64_t> soname;
+  Bytes strings;
+  for (std::uint64_t i = 0; i < entry_limit; ++i) {
+    const auto entry = at<Elf64_Dyn>(dynamic, i * sizeof(Elf64_Dyn));
+    if (!entry || entry->d_tag == DT_NULL) break;
+    if (entry->d_tag == DT_NEEDED) needed.push_back(entry->d_un.d_val);
+    if (entry->d_tag == DT_SONAME) soname = entry->d_un.d_val;
+    if (entry->d_tag == DT_STRTAB) {
+      const auto offset = offset_of(headers, entry->d_un.d_ptr);
+      if (offset && *offset < file.size()) strings = file.subspan(*offset);
+    }
+  }
+  for (const std::uint64_t offset : needed) facts.needed.push_back(string_at(strings, offset));
+  if (soname) facts.soname = string_at(strings, *soname);
+}
+
+void read_sections(Bytes file, const Elf64_Ehdr& header, ElfFacts& facts) {
+  const auto names_header =
+      at<Elf64_Shdr>(file, header.e_shoff + header.e_shstrndx * sizeof(Elf64_Shdr));
+  if (header.e_shoff == 0 || !names_header) return;
+  const Bytes names = part(file, names_header->sh_offset, names_header->sh_size);
+  for (std::uint64_t i = 0; i < header.e_shnum; ++i) {
+    const auto entry = at<Elf64_Shdr>(file, header.e_shoff + i * sizeof(Elf64_Shdr));
+    if (!entry) return;
+    if (entry->sh_type == SHT_NOBITS) continue;
+    facts.sections.push_back({string_at(names, entry->sh_name), entry->sh_offset, entry->sh_size});
+  }
+}
+
+}  // namespace
+
+Result<MappedFile> MappedFile::open(const std::filesystem::path& path) {
+  HPCENV_ASSIGN(const base::Fd fd, base::open_read(path));
+  struct stat status{};
+  if (fstat(fd.get(), &status) != 0) {
+    return fail_errno(errno, fmt::format("cannot examine {}", path.native()));
+  }
+  if (!S_ISREG(status.st_mode) || status.st_size <= 0) {
+    return fail(ErrorKind::refused, "{} is empty or no regular file", path.native());
+  }
+  const auto size = static_cast<std::size_t>(status.st_size);
+  void* address = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd.get(), 0);
+  if (address == MAP_FAILED) return fail_errno(errno, fmt::format("cannot map {}", path.native()));
+  return MappedFile(Bytes(static_cast<const std::byte*>(address), size));
+}
+
+MappedFile::MappedFile(MappedFile&& other) noexcept : bytes_(std::exchange(other.bytes_, {})) {}
+
+MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
+  std::swap(bytes_, other.bytes_);
+  return *this;
+}
+
+MappedFile::~MappedFile() {
+  if (!bytes_.empty()) munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
+}
+
+Bytes ElfFacts::section(Bytes file, std::string_view name) const {
+  for (const ElfSection& candidate : sections) {
+    if (candidate.name == name) return part(file, candidate.offset, candidate.size);
+  }
+  return {};
+}
+
+Result<ElfFacts> read_elf(Bytes file) {
+  const auto header = at<Elf64_Ehdr>(file, 0);
+  const bool is_elf = header && std::memcmp(&header->e_ident[0], ELFMAG, SELFMAG) == 0 &&
+                      header->e_ident[EI_CLASS] == ELFCLASS64 &&
+                      header->e_ident[EI_DATA] == ELFDATA2LSB;
+  if (!is_elf) return fail(ErrorKind::refused, "not a 64-bit ELF file");
+  if (header->e_phoff > file.size()) {
+    return fail(ErrorKind::refused, "an ELF file whose program headers lie behind its end");
+  }
+  ElfFacts facts;
+  facts.machine = header->e_machine;
+  read_dynamic(file, program_headers(file, *header), facts);
+  read_sections(file, *header, facts);
+  return facts;
+}
+
+}  // namespace hpcenv::host

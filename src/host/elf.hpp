@@ -1,0 +1,56 @@
+// Just enough of 64-bit little-endian ELF: what a library needs, calls itself, and its sections.
+// Every offset of the file is checked against its length.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.hpp"
+
+namespace hpcenv::host {
+
+/// A file mapped read-only. The mapping lives as long as this object.
+class MappedFile {
+ public:
+  /// Kind not_found or io; refused for an empty file or what is no regular file.
+  static Result<MappedFile> open(const std::filesystem::path& path);
+  MappedFile(MappedFile&& other) noexcept;
+  MappedFile& operator=(MappedFile&& other) noexcept;
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+  ~MappedFile();
+  std::span<const std::byte> bytes() const { return bytes_; }
+
+ private:
+  explicit MappedFile(std::span<const std::byte> bytes) : bytes_(bytes) {}
+  std::span<const std::byte> bytes_;
+};
+
+struct ElfSection {
+  std::string name;
+  std::uint64_t offset = 0;
+  std::uint64_t size = 0;
+};
+
+struct ElfFacts {
+  std::uint16_t machine = 0;  ///< e_machine: 62 x86-64, 183 aarch64
+  std::string soname;
+  std::vector<std::string> needed;  ///< DT_NEEDED, in order
+  std::vector<ElfSection> sections;
+
+  /// The bytes of the first section of that name within `file`; empty where there is none.
+  std::span<const std::byte> section(std::span<const std::byte> file, std::string_view name) const;
+};
+
+inline constexpr std::uint16_t elf_x86_64 = 62;
+inline constexpr std::uint16_t elf_aarch64 = 183;
+
+/// Kind refused: no ELF64 file, or a table that leaves the file. A stripped section table is fine.
+Result<ElfFacts> read_elf(std::span<const std::byte> file);
+
+}  // namespace hpcenv::host

@@ -1,0 +1,155 @@
+#include "host/node_profile.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "base/interrupt.hpp"
+#include "base/text.hpp"
+#include "host/cpu.hpp"
+#include "host/cuda_tables.hpp"
+#include "host/nvidia.hpp"
+
+namespace hpcenv::host {
+
+namespace {
+
+// Variables that checks read. Named one by one: SLURM_JWT, CONDA_TOKEN and the like are secrets.
+constexpr std::array environment_names = {
+    "HOME",
+    "TMPDIR",
+    "XDG_RUNTIME_DIR",
+    "XDG_CACHE_HOME",
+    "SCRATCH",
+    "WORK",
+    "LD_LIBRARY_PATH",
+    "LD_PRELOAD",
+    "LD_AUDIT",
+    "CUDA_VISIBLE_DEVICES",
+    "CUDA_DEVICE_ORDER",
+    "CUDA_HOME",
+    "CUDA_PATH",
+    "CUDA_MPS_PIPE_DIRECTORY",
+    "CUDA_CACHE_PATH",
+    "CUDA_DISABLE_PTX_JIT",
+    "NVIDIA_VISIBLE_DEVICES",
+    "CONDA_PREFIX",
+    "CONDA_SHLVL",
+    "CONDA_DEFAULT_ENV",
+    "MAMBA_ROOT_PREFIX",
+    "CONDA_OVERRIDE_ARCHSPEC",
+    "CONDA_OVERRIDE_CUDA",
+    "CONDA_OVERRIDE_CUDA_ARCH",
+    "CONDA_OVERRIDE_GLIBC",
+    "CONDA_OVERRIDE_LINUX",
+    "PYTHONHOME",
+    "PYTHONPATH",
+    "PYTHONNOUSERSITE",
+    "PYTHONUSERBASE",
+    "LOADEDMODULES",
+    "_LMFILES_",
+    "LMOD_CMD",
+    "SLURM_JOB_ID",
+    "SLURM_JOB_PARTITION",
+    "SLURM_JOB_GPUS",
+    "SLURM_STEP_GPUS",
+    "SLURM_GPUS_ON_NODE",
+    "SLURM_GPUS",
+    "SLURM_NNODES",
+    "SLURM_TMPDIR",
+    "SLURMD_NODENAME",
+    "SINGULARITY_NAME",
+    "APPTAINER_NAME",
+};
+
+base::Environment allowed_environment(const base::Environment& all) {
+  base::Environment kept;
+  for (const char* name : environment_names) {
+    if (auto value = all.get(name)) kept.set(name, *std::move(value));
+  }
+  return kept;
+}
+
+std::uint64_t memory_of(std::string_view meminfo) {
+  for (const std::string_view line : base::split_lines(meminfo)) {
+    const std::vector<std::string_view> words = base::split_words(line);
+    if (words.size() < 2 || words[0] != "MemTotal:") continue;
+    constexpr std::uint64_t kibibyte = 1024;
+    return base::parse_unsigned(words[1]).value_or(0) * kibibyte;
+  }
+  return 0;
+}
+
+void add_mount(const HostReader& reader, const char* purpose, const std::string& path,
+               std::vector<MountFacts>& mounts) {
+  if (!path.starts_with('/')) return;
+  if (auto facts = reader.file_system(path)) mounts.push_back({purpose, path, *std::move(facts)});
+}
+
+std::vector<MountFacts> mounts_of(const HostReader& reader) {
+  const base::Environment& environment = reader.environment();
+  std::vector<MountFacts> mounts;
+  add_mount(reader, "home", environment.get_or("HOME", ""), mounts);
+  add_mount(reader, "temporary files", environment.get_or("TMPDIR", "/tmp"), mounts);
+  add_mount(reader, "scratch", environment.get_or("SCRATCH", ""), mounts);
+  add_mount(reader, "job's local disk", environment.get_or("SLURM_TMPDIR", ""), mounts);
+  return mounts;
+}
+
+}  // namespace
+
+Result<NodeProfile> probe_node(const HostReader& reader, base::ProcessRunner& /*runner*/,
+                               const base::Clock& clock, ProbeDepth depth) {
+  NodeProfile profile;
+  profile.hostname = reader.hostname();
+  profile.taken_at = clock.now();
+  profile.machine = reader.machine();
+  profile.kernel = reader.kernel_release();
+  profile.cpu = microarchitecture(reader.read_text("/proc/cpuinfo").value_or(""), profile.machine);
+  profile.memory_bytes = memory_of(reader.read_text("/proc/meminfo").value_or(""));
+  profile.mounts = mounts_of(reader);
+  profile.environment = allowed_environment(reader.environment());
+  NvidiaProbe nvidia = probe_nvidia(reader, clock, depth);
+  HPCENV_TRY(base::check_interrupt());
+  profile.nvidia = std::move(nvidia.facts);
+  profile.glibc = std::move(nvidia.glibc);
+  return profile;
+}
+
+const LibcudaCandidate* driver_library(const NodeProfile& profile) {
+  const NvidiaFacts& nvidia = profile.nvidia;
+  const auto is_real = [](const LibcudaCandidate& candidate) {
+    return !candidate.is_stub && candidate.cuda_version.has_value();
+  };
+  if (nvidia.winner && *nvidia.winner < nvidia.libcuda.size()) {
+    const LibcudaCandidate& winner = nvidia.libcuda[*nvidia.winner];
+    if (is_real(winner)) return &winner;
+  }
+  const auto first = std::ranges::find_if(nvidia.libcuda, is_real);
+  return first == nvidia.libcuda.end() ? nullptr : &*first;
+}
+
+std::optional<std::string> cuda_version_of(const NodeProfile& profile) {
+  const LibcudaCandidate* driver = driver_library(profile);
+  if (driver == nullptr) return std::nullopt;
+  const auto version = cuda_version_from_code(*driver->cuda_version);
+  if (!version) return std::nullopt;
+  return version->text();
+}
+
+std::optional<std::string> cuda_arch_of(const NodeProfile& profile) {
+  constexpr int most = 99;
+  std::optional<std::pair<int, int>> lowest;
+  for (const LibcudaCandidate& candidate : profile.nvidia.libcuda) {
+    for (const CudaDevice& device : candidate.devices) {
+      const std::pair<int, int> capability{device.capability_major, device.capability_minor};
+      const bool believable = capability.first > 0 && capability.first <= most &&
+                              capability.second >= 0 && capability.second <= most;
+      if (believable && (!lowest || capability < *lowest)) lowest = capability;
+    }
+  }
+  if (!lowest) return std::nullopt;
+  return fmt::format("{}.{}", lowest->first, lowest->second);
+}
+
+}  // namespace hpcenv::host

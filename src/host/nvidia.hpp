@@ -1,0 +1,27 @@
+// NVIDIA's driver on this machine: what the kernel shows, and what each libcuda answers.
+#pragma once
+
+#include <string>
+
+#include "base/clock.hpp"
+#include "host/node_profile.hpp"
+#include "host/reader.hpp"
+
+namespace hpcenv::host {
+
+struct NvidiaProbe {
+  NvidiaFacts facts;
+  std::string glibc;  ///< the helper says it along the way; empty where it cannot run
+};
+
+/// Takes at most 12 s for versions and 20 s more for devices, whatever the libraries do.
+NvidiaProbe probe_nvidia(const HostReader& reader, const base::Clock& clock, ProbeDepth depth);
+
+/// Version and flavour from the text of /proc/driver/nvidia/version.
+struct KernelModule {
+  std::string version;
+  bool open = false;
+};
+KernelModule parse_kernel_module(std::string_view text);
+
+}  // namespace hpcenv::host
