@@ -1,10 +1,10 @@
-/* A stand-in for libcuda.so.1 without a driver behind it. Compiled by tests/channel/drivers.py with one of:
- *   -DHANG_INIT      cuInit never returns            -DHANG_VERSION   cuDriverGetVersion never returns
- *   -DCRASH          cuDriverGetVersion dies of SIGSEGV
- *   -DSTUB           every function returns 34 and touches nothing, as the stub library of the toolkit does
- *   -DNOISY          writes to stdout and stderr on load and on each call
- *   -DNO_DEVICE      cuInit returns 100, CUDA_ERROR_NO_DEVICE, as on a login node that has the driver's files
- * and -DVERSION=12040 (what cuDriverGetVersion tells), -DDEVICES=2 (A100s with 80 GB). */
+/* A stand-in for libcuda.so.1 without a driver behind it. Compiled by tests/channel/drivers.py with
+ * one of: -DHANG_INIT      cuInit never returns            -DHANG_VERSION   cuDriverGetVersion
+ * never returns -DCRASH          cuDriverGetVersion dies of SIGSEGV -DSTUB           every function
+ * returns 34 and touches nothing, as the stub library of the toolkit does -DNOISY          writes
+ * to stdout and stderr on load and on each call -DNO_DEVICE      cuInit returns 100,
+ * CUDA_ERROR_NO_DEVICE, as on a login node that has the driver's files and -DVERSION=12040 (what
+ * cuDriverGetVersion tells), -DDEVICES=2 (A100s with 80 GB). */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,10 +18,21 @@
 #ifdef STUB
 #define ANSWER(...) return 34
 #else
-#define ANSWER(...) do { note(__func__); __VA_ARGS__; return 0; } while (0)
+#define ANSWER(...) \
+  do {              \
+    note(__func__); \
+    __VA_ARGS__;    \
+    return 0;       \
+  } while (0)
 #endif
 
-enum { invalid_value = 1, no_device = 100, invalid_device = 101, attribute_major = 75, attribute_minor = 76 };
+enum {
+  invalid_value = 1,
+  no_device = 100,
+  invalid_device = 101,
+  attribute_major = 75,
+  attribute_minor = 76
+};
 
 static void note(const char* name) {
 #ifdef NOISY

@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # The C compiler of this environment and the flags that make it see the environment's headers and libraries.
 _gcc_keep() {
   eval "export CONDA_BACKUP_$1=\${$1:-}"

@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 for _name in CC GCC CPP HOST CONDA_TOOLCHAIN_HOST CONDA_BUILD_SYSROOT CPPFLAGS CFLAGS LDFLAGS; do
   eval "_kept=\${CONDA_BACKUP_${_name}:-}"
   if [ -n "$_kept" ]; then eval "export ${_name}=\$_kept"; else unset "$_name"; fi

@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Points nvcc to the environment's C++ compiler, and host compilers to the CUDA headers and libraries. The name sorts
 # behind the compilers' own scripts, whose variables it reads without asking whether they are set.
 if [ -z "${CXX}" ]; then
