@@ -1,5 +1,6 @@
 #include "base/hash.hpp"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <unistd.h>
 
@@ -18,10 +19,15 @@ struct Hasher::State {
   ~State() { EVP_MD_CTX_free(context); }
 };
 
-// EVP_sha256() and EVP_md5() are tables of the library: nothing is fetched and no openssl.cnf is
-// read. FIPS hosts do not matter to a static program. A digest can only fail for lack of memory;
-// then finish() gives "" which equals no checksum.
+// The first call decides for the whole process; later ones that ask for the configuration are
+// ignored by libcrypto.
+void ignore_openssl_configuration() {
+  OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, nullptr);
+}
+
+// A digest can only fail for lack of memory; then finish() gives "" which equals no checksum.
 Hasher::Hasher(HashKind kind) : state_(std::make_unique<State>()) {
+  ignore_openssl_configuration();
   const EVP_MD* digest = kind == HashKind::sha256 ? EVP_sha256() : EVP_md5();
   if (state_->context != nullptr && EVP_DigestInit_ex(state_->context, digest, nullptr) != 1) {
     EVP_MD_CTX_free(state_->context);

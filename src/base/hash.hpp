@@ -12,6 +12,11 @@
 
 namespace hpcenv::base {
 
+/// Keeps libcrypto from reading any openssl.cnf (a host's may name providers that a static program
+/// cannot load). Digests do it themselves; whoever uses OpenSSL through another library calls it
+/// first.
+void ignore_openssl_configuration();
+
 enum class HashKind { sha256, md5 };
 
 /// An incremental digest; move-only.

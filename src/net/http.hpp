@@ -1,4 +1,4 @@
-// CONTRACT. Bytes over http(s):// and file://. HttpClient is one of the five seams.
+// Bytes over http(s):// and file://. HttpClient is one of the five seams.
 #pragma once
 
 #include <chrono>
@@ -19,11 +19,12 @@ namespace hpcenv::net {
 struct HttpRequest {
   std::string url;
   std::vector<std::pair<std::string, std::string>> headers;
+  std::vector<int> accept;  ///< statuses of 400 and above that are an answer, not an error
 };
 
 struct HttpResponse {
-  int status = 0;  ///< 200, 304, ...; file:// gives 200
-  std::string final_url;
+  int status = 0;         ///< 200, 304, ...; file:// gives 200, 304 and 404
+  std::string final_url;  ///< after redirects, without credentials
   std::string etag;
   std::string last_modified;
   std::string cache_control;
@@ -73,7 +74,8 @@ struct HttpOptions {
   std::size_t connections = 8;
   std::chrono::milliseconds connect_timeout{10000};
   std::chrono::milliseconds stall_timeout{30000};  ///< no byte for that long
-  int retries = 3;
+  int retries = 3;  ///< after the first attempt; the count starts again after a MiB of progress
+  std::chrono::milliseconds retry_delay{500};  ///< before the first retry; doubles with each
 };
 
 /// The real client. One thread at a time calls get_all.
