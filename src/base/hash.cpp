@@ -21,9 +21,7 @@ struct Hasher::State {
 
 // The first call decides for the whole process; later ones that ask for the configuration are
 // ignored by libcrypto.
-void ignore_openssl_configuration() {
-  OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, nullptr);
-}
+void ignore_openssl_configuration() { OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, nullptr); }
 
 // A digest can only fail for lack of memory; then finish() gives "" which equals no checksum.
 Hasher::Hasher(HashKind kind) : state_(std::make_unique<State>()) {

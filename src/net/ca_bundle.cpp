@@ -27,9 +27,9 @@ Result<std::string> ca_bundle(const base::Environment& environment) {
     const std::string path = environment.get_or(variable, "");
     if (path.empty()) continue;
     if (!base::open_read(path).has_value()) {
-      return fail_hint(ErrorKind::refused,
-                       fmt::format("{} names {}, which cannot be read", variable, path),
-                       fmt::format("unset {} or let it name a file of CA certificates (PEM)", variable));
+      return fail_hint(
+          ErrorKind::refused, fmt::format("{} names {}, which cannot be read", variable, path),
+          fmt::format("unset {} or let it name a file of CA certificates (PEM)", variable));
     }
     return path;
   }

@@ -36,10 +36,10 @@ enum class CurlEnd {
   timed_out,
   unresolved,
   unreachable,
-  untrusted,        ///< the server's certificate
-  bad_certificates, /// the CA bundle cannot be read
-  tls,              ///< no TLS session for another reason
-  redirects,        ///< too many
+  untrusted,         ///< the server's certificate
+  bad_certificates,  /// the CA bundle cannot be read
+  tls,               ///< no TLS session for another reason
+  redirects,         ///< too many
   failed,
 };
 

@@ -49,7 +49,7 @@ Result<FileJob::Step> FileJob::open() {
     head_.status = 404;
     return end(std::move(head_));
   }
-  struct stat facts {};
+  struct stat facts{};
   if (fstat(opened->get(), &facts) != 0) return fail_errno(errno, "cannot read " + path);
   if (!S_ISREG(facts.st_mode)) return fail(ErrorKind::io, "cannot read {}: not a file", path);
   head_.etag = tag_of(facts);

@@ -31,8 +31,8 @@ class FileJob {
   base::Fd file_;
   HttpResponse head_;
   std::vector<std::byte> piece_;
-  bool begun_ = false;   ///< the sink's begin() was called
-  bool closed_ = false;  ///< the sink's end() was called
+  bool begun_ = false;       ///< the sink's begin() was called
+  bool closed_ = false;      ///< the sink's end() was called
   std::size_t waiting_ = 0;  ///< bytes of `piece_` that the sink has still to take
   Result<HttpResponse> outcome_;
 };

@@ -29,7 +29,8 @@ std::string reason_of(int status) {
       return "the server says there are too many requests (status 429)";
     default:
       return fmt::format(
-          "{} {}", status >= 500 ? "the server has a fault of its own, status" : "unexpected status",
+          "{} {}",
+          status >= 500 ? "the server has a fault of its own, status" : "unexpected status",
           status);
   }
 }
@@ -89,8 +90,7 @@ Error status_error(std::string_view url, int status) {
 Error transfer_error(std::string_view url, const CurlOutcome& outcome) {
   const Words words = words_of(outcome.end);
   Error error;
-  error.kind =
-      outcome.end == CurlEnd::bad_certificates ? ErrorKind::refused : ErrorKind::network;
+  error.kind = outcome.end == CurlEnd::bad_certificates ? ErrorKind::refused : ErrorKind::network;
   error.message = fmt::format("cannot fetch {}: {} ({})", conda::without_credentials(url),
                               words.reason, outcome.detail);
   error.hints.emplace_back(words.hint);

@@ -83,8 +83,7 @@ Result<> HttpJob::meet_body() {
 
 Result<> HttpJob::check_unchanged() const {
   const auto differ = [](const auto& a, const auto& b) { return a && b && *a != *b; };
-  const bool other_tag =
-      !first_->etag.empty() && !head_.etag.empty() && first_->etag != head_.etag;
+  const bool other_tag = !first_->etag.empty() && !head_.etag.empty() && first_->etag != head_.etag;
   const bool other_place = head_.status == 206 && head_.range_begin != handed_on_;
   if (!other_tag && !other_place && !differ(first_->whole_size(), head_.whole_size())) return {};
   return fail_hint(ErrorKind::network,

@@ -52,8 +52,8 @@ class HttpJob final : public CurlListener {
 
   const Transfer& transfer_;
   const HttpOptions& options_;
-  ResponseHead head_;                 ///< of this attempt
-  std::optional<ResponseHead> first_; ///< of the attempt that began the body
+  ResponseHead head_;                  ///< of this attempt
+  std::optional<ResponseHead> first_;  ///< of the attempt that began the body
   std::uint64_t handed_on_ = 0;
   std::uint64_t skip_ = 0;       ///< bytes of this attempt's body that the sink has already
   std::uint64_t discarded_ = 0;  ///< of a body that nobody wants

@@ -64,7 +64,8 @@ Result<std::string> path_of_file_url(std::string_view url) {
   for (std::size_t i = 0; i < rest.size(); ++i) {
     const bool coded = rest[i] == '%' && i + 2 < rest.size() && hex_value(rest[i + 1]) >= 0 &&
                        hex_value(rest[i + 2]) >= 0;
-    path += coded ? static_cast<char>(hex_value(rest[i + 1]) * 16 + hex_value(rest[i + 2])) : rest[i];
+    path +=
+        coded ? static_cast<char>(hex_value(rest[i + 1]) * 16 + hex_value(rest[i + 2])) : rest[i];
     if (coded) i += 2;
   }
   if (path.empty() || path.contains('\0')) {

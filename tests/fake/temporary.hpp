@@ -14,7 +14,8 @@ namespace hpcenv::fake {
 class TemporaryDirectory {
  public:
   TemporaryDirectory() {
-    auto made = base::make_private_directory(std::filesystem::temp_directory_path(), "hpcenv-test-");
+    auto made =
+        base::make_private_directory(std::filesystem::temp_directory_path(), "hpcenv-test-");
     if (!made.has_value()) throw std::runtime_error(made.error().message);
     path_ = std::move(*made);
   }
