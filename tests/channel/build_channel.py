@@ -159,6 +159,7 @@ def main() -> int:
         _say(f"left out of {skip['part']}: {skip['left_out']}: {skip['reason']}")
     cache.drop_unused(root / "parts")
     cache.drop_unused(root / "channels")
+    cache.drop_unused(root, "work-*", days=1)
     archives = [path for path in channel.rglob("*") if path.suffix in (".conda", ".bz2")]
     megabytes = sum(path.stat().st_size for path in archives) / 1e6
     _say(f"{options.profile}: {len(archives)} packages, {megabytes:.0f} MB, {time.monotonic() - started:.1f} s")

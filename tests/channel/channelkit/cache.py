@@ -48,9 +48,9 @@ def made_once(target: Path) -> Iterator[Path | None]:
             shutil.rmtree(scratch, ignore_errors=True)
 
 
-def drop_unused(folder: Path) -> None:
-    """Removes folders that no run has asked for in UNUSED_DAYS; locks and files stay."""
-    limit = time.time() - UNUSED_DAYS * 86400
-    for entry in folder.iterdir() if folder.exists() else ():
+def drop_unused(folder: Path, pattern: str = "*", days: int = UNUSED_DAYS) -> None:
+    """Removes folders that no run has asked for in `days`; locks and files stay."""
+    limit = time.time() - days * 86400
+    for entry in folder.glob(pattern):
         if entry.is_dir() and entry.stat().st_mtime < limit:
             shutil.rmtree(entry, ignore_errors=True)
