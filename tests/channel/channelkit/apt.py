@@ -64,6 +64,8 @@ def sources_text(repositories: list[Repository], components: str) -> str:
 class Apt:
     """Downloads packages of Debian RELEASE into `root`; a package that is there already is not asked for again."""
 
+    _unreachable: dict[str, Unavailable] = {}
+
     def __init__(self, root: Path, components: str = "main") -> None:
         self._home = root / ("apt-" + components.replace(" ", "-"))
         self._debs = root / "debs"
@@ -116,7 +118,13 @@ class Apt:
             f'Dir::Cache "{self._home}/cache";\nDir::Etc::SourceList "{self._home}/sources.list";\n',
             'Dir::Etc::SourceParts "/dev/null";\nAPT::Sandbox::User "root";\nAcquire::Languages "none";\n',
             'Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled "false";\nAPT::Update::Error-Mode "any";\n']))
-        self._run(["update", "--quiet"])
+        if earlier := Apt._unreachable.get(self._components):
+            raise earlier
+        try:
+            self._run(["update", "--quiet"])
+        except Unavailable as reason:
+            Apt._unreachable[self._components] = reason
+            raise
         self._updated = True
 
     def _run(self, arguments: list[str], program: str = "apt-get", cwd: Path | None = None) -> str:
