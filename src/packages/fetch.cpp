@@ -173,7 +173,9 @@ std::vector<Result<net::HttpResponse>> Fetcher::transfer(std::deque<Delivery>& d
   std::vector<net::Transfer> transfers;
   transfers.reserve(deliveries.size());
   for (Delivery& delivery : deliveries) {
-    transfers.push_back({net::HttpRequest{delivery.record().url, {}}, &delivery});
+    net::Transfer& transfer = transfers.emplace_back();
+    transfer.request.url = delivery.record().url;
+    transfer.sink = &delivery;
   }
   return client_.get_all(transfers);
 }
