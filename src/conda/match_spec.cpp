@@ -258,7 +258,11 @@ Result<MatchSpec> MatchSpec::parse(std::string_view text) {
 }
 
 bool MatchSpec::matches(const PackageRecord& record, const Version& record_version) const {
-  if (!name.matches(record.name) || !version.matches(record_version)) return false;
+  return name.matches(record.name) && version.matches(record_version) &&
+         matches_beside_version(record);
+}
+
+bool MatchSpec::matches_beside_version(const PackageRecord& record) const {
   if (!build.matches(record.build)) return false;
   if (!has_rare_fields()) return true;
   return (!build_number.has_value() ||

@@ -38,6 +38,8 @@ struct MatchSpec {
   bool matches(const PackageRecord& record, const Version& version) const;
   /// Parses the record's version; a record whose version cannot be read matches nothing.
   bool matches(const PackageRecord& record) const;
+  /// The same for who has compared name and version already.
+  bool matches_beside_version(const PackageRecord& record) const;
 
  private:
   /// Whether anything but name, version, build and channel is asked for.

@@ -9,7 +9,8 @@ namespace hpcenv::conda {
 
 namespace {
 
-constexpr std::size_t pattern_limit = 256;
+constexpr std::size_t pattern_limit = 1024;
+constexpr std::uint64_t repeat_limit = 256;
 constexpr std::size_t value_limit = 1024;
 
 // libstdc++ can match breadth-first, which bounds time and stack; others limit the work themselves.
@@ -34,7 +35,7 @@ bool repeats_too_often(std::string_view pattern) {
       body = comma + 1 < body.size() ? body.substr(comma + 1) : body.substr(0, comma);
     }
     product *= std::max<std::uint64_t>(1, base::parse_unsigned(body).value_or(1));
-    if (product > pattern_limit) return true;
+    if (product > repeat_limit) return true;
   }
   return false;
 }
@@ -57,7 +58,7 @@ Result<TextPattern> TextPattern::parse(std::string_view text) {
     pattern.kind_ = text.contains('*') ? Kind::glob : Kind::exact;
     return pattern;
   }
-  if (text.size() > pattern_limit) return bad_pattern(text, "it is longer than 256 characters");
+  if (text.size() > pattern_limit) return bad_pattern(text, "it is longer than 1024 characters");
   if (text.contains("(?=") || text.contains("(?!")) return bad_pattern(text, "it looks ahead");
   if (repeats_too_often(text)) return bad_pattern(text, "it repeats too often");
   pattern.kind_ = Kind::regex;

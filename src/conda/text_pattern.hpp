@@ -16,7 +16,7 @@ class TextPattern {
  public:
   /// Matches everything.
   TextPattern() = default;
-  /// Kind bad_spec for a regex that cannot be read, is longer than 256 characters, or looks around
+  /// Kind bad_spec for a regex that cannot be read, is longer than 1024 characters, or looks around
   /// or back (time stays polynomial).
   static Result<TextPattern> parse(std::string_view text);
   bool matches(std::string_view value) const;

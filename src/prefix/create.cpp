@@ -94,9 +94,7 @@ Result<std::vector<std::string>> commit_create(const Prepared& prepared,
     }
     forget_scripts(prepared.prefix);
   }
-  std::vector<std::string> messages = take_messages(prepared.prefix);
-  if (prepared.lock != nullptr) prepared.lock->release();
-  return messages;
+  return take_messages(prepared.prefix);
 }
 
 void discard(const Prepared& prepared) {

@@ -1,4 +1,4 @@
-// CONTRACT. Which packages fit together. Pure.
+// Which packages fit together. Pure.
 #pragma once
 
 #include <string>
@@ -14,6 +14,10 @@ namespace hpcenv::solve {
 
 enum class ChannelPriority { strict, flexible, disabled };
 
+/// How a solution is found: proposed by a dive and confirmed by libsolv, which searches where that
+/// fails; or searched by libsolv from the beginning (to compare).
+enum class Method { dive, search };
+
 struct SolveRequest {
   const index::ChannelIndex* index = nullptr;  ///< outlives the call
   std::vector<conda::MatchSpec> specs;
@@ -22,6 +26,7 @@ struct SolveRequest {
                                               ///< (decision 3: `cuda-version <=12.2`)
   ChannelPriority priority = ChannelPriority::strict;
   std::string channel_alias;
+  Method method = Method::dive;
 };
 
 struct Solution {
@@ -42,6 +47,7 @@ struct Conflict {
 
 using SolveOutcome = std::variant<Solution, Conflict>;
 
+/// Kind bad_spec: a spec whose name is a pattern that does not fit exactly one package.
 Result<SolveOutcome> solve(const SolveRequest& request);
 
 }  // namespace hpcenv::solve

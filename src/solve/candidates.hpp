@@ -1,0 +1,95 @@
+// The records that a request can reach, grouped by name and ranked, with every spec about them
+// matched once into a set of bits (design.md decision 4).
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.hpp"
+#include "solve/solver.hpp"
+
+namespace hpcenv::solve {
+
+// Positions in the vectors of `Candidates`.
+using NameIndex = std::uint32_t;
+using CandidateIndex = std::uint32_t;
+using SpecIndex = std::uint32_t;
+using SetIndex = std::uint32_t;
+
+using Word = std::uint64_t;
+inline constexpr std::uint32_t word_bits = 64;
+
+/// All records of one name lie side by side, the most preferred first. In arrays of bits a name has
+/// `word_count` words from `first_word`; bit i stands for candidate `first_candidate + i`.
+struct Name {
+  std::string_view text;
+  CandidateIndex first_candidate = 0;
+  std::uint32_t candidate_count = 0;
+  std::uint32_t first_word = 0;
+  std::uint32_t word_count = 0;
+  std::vector<SetIndex> sets;
+};
+
+enum class DemandKind : std::uint8_t { depends, constrains };
+
+struct Demand {
+  NameIndex name = 0;
+  SpecIndex spec = 0;
+  SetIndex set = 0;
+  DemandKind kind = DemandKind::depends;
+};
+
+struct Candidate {
+  const conda::PackageRecord* record = nullptr;
+  NameIndex name = 0;
+  std::uint32_t version_rank = 0;      ///< 0: the newest version of its name; equal ones share it
+  std::vector<Demand> demands;         ///< by name
+  std::string_view unreadable_spec{};  ///< a depends that cannot be read: not installable
+};
+
+/// A distinct text of a spec.
+struct Spec {
+  std::string_view text;
+  NameIndex name = 0;
+  SetIndex set = 0;
+};
+
+struct SpecUser {
+  CandidateIndex candidate = 0;
+  SpecIndex spec = 0;
+};
+
+/// What specs of one name accept; specs that accept the same share it.
+struct AcceptedSet {
+  NameIndex name = 0;
+  std::vector<Word> words;
+  std::vector<SpecUser> depends;
+  std::vector<SpecUser> constrains;
+};
+
+/// Refers to texts of the index and the request, which have to outlive it.
+struct Candidates {
+  std::vector<Name> names;
+  std::vector<Candidate> candidates;
+  std::vector<Spec> specs;
+  std::vector<AcceptedSet> sets;
+  std::vector<SpecIndex> roots;  ///< of the request's specs, in their order
+  std::vector<SpecIndex>
+      preferences;  ///< of the request's preferences about names that are reached
+  std::uint32_t word_count = 0;
+  std::deque<std::string> own_texts;  ///< names that no record carries
+
+  bool is_virtual(NameIndex name) const { return names[name].text.starts_with("__"); }
+  const conda::PackageRecord& record(CandidateIndex candidate) const {
+    return *candidates[candidate].record;
+  }
+};
+
+/// Kind bad_spec: a spec whose name is a pattern that does not fit exactly one name.
+Result<Candidates> collect_candidates(const SolveRequest& request);
+
+}  // namespace hpcenv::solve

@@ -1,0 +1,135 @@
+#include "solve/search.hpp"
+
+#include <map>
+#include <optional>
+#include <set>
+#include <unordered_map>
+
+#include <fmt/format.h>
+
+#include "solve/solv.hpp"
+
+namespace hpcenv::solve {
+
+namespace {
+
+class Searcher {
+ public:
+  Searcher(const Candidates& table, std::span<const CandidateIndex> available)
+      : table_(table), packages_(table.candidates.size()) {
+    for (const CandidateIndex candidate : available) {
+      const NameIndex name = table.candidates[candidate].name;
+      if (table.is_virtual(name)) continue;
+      const std::uint32_t position = candidate - table.names[name].first_candidate;
+      const SolvPackage package = solv_.add_package(std::string(table.names[name].text), position);
+      packages_[candidate] = package;
+      candidates_.emplace(static_cast<int>(package), candidate);
+    }
+    for (const auto& [package, candidate] : candidates_)
+      add_demands(SolvPackage{package}, candidate);
+  }
+
+  SearchOutcome run() {
+    std::vector<SolvList> wanted;
+    for (const SpecIndex root : table_.roots) {
+      if (!table_.is_virtual(table_.specs[root].name)) wanted.push_back(list(root, Side::accepted));
+    }
+    auto answer = solv_.solve(wanted);
+    if (auto* reasons = std::get_if<std::vector<SolvReason>>(&answer)) return sentences(*reasons);
+    std::vector<CandidateIndex> chosen;
+    for (const SolvPackage package : std::get<std::vector<SolvPackage>>(answer)) {
+      chosen.push_back(candidates_.at(static_cast<int>(package)));
+    }
+    return chosen;
+  }
+
+ private:
+  enum class Side : std::uint8_t { accepted, refused };
+
+  void add_demands(SolvPackage package, CandidateIndex candidate) {
+    for (const Demand& demand : table_.candidates[candidate].demands) {
+      // The machine's part was settled before: what lives agrees with it.
+      if (table_.is_virtual(demand.name)) continue;
+      if (demand.kind == DemandKind::depends) {
+        solv_.add_need(package, list(demand.spec, Side::accepted));
+      } else {
+        solv_.add_ban(package, list(demand.spec, Side::refused));
+      }
+    }
+  }
+
+  /// The packages of the spec's name that it accepts, or all others of that name.
+  SolvList list(SpecIndex spec, Side side) {
+    const auto [place, added] = lists_.try_emplace({spec, side});
+    if (!added) return place->second;
+    const AcceptedSet& set = table_.sets[table_.specs[spec].set];
+    const Name& name = table_.names[set.name];
+    std::vector<SolvPackage> members;
+    for (std::uint32_t bit = 0; bit < name.candidate_count; ++bit) {
+      const bool accepted = (set.words[bit / word_bits] >> (bit % word_bits) & 1U) != 0;
+      const auto& package = packages_[name.first_candidate + bit];
+      if (package.has_value() && accepted == (side == Side::accepted)) members.push_back(*package);
+    }
+    place->second = solv_.add_list(members);
+    specs_.emplace(static_cast<int>(place->second), spec);
+    return place->second;
+  }
+
+  /// Sorted: first what was asked for, then what follows, always the same.
+  std::vector<std::string> sentences(const std::vector<SolvReason>& reasons) const {
+    std::set<std::pair<SolvReason::Kind, std::string>> sorted;
+    for (const SolvReason& reason : reasons) sorted.emplace(reason.kind, sentence(reason));
+    std::vector<std::string> lines;
+    for (const auto& [kind, line] : sorted) lines.push_back(line);
+    return lines;
+  }
+
+  std::string sentence(const SolvReason& reason) const {
+    using Kind = SolvReason::Kind;
+    switch (reason.kind) {
+      case Kind::wanted:
+        return fmt::format("you asked for '{}'", text_of(reason.list));
+      case Kind::nothing_wanted:
+        return fmt::format("you asked for '{}', which nothing fits", text_of(reason.list));
+      case Kind::needs:
+        return fmt::format("{} needs '{}'", name_of(reason.package), text_of(reason.list));
+      case Kind::needs_nothing:
+        return fmt::format("{} needs '{}', which cannot be installed", name_of(reason.package),
+                           text_of(reason.list));
+      case Kind::forbids:
+        return fmt::format("{} goes only with '{}', not with {}", name_of(reason.package),
+                           text_of(reason.list), name_of(reason.other));
+      case Kind::same_name:
+        return fmt::format("only one of {} and {} can be there", name_of(reason.package),
+                           name_of(reason.other));
+    }
+    return {};
+  }
+
+  std::string_view text_of(SolvList list) const {
+    const auto found = specs_.find(static_cast<int>(list));
+    return found == specs_.end() ? std::string_view("?") : table_.specs[found->second].text;
+  }
+
+  std::string name_of(SolvPackage package) const {
+    const auto found = candidates_.find(static_cast<int>(package));
+    if (found == candidates_.end()) return "?";
+    const conda::PackageRecord& record = table_.record(found->second);
+    return fmt::format("{} {} {}", record.name, record.version, record.build);
+  }
+
+  const Candidates& table_;
+  Solv solv_;
+  std::vector<std::optional<SolvPackage>> packages_;  ///< of each candidate
+  std::map<int, CandidateIndex> candidates_;          ///< of each package
+  std::map<std::pair<SpecIndex, Side>, SolvList> lists_;
+  std::unordered_map<int, SpecIndex> specs_;  ///< of each list
+};
+
+}  // namespace
+
+SearchOutcome search(const Candidates& table, std::span<const CandidateIndex> available) {
+  return Searcher(table, available).run();
+}
+
+}  // namespace hpcenv::solve

@@ -1,0 +1,176 @@
+#include "solver/case.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "base/fs.hpp"
+#include "base/text.hpp"
+
+namespace hpcenv::solve_test {
+
+namespace {
+
+class CaseReader {
+ public:
+  Result<Case> read(std::string_view text) {
+    for (const std::string_view raw : base::split_lines(text)) {
+      const std::string_view line = base::trim(raw);
+      if (line.empty() || line.starts_with('#')) continue;
+      if (line.starts_with('[')) {
+        HPCENV_TRY(open_section(line));
+      } else {
+        HPCENV_TRY(read_line(line, raw.starts_with(' ')));
+      }
+    }
+    for (const auto& entry : case_.index.records) names_.insert(entry.record.name);
+    case_.index.all_names.assign(names_.begin(), names_.end());
+    return std::move(case_);
+  }
+
+ private:
+  Result<> open_section(std::string_view line) {
+    const auto words = base::split_words(line.substr(1, line.size() - 2));
+    section_ = words.at(0);
+    if (section_ == "channel") {
+      conda::Channel channel{std::string(words.at(1)),
+                             "https://example.org/" + std::string(words[1])};
+      case_.index.channels.push_back(channel);
+    } else if (section_ != "machine" && section_ != "ask" && section_ != "prefer" &&
+               section_ != "settings") {
+      case_.expected[section_];
+    }
+    return {};
+  }
+
+  Result<> read_line(std::string_view line, bool indented) {
+    if (section_ == "channel") return indented ? add_field(line) : add_record(line);
+    if (section_ == "ask" || section_ == "prefer") {
+      HPCENV_ASSIGN(auto spec, conda::MatchSpec::parse(line));
+      (section_ == "ask" ? case_.request.specs : case_.request.preferences)
+          .push_back(std::move(spec));
+      return {};
+    }
+    if (section_ == "machine") {
+      HPCENV_ASSIGN(case_.request.virtual_packages.emplace_back(), record_of(line));
+      return {};
+    }
+    if (section_ == "settings") {
+      if (line == "priority flexible") case_.request.priority = solve::ChannelPriority::flexible;
+      if (line == "priority disabled") case_.request.priority = solve::ChannelPriority::disabled;
+      if (line == "only dive") case_.only_dive = true;
+      return {};
+    }
+    case_.expected[section_].emplace_back(line);
+    return {};
+  }
+
+  static Result<conda::PackageRecord> record_of(std::string_view line) {
+    const auto words = base::split_words(line);
+    if (words.size() != 3) {
+      return fail(ErrorKind::refused, "'{}' is not of the form name version build", line);
+    }
+    conda::PackageRecord record;
+    record.name = words[0];
+    record.version = words[1];
+    record.build = words[2];
+    return record;
+  }
+
+  Result<> add_record(std::string_view line) {
+    HPCENV_ASSIGN(conda::PackageRecord record, record_of(line));
+    record.subdir = "linux-64";
+    record.file_name = record.dist_name() + ".conda";
+    const conda::Channel& channel = case_.index.channels.back();
+    record.channel = channel.base_url;
+    record.url = channel.url_of(record.subdir, record.file_name);
+    case_.index.records.push_back({std::move(record), case_.index.channels.size() - 1});
+    return {};
+  }
+
+  Result<> add_field(std::string_view line) {
+    const std::size_t blank = std::min(line.find(' '), line.size());
+    const std::string_view key = line.substr(0, blank);
+    const std::string value(base::trim(line.substr(blank)));
+    conda::PackageRecord& record = case_.index.records.back().record;
+    if (key == "depends") {
+      record.depends.push_back(value);
+    } else if (key == "constrains") {
+      record.constrains.push_back(value);
+    } else if (key == "number") {
+      record.build_number = std::stoll(value);
+    } else if (key == "time") {
+      record.timestamp = std::stoll(value);
+    } else if (key == "features") {
+      record.track_features = value;
+    } else if (key == "noarch") {
+      record.noarch = value == "python" ? conda::Noarch::python : conda::Noarch::generic;
+      record.subdir = "noarch";
+    } else {
+      return fail(ErrorKind::refused, "'{}' is no field of a case", key);
+    }
+    return {};
+  }
+
+  Case case_;
+  std::string section_;
+  std::set<std::string> names_;
+};
+
+using Records = std::vector<const conda::PackageRecord*>;
+
+/// The one package that has the spec's name, if any.
+const conda::PackageRecord* named(const Records& records, const conda::MatchSpec& spec) {
+  const auto found = std::find_if(records.begin(), records.end(), [&](const auto* record) {
+    return spec.name.matches(record->name);
+  });
+  return found == records.end() ? nullptr : *found;
+}
+
+void check_spec(const Records& records, const std::string& text, std::string_view who, bool needed,
+                std::vector<std::string>& faults) {
+  const auto spec = conda::MatchSpec::parse(text);
+  if (!spec.has_value()) {
+    if (needed) faults.push_back(fmt::format("{}: '{}' cannot be read", who, text));
+    return;
+  }
+  const conda::PackageRecord* record = named(records, *spec);
+  if (record == nullptr) {
+    if (needed) faults.push_back(fmt::format("{}: '{}' is missing", who, text));
+  } else if (!spec->matches(*record)) {
+    faults.push_back(fmt::format("{}: '{}' is not met by {}", who, text, record->dist_name()));
+  }
+}
+
+}  // namespace
+
+Result<Case> read_case(const std::filesystem::path& path) {
+  HPCENV_ASSIGN(const std::string text, base::read_file(path));
+  HPCENV_ASSIGN(Case result, CaseReader().read(text));
+  result.name = path.stem().string();
+  return result;
+}
+
+std::vector<std::string> faults_of(const solve::SolveRequest& request,
+                                   const std::vector<conda::PackageRecord>& packages) {
+  std::vector<std::string> faults;
+  Records records;
+  std::set<std::string> names;
+  for (const auto& record : packages) {
+    records.push_back(&record);
+    if (!names.insert(record.name).second) faults.push_back(record.name + " is there twice");
+    if (record.is_virtual()) faults.push_back(record.name + " is no package");
+  }
+  for (const auto& record : request.virtual_packages) records.push_back(&record);
+  for (const auto& record : packages) {
+    for (const auto& text : record.depends) {
+      check_spec(records, text, record.dist_name(), true, faults);
+    }
+    for (const auto& text : record.constrains) {
+      check_spec(records, text, record.dist_name(), false, faults);
+    }
+  }
+  for (const auto& spec : request.specs) check_spec(records, spec.text, "request", true, faults);
+  return faults;
+}
+
+}  // namespace hpcenv::solve_test

@@ -1,0 +1,92 @@
+// Runs every file of tests/solver/cases, by a dive and by libsolv alone.
+#include <algorithm>
+#include <catch2/catch_test_macros.hpp>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/text.hpp"
+#include "solver/case.hpp"
+
+namespace hpcenv::solve_test {
+namespace {
+
+using Lines = std::vector<std::string>;
+
+Lines lines_of(const std::vector<conda::PackageRecord>& packages) {
+  Lines lines;
+  for (const auto& record : packages) {
+    lines.push_back(fmt::format("{} {} {}", record.name, record.version, record.build));
+  }
+  return lines;
+}
+
+void check_section(const Case& test, const std::string& section, const Lines& found) {
+  const auto expected = test.expected.find(section);
+  if (expected == test.expected.end()) return;
+  INFO("section " << section << ", found:\n" << base::join(found, "\n"));
+  CHECK(found == expected->second);
+}
+
+void check_solution(const Case& test, const solve::SolveRequest& request,
+                    const solve::Solution& solution) {
+  for (const std::string& fault : faults_of(request, solution.packages)) FAIL_CHECK(fault);
+  Lines lines = lines_of(solution.packages);
+  check_section(test, "order", lines);
+  std::sort(lines.begin(), lines.end());
+  check_section(test, "packages", lines);
+  check_section(test, "notes", solution.notes);
+  if (test.expected.contains("conflict") || test.expected.contains("unknown")) {
+    FAIL_CHECK("a conflict was expected, found:\n" << base::join(lines, "\n"));
+  }
+}
+
+void check_conflict(const Case& test, const solve::Conflict& conflict) {
+  CHECK(conflict.lines.size() <= 12);
+  CHECK_FALSE(conflict.lines.empty());
+  if (test.expected.contains("packages") || test.expected.contains("order")) {
+    FAIL_CHECK("packages were expected, found the conflict:\n" << base::join(conflict.lines, "\n"));
+  }
+  check_section(test, "conflict", conflict.lines);
+  check_section(test, "unknown", conflict.unknown_names);
+  check_section(test, "hints", conflict.hints);
+}
+
+void run(const Case& test, solve::Method method) {
+  solve::SolveRequest request = test.request;
+  request.index = &test.index;
+  request.method = method;
+  const auto outcome = solve::solve(request);
+  REQUIRE(outcome.has_value());
+  if (const auto* solution = std::get_if<solve::Solution>(&*outcome)) {
+    check_solution(test, request, *solution);
+  } else {
+    check_conflict(test, std::get<solve::Conflict>(*outcome));
+  }
+}
+
+TEST_CASE("every case ends as its file says") {
+  const auto folder = std::filesystem::path(HPCENV_SOURCE_DIR) / "tests/solver/cases";
+  std::vector<std::filesystem::path> files;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    if (entry.path().extension() == ".case") files.push_back(entry.path());
+  }
+  std::sort(files.begin(), files.end());
+  REQUIRE(files.size() > 20);
+  for (const auto& file : files) {
+    INFO("case " << file.filename().string());
+    const auto test = read_case(file);
+    if (!test.has_value()) FAIL(test.error().message);
+    REQUIRE_FALSE(test->expected.empty());
+    {
+      INFO("by a dive");
+      run(*test, solve::Method::dive);
+    }
+    if (test->only_dive) continue;
+    INFO("by libsolv");
+    run(*test, solve::Method::search);
+  }
+}
+
+}  // namespace
+}  // namespace hpcenv::solve_test
