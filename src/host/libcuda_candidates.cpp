@@ -54,8 +54,9 @@ bool looks_like_stub(const HostReader& reader, const std::string& path,
 
 std::vector<std::pair<std::string, std::string>> possible_paths(const HostReader& reader) {
   std::vector<std::pair<std::string, std::string>> paths;
-  const std::string search = reader.environment().get_or("LD_LIBRARY_PATH", "");
-  for (const std::string_view entry : base::split(base::replace_all(search, ";", ":"), ':')) {
+  const std::string search =
+      base::replace_all(reader.environment().get_or("LD_LIBRARY_PATH", ""), ";", ":");
+  for (const std::string_view entry : base::split(search, ':')) {
     if (entry.empty()) continue;
     paths.emplace_back(std::string(entry) + "/" + libcuda_name, "LD_LIBRARY_PATH");
   }

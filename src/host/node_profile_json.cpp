@@ -1,10 +1,9 @@
-#include <algorithm>
-#include <array>
 #include <limits>
 #include <utility>
 
 #include "base/json.hpp"
 #include "host/node_profile.hpp"
+#include "host/probe_end.hpp"
 
 namespace hpcenv::host {
 
@@ -14,23 +13,6 @@ using base::Json;
 
 /// Raised when a reader of the old format would decide wrongly on the new one.
 constexpr int profile_format = 1;
-
-constexpr std::array ends = {
-    std::pair{ProbeEnd::answered, "answered"},   std::pair{ProbeEnd::cannot_load, "cannot_load"},
-    std::pair{ProbeEnd::timed_out, "timed_out"}, std::pair{ProbeEnd::crashed, "crashed"},
-    std::pair{ProbeEnd::not_run, "not_run"},
-};
-
-const char* text_of(ProbeEnd end) {
-  const auto found = std::ranges::find_if(ends, [&](const auto& row) { return row.first == end; });
-  return found == ends.end() ? "not_run" : found->second;
-}
-
-ProbeEnd end_from(std::string_view text) {
-  const auto found =
-      std::ranges::find_if(ends, [&](const auto& row) { return row.second == text; });
-  return found == ends.end() ? ProbeEnd::not_run : found->first;
-}
 
 template <class T>
 void put(Json& object, const char* key, const std::optional<T>& value) {
@@ -105,9 +87,9 @@ Json candidate_to_json(const LibcudaCandidate& candidate) {
                 {"found_in", candidate.found_in},
                 {"file_version", candidate.file_version},
                 {"is_stub", candidate.is_stub},
-                {"end", text_of(candidate.end)},
+                {"end", name_of(candidate.end)},
                 {"detail", candidate.detail},
-                {"init_end", text_of(candidate.init_end)},
+                {"init_end", name_of(candidate.init_end)},
                 {"init_detail", candidate.init_detail}};
   put(value, "version_code", candidate.version_code);
   put(value, "cuda_version", candidate.cuda_version);
@@ -128,11 +110,11 @@ LibcudaCandidate candidate_from_json(const Json& value) {
   candidate.found_in = base::string_or(value, "found_in");
   candidate.file_version = base::string_or(value, "file_version");
   candidate.is_stub = flag_in(value, "is_stub");
-  candidate.end = end_from(base::string_or(value, "end"));
+  candidate.end = probe_end_from(base::string_or(value, "end"));
   candidate.detail = base::string_or(value, "detail");
   candidate.version_code = integer_in<int>(value, "version_code");
   candidate.cuda_version = integer_in<int>(value, "cuda_version");
-  candidate.init_end = end_from(base::string_or(value, "init_end"));
+  candidate.init_end = probe_end_from(base::string_or(value, "init_end"));
   candidate.init_detail = base::string_or(value, "init_detail");
   candidate.init_code = integer_in<int>(value, "init_code");
   candidate.init_milliseconds = integer_in<std::int64_t>(value, "init_milliseconds");
@@ -252,7 +234,8 @@ Result<NodeProfile> profile_from_json(const Json& value, std::string_view name) 
   for (const Json* mount : objects_in(value, "mounts")) {
     profile.mounts.push_back(mount_from_json(*mount));
   }
-  for (const auto& [key, text] : object_in(value, "environment").items()) {
+  const Json environment = object_in(value, "environment");
+  for (const auto& [key, text] : environment.items()) {
     if (text.is_string()) profile.environment.set(key, text.get<std::string>());
   }
   return profile;

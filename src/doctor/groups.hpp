@@ -1,0 +1,21 @@
+// The checks, a function a group; each group has its file.
+#pragma once
+
+#include <span>
+
+#include "doctor/finding.hpp"
+
+namespace hpcenv::doctor {
+
+std::span<const Check> driver_checks();
+std::span<const Check> device_checks();
+std::span<const Check> toolkit_checks();
+std::span<const Check> contamination_checks();
+std::span<const Check> storage_checks();
+std::span<const Check> host_checks();
+std::span<const Check> slurm_checks();
+
+/// P04, of the group toolkit: reads every CUDA library of the environment.
+Finding examine_coverage(const Subject& subject);
+
+}  // namespace hpcenv::doctor

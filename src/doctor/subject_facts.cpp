@@ -1,0 +1,118 @@
+#include "doctor/subject_facts.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "base/text.hpp"
+#include "conda/match_spec.hpp"
+#include "doctor/make_finding.hpp"
+
+namespace hpcenv::doctor {
+
+namespace {
+
+std::string name_in(const std::string& spec) {
+  const Result<conda::MatchSpec> parsed = conda::MatchSpec::parse(spec);
+  return parsed ? parsed->name.text() : spec;
+}
+
+std::vector<std::string> channel_options(const Subject& subject) {
+  std::set<std::string> channels;
+  for (const conda::PrefixRecord& package : subject.environment->packages) {
+    if (!package.record.channel.empty()) channels.insert(package.record.channel);
+  }
+  const bool usual = std::ranges::all_of(channels, [](const std::string& channel) {
+    return channel == "conda-forge" || channel == "https://conda.anaconda.org/conda-forge";
+  });
+  std::vector<std::string> options;
+  if (usual) return options;
+  for (const std::string& channel : channels) options.push_back("-c " + shell_word(channel));
+  options.emplace_back("--override-channels");
+  return options;
+}
+
+std::vector<std::string> wishes(const Subject& subject) {
+  std::set<std::string> specs;
+  for (const conda::PrefixRecord& package : subject.environment->packages) {
+    specs.insert(package.requested_specs.begin(), package.requested_specs.end());
+  }
+  return {specs.begin(), specs.end()};
+}
+
+}  // namespace
+
+const conda::PrefixRecord* find_package(const Subject& subject, std::string_view name) {
+  if (subject.environment == nullptr) return nullptr;
+  const auto& packages = subject.environment->packages;
+  const auto found = std::ranges::find_if(
+      packages, [&](const conda::PrefixRecord& package) { return package.record.name == name; });
+  return found == packages.end() ? nullptr : &*found;
+}
+
+std::optional<Toolkit> toolkit_of(const Subject& subject) {
+  for (const char* name : {"cuda-version", "cudatoolkit", "cuda-cudart"}) {
+    const conda::PrefixRecord* package = find_package(subject, name);
+    if (package == nullptr) continue;
+    const auto version = host::parse_cuda_version(package->record.version);
+    if (version) return Toolkit{*version, package->record.name + " " + package->record.version};
+  }
+  return std::nullopt;
+}
+
+const host::LibcudaCandidate* winning_library(const host::NodeProfile& profile) {
+  const host::NvidiaFacts& nvidia = profile.nvidia;
+  if (!nvidia.winner || *nvidia.winner >= nvidia.libcuda.size()) return nullptr;
+  return &nvidia.libcuda[*nvidia.winner];
+}
+
+std::optional<host::CudaVersion> driver_cuda(const host::NodeProfile& profile) {
+  const host::LibcudaCandidate* library = host::driver_library(profile);
+  if (library == nullptr) return std::nullopt;
+  return host::cuda_version_from_code(*library->cuda_version);
+}
+
+std::string driver_words(const host::NodeProfile& profile) {
+  const host::LibcudaCandidate* library = host::driver_library(profile);
+  if (library != nullptr && !library->file_version.empty()) {
+    return "driver " + library->file_version;
+  }
+  if (!profile.nvidia.kernel_module.empty()) return "driver " + profile.nvidia.kernel_module;
+  return "the driver";
+}
+
+bool has_gpu(const host::NodeProfile& profile) {
+  if (profile.nvidia.pci_gpus > 0) return true;
+  return std::ranges::any_of(profile.nvidia.libcuda, [](const host::LibcudaCandidate& library) {
+    return !library.devices.empty();
+  });
+}
+
+std::string recreate_command(const Subject& subject, std::string_view suffix,
+                             const std::vector<std::string>& specs) {
+  std::vector<std::string> words{"hpcenv create -n"};
+  const std::string name = subject.environment_name.empty() ? "NAME" : subject.environment_name;
+  words.push_back(shell_word(fmt::format("{}-{}", name, suffix)));
+  for (std::string& option : channel_options(subject)) words.push_back(std::move(option));
+  for (const std::string& wish : wishes(subject)) {
+    const bool replaced = std::ranges::any_of(
+        specs, [&](const std::string& spec) { return name_in(spec) == name_in(wish); });
+    if (!replaced) words.push_back(shell_word(wish));
+  }
+  for (const std::string& spec : specs) words.push_back(shell_word(spec));
+  return base::join(words, " ");
+}
+
+std::string variable(const Subject& subject, std::string_view name) {
+  return subject.profile->environment.get_or(name, "");
+}
+
+std::vector<std::string> path_entries(const Subject& subject, std::string_view name) {
+  std::vector<std::string> entries;
+  const std::string value = variable(subject, name);
+  for (const std::string_view entry : base::split(value, ':')) {
+    if (!entry.empty()) entries.emplace_back(entry);
+  }
+  return entries;
+}
+
+}  // namespace hpcenv::doctor

@@ -1,0 +1,46 @@
+// What several checks ask of a subject.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "conda/prefix_record.hpp"
+#include "doctor/finding.hpp"
+#include "host/cuda_tables.hpp"
+
+namespace hpcenv::doctor {
+
+/// Null where the environment lacks it, or there is no environment.
+const conda::PrefixRecord* find_package(const Subject& subject, std::string_view name);
+
+/// CUDA of the environment, and the package that says so: cuda-version, else cudatoolkit, else
+/// cuda-cudart.
+struct Toolkit {
+  host::CudaVersion version;
+  std::string package;
+};
+std::optional<Toolkit> toolkit_of(const Subject& subject);
+
+/// The libcuda that programs get; null where there is none.
+const host::LibcudaCandidate* winning_library(const host::NodeProfile& profile);
+/// CUDA of the node's driver.
+std::optional<host::CudaVersion> driver_cuda(const host::NodeProfile& profile);
+/// "driver 535.261.03", from the kernel module or the library's file; "the driver" where neither
+/// says.
+std::string driver_words(const host::NodeProfile& profile);
+bool has_gpu(const host::NodeProfile& profile);
+
+/// The command that makes the environment anew under NAME-`suffix`, with what was asked for, the
+/// channels that it came from, and `specs` besides; specs on a package that `specs` names are left
+/// out.
+std::string recreate_command(const Subject& subject, std::string_view suffix,
+                             const std::vector<std::string>& specs);
+
+/// A variable of the examined node.
+std::string variable(const Subject& subject, std::string_view name);
+/// The non-empty entries of a variable that holds a list of paths.
+std::vector<std::string> path_entries(const Subject& subject, std::string_view name);
+
+}  // namespace hpcenv::doctor

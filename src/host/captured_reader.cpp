@@ -1,0 +1,134 @@
+#include "host/captured_reader.hpp"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "base/json.hpp"
+#include "host/probe_end.hpp"
+
+namespace hpcenv::host {
+
+namespace {
+
+using base::Json;
+
+const Json& member(const Json& object, const char* key) {
+  static const Json nothing = Json::object();
+  const auto found = object.find(key);
+  return found == object.end() ? nothing : *found;
+}
+
+bool flag(const Json& object, const char* key) {
+  const Json& value = member(object, key);
+  return value.is_boolean() && value.get<bool>();
+}
+
+base::FileSystemFacts facts_of(const Json& value) {
+  base::FileSystemFacts facts;
+  facts.type = base::string_or(value, "type");
+  facts.free_bytes = static_cast<std::uint64_t>(base::integer_or(value, "free_bytes"));
+  facts.total_bytes = static_cast<std::uint64_t>(base::integer_or(value, "total_bytes"));
+  facts.free_inodes = static_cast<std::uint64_t>(base::integer_or(value, "free_inodes"));
+  facts.total_inodes = static_cast<std::uint64_t>(base::integer_or(value, "total_inodes"));
+  facts.no_exec = flag(value, "no_exec");
+  facts.read_only = flag(value, "read_only");
+  return facts;
+}
+
+class CapturedReader final : public HostReader {
+ public:
+  CapturedReader(std::filesystem::path root, Json host)
+      : root_(std::move(root)), host_(std::move(host)) {
+    for (const auto& [name, value] : member(host_, "environment").items()) {
+      environment_.set(name, value.is_string() ? value.get<std::string>() : value.dump());
+    }
+  }
+
+  std::optional<std::string> read_text(const std::string& path) const override {
+    Result<std::string> text = base::read_file(openable(path));
+    if (!text) return std::nullopt;
+    return *std::move(text);
+  }
+
+  std::vector<std::string> list(const std::string& path) const override {
+    std::set<std::string> names;
+    if (const auto files = base::list_directory(openable(path))) {
+      names.insert(files->begin(), files->end());
+    }
+    const std::string folder = path + "/";
+    for (const auto& [link, target] : member(host_, "links").items()) {
+      if (!link.starts_with(folder)) continue;
+      const std::string name = link.substr(folder.size());
+      names.insert(name.substr(0, name.find('/')));
+    }
+    return {names.begin(), names.end()};
+  }
+
+  bool exists(const std::string& path) const override {
+    return member(host_, "links").contains(path) || base::path_exists(openable(path));
+  }
+
+  std::optional<std::string> real_path(const std::string& path) const override {
+    if (!exists(path)) return std::nullopt;
+    return base::string_or(member(host_, "links"), path, path);
+  }
+
+  std::string openable(const std::string& path) const override { return root_.native() + path; }
+  const base::Environment& environment() const override { return environment_; }
+  std::string hostname() const override { return base::string_or(host_, "hostname"); }
+  std::string kernel_release() const override { return base::string_or(host_, "kernel"); }
+  std::string machine() const override { return base::string_or(host_, "machine"); }
+  bool is_root() const override { return flag(host_, "is_root"); }
+
+  std::optional<base::FileSystemFacts> file_system(const std::string& path) const override {
+    const Json& known = member(host_, "file_systems");
+    const auto found = known.find(path);
+    if (found == known.end()) return std::nullopt;
+    return facts_of(*found);
+  }
+
+  LibcudaAnswer ask_libcuda(const LibcudaQuestion& question) const override {
+    const char* stage = question.stage == ProbeStage::version ? "version" : "devices";
+    const bool as_set = question.visible == LibcudaQuestion::VisibleDevices::as_set;
+    for (const Json& row : member(host_, "answers")) {
+      const bool same = base::string_or(row, "library") == question.library &&
+                        base::string_or(row, "stage") == stage && flag(row, "as_set") == as_set;
+      if (same) return answer_of(row);
+    }
+    LibcudaAnswer none;
+    none.detail = "this was not asked when the machine was captured";
+    return none;
+  }
+
+ private:
+  static LibcudaAnswer answer_of(const Json& row) {
+    LibcudaAnswer answer;
+    std::string lines;
+    for (const Json& line : member(row, "lines")) lines += base::dump_json_line(line) + "\n";
+    read_probe_lines(lines, answer);
+    answer.end = probe_end_from(base::string_or(row, "end"));
+    if (row.contains("detail")) answer.detail = base::string_or(row, "detail");
+    return answer;
+  }
+
+  std::filesystem::path root_;
+  Json host_;
+  base::Environment environment_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<HostReader>> open_captured_host(const std::filesystem::path& folder) {
+  const std::filesystem::path file = folder / "host.json";
+  HPCENV_ASSIGN(const std::string text, base::read_file(file));
+  HPCENV_ASSIGN(Json host, base::parse_json(text, file.native()));
+  for (const char* key : {"hostname", "kernel", "machine"}) {
+    HPCENV_TRY(base::require_string(host, key, file.native()));
+  }
+  std::unique_ptr<HostReader> reader =
+      std::make_unique<CapturedReader>(folder / "root", std::move(host));
+  return reader;
+}
+
+}  // namespace hpcenv::host
