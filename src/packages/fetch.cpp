@@ -173,7 +173,9 @@ std::vector<Result<net::HttpResponse>> Fetcher::transfer(std::deque<Delivery>& d
   std::vector<net::Transfer> transfers;
   transfers.reserve(deliveries.size());
   for (Delivery& delivery : deliveries) {
-    transfers.push_back({net::HttpRequest{delivery.record().url, {}}, &delivery});
+    net::Transfer& transfer = transfers.emplace_back();
+    transfer.request.url = delivery.record().url;
+    transfer.sink = &delivery;
   }
   return client_.get_all(transfers);
 }
@@ -195,8 +197,9 @@ Result<std::vector<conda::UnpackedPackage>> Fetcher::run(
   }
   const std::vector<Result<net::HttpResponse>> outcomes = transfer(deliveries);
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
-    // A worker may still wait for the rest of a transfer that failed.
-    if (!outcomes[i].has_value()) deliveries[i].abandon(outcomes[i].error());
+    // A worker may still wait for the rest of a transfer that failed. The others end what they have
+    // begun: their bytes are all here.
+    if (!outcomes[i].has_value()) deliveries[i].queue().fail(outcomes[i].error());
   }
   {
     const std::lock_guard lock(mutex_);

@@ -124,13 +124,9 @@ Result<> check_index(const std::filesystem::path& package, const conda::PackageR
       "report it to the channel; to go on without it, ask for another build");
 }
 
-Result<> write_record(const std::filesystem::path& package, const conda::PackageRecord& record,
-                      const std::string& url) {
-  base::Json json = conda::record_to_json(record);
-  json["fn"] = record.file_name;
-  json["url"] = url;
-  json["channel"] = conda::without_credentials(record.channel);
-  return base::write_file(package / "info" / "repodata_record.json", base::dump_json(json));
+Result<> write_record(const std::filesystem::path& package, const conda::PackageRecord& record) {
+  return base::write_file(package / "info" / "repodata_record.json",
+                          base::dump_json(conda::record_to_json(record)));
 }
 
 Result<> read_archive(base::ArchiveFormat format, const std::filesystem::path& package,
@@ -153,7 +149,7 @@ Result<conda::UnpackedPackage> unpack_into(const PackageCache& cache,
   Result<> read = read_archive(format, workspace.package(), checked);
   if (!read.has_value()) return Failure(checked.explain(std::move(read).error()));
   HPCENV_TRY(check_index(workspace.package(), record, checked.url()));
-  HPCENV_TRY(write_record(workspace.package(), record, checked.url()));
+  HPCENV_TRY(write_record(workspace.package(), record));
   return cache.publish(std::move(workspace), record);
 }
 

@@ -94,7 +94,9 @@ Result<std::vector<std::string>> commit_create(const Prepared& prepared,
     }
     forget_scripts(prepared.prefix);
   }
-  return take_messages(prepared.prefix);
+  std::vector<std::string> messages = take_messages(prepared.prefix);
+  if (prepared.lock != nullptr) prepared.lock->release();
+  return messages;
 }
 
 void discard(const Prepared& prepared) {

@@ -47,7 +47,7 @@ struct Prepared {
   std::vector<std::string> messages;  ///< clobbers and the like, one sentence each
   std::vector<PendingScript> scripts;
   std::filesystem::path made_parent;  ///< topmost directory above the prefix that had to be made
-  std::shared_ptr<const PrefixLock> lock;  ///< held until the last copy of this goes
+  std::shared_ptr<const PrefixLock> lock;  ///< held until the commit or `discard`
 };
 
 /// What the packages will take, from their paths.json; for the check against free space (decision

@@ -184,10 +184,10 @@ Result<Taken> try_place(const fs::path& file, const std::string& text) {
   return taken;
 }
 
-/// Removes the lock of a dead holder. Two breakers meet at a byte lock on the dead file: the second
-/// finds another file, or none, under the name and leaves it alone.
+/// Removes the lock of a dead holder. Breakers meet at a byte lock on the file; who comes second
+/// finds under the name nothing, or the next holder's file, which is not a dead one's.
 Result<> break_lock(const fs::path& file) {
-  base::Fd fd(open(file.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+  const base::Fd fd(open(file.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
   if (!fd.valid()) {
     if (errno == ENOENT) return {};
     return fail_errno(errno, fmt::format("cannot take over {}", file.native()));
@@ -203,6 +203,9 @@ Result<> break_lock(const fs::path& file) {
   const auto named = status_of(file);
   if (fstat(fd.get(), &opened) != 0 || !named.has_value()) return {};
   if (opened.st_ino != named->st_ino || opened.st_dev != named->st_dev) return {};
+  const Result<std::string> text = base::read_file(file);
+  const auto holder = text.has_value() ? parse_holder(*text, file) : std::nullopt;
+  if (!holder.has_value() || !is_gone(*holder)) return {};
   base::fault_point("lock.break");
   if (unlink(file.c_str()) != 0 && errno != ENOENT) {
     return fail_errno(errno, fmt::format("cannot take over {}", file.native()));

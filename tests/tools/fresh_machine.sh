@@ -80,6 +80,7 @@ timed() {
 if [[ ! -e $machine/etc/debian_version ]]; then
   timed "a machine with nothing on it" make_machine
 fi
+rm -rf "$machine/root/hpcenv"
 git clone --quiet --no-hardlinks "$source_dir" "$machine/root/hpcenv"
 # `git clone` of a worktree takes its HEAD without a branch; either will do.
 timed "./bootstrap" in_machine 'cd /root/hpcenv && ./bootstrap'

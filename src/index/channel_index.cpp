@@ -1,0 +1,162 @@
+#include "index/channel_index.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <unordered_set>
+#include <utility>
+
+#include "base/json.hpp"
+#include "base/parallel.hpp"
+#include "index/closure.hpp"
+#include "index/json_cursor.hpp"
+#include "index/subdir_source.hpp"
+#include "net/url.hpp"
+
+namespace hpcenv::index {
+
+namespace {
+
+/// What the records of one subdir share.
+struct Origin {
+  std::size_t channel = 0;
+  std::string channel_url;
+  std::string base_url;  ///< where the archives lie
+};
+
+/// The records of one block, and what could not be read.
+struct Harvest {
+  struct Item {
+    conda::PackageRecord record;
+    Section section = Section::tar_bz2;
+  };
+  std::vector<Item> items;
+  std::size_t unreadable = 0;
+  std::string first_unreadable;
+
+  void skip(std::string reason) {
+    if (unreadable++ == 0) first_unreadable = std::move(reason);
+  }
+};
+
+Result<Origin> origin_of(const SubdirSource& source, const IndexRequest& request) {
+  const std::string& channel = request.channels[source.channel].base_url;
+  const std::string directory = channel + "/" + source.subdir;
+  const std::string& stated = source.reader.base_url();
+  Origin origin{source.channel, channel, directory};
+  if (stated.empty()) return origin;
+  origin.base_url = net::join_url(directory, stated);
+  while (origin.base_url.ends_with('/')) origin.base_url.pop_back();
+  // A remote channel must not make us read files of this machine.
+  const bool allowed = net::is_http_url(origin.base_url) ||
+                       (net::is_file_url(origin.base_url) && net::is_file_url(channel));
+  if (allowed) return origin;
+  return fail(ErrorKind::refused, "{}: its base_url {} is no address of a server",
+              conda::without_credentials(directory), stated);
+}
+
+void read_entry(JsonCursor& cursor, const Origin& origin, Section section, Harvest& harvest) {
+  std::string_view file;
+  std::string_view object;
+  Scan scan = cursor.string(file);
+  if (scan == Scan::ok) scan = cursor.expect(':');
+  if (scan == Scan::ok) scan = cursor.value(object);
+  if (scan != Scan::ok) return harvest.skip("damaged text");
+  const auto json = base::parse_json(object, file);
+  if (!json.has_value()) return harvest.skip(json.error().message);
+  auto record =
+      conda::record_from_json(*json, std::string(file), origin.channel_url, origin.base_url);
+  if (!record.has_value()) return harvest.skip(record.error().message);
+  harvest.items.push_back({std::move(*record), section});
+}
+
+Result<> read_block(const IndexReader& reader, const WantedBlock& wanted, const Origin& origin,
+                    Harvest& harvest) {
+  HPCENV_ASSIGN(const std::string text, reader.block(wanted.block));
+  for (const Run& run : wanted.runs) {
+    JsonCursor cursor(std::string_view(text).substr(run.begin, run.size));
+    while (cursor.peek() != '\0') {
+      const std::size_t before = cursor.position();
+      read_entry(cursor, origin, run.section, harvest);
+      if (cursor.position() == before) break;
+    }
+  }
+  return {};
+}
+
+std::string_view stem_of(std::string_view file_name) {
+  for (const std::string_view suffix : {".conda", ".tar.bz2"}) {
+    if (file_name.ends_with(suffix)) return file_name.substr(0, file_name.size() - suffix.size());
+  }
+  return file_name;
+}
+
+/// Puts the records of one subdir into the index: without what the channel has removed, and without
+/// the `.tar.bz2` whose `.conda` is there too.
+void gather(std::span<Harvest> harvests, const SubdirSource& source,
+            std::vector<IndexedRecord>& records) {
+  const std::unordered_set<std::string_view> removed(source.reader.removed().begin(),
+                                                     source.reader.removed().end());
+  std::unordered_set<std::string> better;
+  for (const Harvest& harvest : harvests) {
+    for (const Harvest::Item& item : harvest.items) {
+      if (item.section == Section::conda) better.emplace(stem_of(item.record.file_name));
+    }
+  }
+  for (Harvest& harvest : harvests) {
+    for (Harvest::Item& item : harvest.items) {
+      const bool twin = item.section == Section::tar_bz2 &&
+                        better.contains(std::string(stem_of(item.record.file_name)));
+      if (twin || removed.contains(item.record.file_name)) continue;
+      records.push_back({std::move(item.record), source.channel});
+    }
+  }
+}
+
+void warn(std::span<const Harvest> harvests, const Origin& origin, const std::string& subdir,
+          base::Reporter& reporter) {
+  std::size_t count = 0;
+  std::string first;
+  for (const Harvest& harvest : harvests) {
+    if (count == 0) first = harvest.first_unreadable;
+    count += harvest.unreadable;
+  }
+  if (count == 0) return;
+  reporter.warning(fmt::format("{} of {}/{} cannot be read and {} left out, the first: {}",
+                               count == 1 ? "1 record" : fmt::format("{} records", count),
+                               conda::without_credentials(origin.channel_url), subdir,
+                               count == 1 ? "is" : "are", first));
+}
+
+}  // namespace
+
+Result<ChannelIndex> load_index(const IndexRequest& request, net::HttpClient& client,
+                                const base::Clock& clock, base::Reporter& reporter) {
+  HPCENV_ASSIGN(const std::vector<SubdirSource> sources,
+                load_sources(request, client, clock, reporter));
+  std::vector<const IndexReader*> readers;
+  std::vector<Origin> origins;
+  for (const SubdirSource& source : sources) {
+    readers.push_back(&source.reader);
+    HPCENV_ASSIGN(Origin origin, origin_of(source, request));
+    origins.push_back(std::move(origin));
+  }
+  const std::vector<WantedBlock> wanted = wanted_blocks(readers, request.root_names);
+  std::vector<Harvest> harvests(wanted.size());
+  HPCENV_TRY(base::parallel_for(wanted.size(), base::available_processors(),
+                                [&](std::size_t i) -> Result<> {
+                                  return read_block(*readers[wanted[i].source], wanted[i],
+                                                    origins[wanted[i].source], harvests[i]);
+                                }));
+  ChannelIndex index{request.channels, {}, all_names(readers)};
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    const auto first = std::ranges::lower_bound(wanted, i, {}, &WantedBlock::source);
+    const auto last = std::ranges::upper_bound(wanted, i, {}, &WantedBlock::source);
+    const std::span<Harvest> own(harvests.begin() + (first - wanted.begin()),
+                                 harvests.begin() + (last - wanted.begin()));
+    warn(own, origins[i], sources[i].subdir, reporter);
+    gather(own, sources[i], index.records);
+  }
+  return index;
+}
+
+}  // namespace hpcenv::index

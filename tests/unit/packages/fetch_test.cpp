@@ -1,0 +1,304 @@
+#include "packages/fetch.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+#include <chrono>
+#include <condition_variable>
+#include <csignal>
+#include <map>
+#include <mutex>
+
+#include "base/fs.hpp"
+#include "base/interrupt.hpp"
+#include "unit/packages/sample.hpp"
+#include "unit/support/temporary_directory.hpp"
+
+using namespace hpcenv;
+using namespace hpcenv::packages;
+using sample::Sample;
+using test::TemporaryDirectory;
+
+namespace {
+
+/// Answers from memory in small pieces, eight transfers at once, and keeps the rules of
+/// net::HttpClient.
+class MemoryClient final : public net::HttpClient {
+ public:
+  struct Answer {
+    std::string body;
+    std::size_t cut_at = std::string::npos;  ///< the transfer fails for good after so many bytes
+    std::optional<std::uint64_t> announced = {};  ///< the size in the head, where not the body's
+  };
+  std::map<std::string, Answer> answers;
+  std::vector<std::string> started;
+  std::size_t pauses = 0;
+  std::size_t piece = 7000;
+
+  std::vector<Result<net::HttpResponse>> get_all(
+      std::span<const net::Transfer> transfers) override {
+    std::vector<Result<net::HttpResponse>> outcomes(transfers.size(), net::HttpResponse{});
+    std::vector<State> active;
+    std::size_t next = 0;
+    while (next < transfers.size() || !active.empty()) {
+      while (active.size() < 8 && next < transfers.size()) {
+        if (start(transfers[next], outcomes[next])) active.push_back({next, 0});
+        ++next;
+      }
+      bool moved = false;
+      for (State& state : active) {
+        moved = step(transfers[state.index], state, outcomes[state.index]) || moved;
+      }
+      std::erase_if(active, [](const State& state) { return state.ended; });
+      if (!moved) wait_for_wake();
+    }
+    return outcomes;
+  }
+
+  void wake() override {
+    const std::lock_guard lock(mutex_);
+    woken_ = true;
+    news_.notify_one();
+  }
+
+ private:
+  struct State {
+    std::size_t index;
+    std::size_t sent;
+    bool ended = false;
+  };
+
+  bool start(const net::Transfer& transfer, Result<net::HttpResponse>& outcome) {
+    started.push_back(transfer.request.url);
+    const auto found = answers.find(transfer.request.url);
+    if (found == answers.end()) {
+      outcome = fail(ErrorKind::not_found, "{}: status 404", transfer.request.url);
+      return false;
+    }
+    net::HttpResponse head;
+    head.status = 200;
+    head.size = found->second.announced.value_or(found->second.body.size());
+    const Result<> begun = transfer.sink->begin(head);
+    if (!begun.has_value()) outcome = Failure(begun.error());
+    return begun.has_value();
+  }
+
+  bool step(const net::Transfer& transfer, State& state, Result<net::HttpResponse>& outcome) {
+    const Answer& answer = answers.at(transfer.request.url);
+    const Result<> interrupted = base::check_interrupt();
+    if (!interrupted.has_value() || state.sent >= answer.cut_at) {
+      state.ended = true;
+      const Error error =
+          interrupted.has_value() ? Error{ErrorKind::network, "cut", {}, {}} : interrupted.error();
+      transfer.sink->abandon(error);
+      outcome = Failure(error);
+      return true;
+    }
+    const std::string_view rest = std::string_view(answer.body).substr(state.sent, piece);
+    if (rest.empty()) {
+      state.ended = true;
+      const Result<> end = transfer.sink->end();
+      if (!end.has_value()) outcome = Failure(end.error());
+      return true;
+    }
+    const Result<bool> taken = transfer.sink->write(std::as_bytes(std::span(rest)));
+    if (!taken.has_value()) {
+      state.ended = true;
+      transfer.sink->abandon(taken.error());
+      outcome = Failure(taken.error());
+      return true;
+    }
+    state.sent += *taken ? rest.size() : 0;
+    pauses += *taken ? 0U : 1U;
+    return *taken;
+  }
+
+  void wait_for_wake() {
+    std::unique_lock lock(mutex_);
+    news_.wait_for(lock, std::chrono::milliseconds(50), [this] { return woken_; });
+    woken_ = false;
+  }
+
+  std::mutex mutex_;
+  std::condition_variable news_;
+  bool woken_ = false;
+};
+
+class Listener final : public base::Reporter {
+ public:
+  void step(std::string_view what) override { steps.emplace_back(what); }
+  void progress(std::uint64_t now, std::uint64_t all, base::Unit) override {
+    done = now;
+    total = all;
+  }
+  void warning(std::string_view text) override { warnings.emplace_back(text); }
+  void detail(std::string_view) override {}
+  std::vector<std::string> steps;
+  std::vector<std::string> warnings;
+  std::uint64_t done = 0;
+  std::uint64_t total = 0;
+};
+
+struct World {
+  TemporaryDirectory directory;
+  PackageCache cache = PackageCache::open(directory / "pkgs").value();
+  MemoryClient client;
+  Listener reporter;
+  std::vector<conda::PackageRecord> records;
+
+  void add(const Sample& sample) {
+    records.push_back(sample.record);
+    client.answers[sample.record.url] = {sample.archive};
+  }
+  Result<std::vector<conda::UnpackedPackage>> fetch() {
+    return ensure_unpacked(records, cache, client, reporter);
+  }
+  std::size_t entries() const { return base::list_directory(cache.directory()).value().size(); }
+};
+
+std::string name_of(int number) { return "package" + std::to_string(number); }
+
+}  // namespace
+
+TEST_CASE("what the cache lacks is fetched, the largest first, and given in the order asked for") {
+  World world;
+  for (int i = 0; i < 30; ++i) {
+    world.add(sample::whole_package(name_of(i), std::string(static_cast<std::size_t>(i), 'x')));
+  }
+  const auto packages = world.fetch();
+  REQUIRE((packages.has_value() ? "" : packages.error().message) == "");
+  REQUIRE(packages->size() == 30);
+  std::uint64_t total = 0;
+  for (int i = 0; i < 30; ++i) {
+    const auto& package = packages->at(static_cast<std::size_t>(i));
+    CHECK(package.record.name == name_of(i));
+    CHECK(test::text_of(package.directory / ("share/" + name_of(i) + ".txt")).size() ==
+          static_cast<std::size_t>(i));
+    total += *package.record.size;
+  }
+  CHECK(world.reporter.done == total);
+  CHECK(world.reporter.total == total);
+  CHECK(world.reporter.steps.size() == 1);
+  std::uint64_t before = ~0ULL;
+  for (const std::string& url : world.client.started) {
+    const std::uint64_t size = world.client.answers.at(url).body.size();
+    CHECK(size <= before);
+    before = size;
+  }
+
+  SECTION("and never again") {
+    world.client.answers.clear();
+    world.client.started.clear();
+    CHECK(world.fetch().has_value());
+    CHECK(world.client.started.empty());
+    CHECK(world.reporter.steps.size() == 1);
+  }
+}
+
+TEST_CASE("nothing to do is no step") {
+  World world;
+  CHECK(world.fetch().value().empty());
+  CHECK(world.reporter.steps.empty());
+}
+
+TEST_CASE("a package that is asked for twice comes twice") {
+  World world;
+  const Sample tool = sample::whole_package("tool");
+  world.add(tool);
+  world.add(tool);
+  const auto packages = world.fetch();
+  REQUIRE(packages.has_value());
+  CHECK(packages->at(0).directory == packages->at(1).directory);
+  CHECK(world.entries() == 2);
+}
+
+TEST_CASE("bytes come faster than they are unpacked: the transfer pauses, memory stays bounded") {
+  World world;
+  std::string payload;
+  for (unsigned i = 1; payload.size() < 6'000'000; i = i * 1103515245U + 12345U) {
+    payload += static_cast<char>(i >> 16U & 0xffU);
+  }
+  world.client.piece = 500'000;
+  world.add(sample::whole_package("large", payload));
+  const auto packages = world.fetch();
+  REQUIRE((packages.has_value() ? "" : packages.error().message) == "");
+  CHECK(test::text_of(packages->at(0).directory / "share/large.txt") == payload);
+  CHECK(world.client.pauses > 0);
+}
+
+TEST_CASE("a wrong checksum fails all, names both and leaves nothing of that package") {
+  World world;
+  Sample bad = sample::whole_package("bad", std::string(1000, 'x'));
+  bad.record.sha256 = std::string(64, 'a');
+  world.add(bad);
+  world.add(sample::whole_package("good"));
+  const auto packages = world.fetch();
+  REQUIRE_FALSE(packages.has_value());
+  CHECK(packages.error().kind == ErrorKind::refused);
+  CHECK(packages.error().message.find(std::string(64, 'a')) != std::string::npos);
+  CHECK_FALSE(packages.error().hints.empty());
+  CHECK_FALSE(world.cache.find(bad.record).has_value());
+  const auto names = base::list_directory(world.cache.directory()).value();
+  for (const std::string& name : names) {
+    CHECK_FALSE(name.starts_with(".hpcenv"));
+    CHECK_FALSE(name.starts_with("bad"));
+  }
+}
+
+TEST_CASE("a size that the server announces wrongly fails before the bytes") {
+  World world;
+  const Sample tool = sample::whole_package("tool");
+  world.add(tool);
+  world.client.answers[tool.record.url].announced = 5;
+  const auto packages = world.fetch();
+  REQUIRE_FALSE(packages.has_value());
+  CHECK(packages.error().kind == ErrorKind::refused);
+  CHECK(packages.error().message.ends_with("the server offers 5"));
+  CHECK(world.entries() == 1);
+}
+
+TEST_CASE("more failed transfers than workers do not hold up the rest") {
+  World world;
+  for (int i = 0; i < 12; ++i) {
+    const Sample cut = sample::whole_package(name_of(i), std::string(50000, 'x'));
+    world.add(cut);
+    world.client.answers[cut.record.url].cut_at = 100;
+  }
+  world.client.piece = 50;
+  const auto packages = world.fetch();
+  REQUIRE_FALSE(packages.has_value());
+  CHECK(packages.error().kind == ErrorKind::network);
+  CHECK(packages.error().message == "cut");
+  CHECK(world.entries() == 1);
+}
+
+TEST_CASE("a package that is not there is told by its address; the others are kept") {
+  World world;
+  world.add(sample::whole_package("tool"));
+  world.records.push_back(sample::whole_package("missing").record);
+  const auto packages = world.fetch();
+  REQUIRE_FALSE(packages.has_value());
+  CHECK(packages.error().kind == ErrorKind::not_found);
+  CHECK(packages.error().message.find("missing-1.0-h0_0.conda") != std::string::npos);
+  CHECK(world.cache.find(world.records[0]).has_value());
+}
+
+TEST_CASE("an interrupt ends the fetch as such and leaves nothing half") {
+  World world;
+  for (int i = 0; i < 10; ++i) world.add(sample::whole_package(name_of(i)));
+  base::set_interrupt(SIGINT);
+  const auto packages = world.fetch();
+  base::set_interrupt(0);
+  REQUIRE_FALSE(packages.has_value());
+  CHECK(packages.error().kind == ErrorKind::interrupted);
+  CHECK(world.entries() == 1);
+}
+
+TEST_CASE("a package without a checksum is used, with a warning") {
+  World world;
+  Sample tool = sample::whole_package("tool");
+  tool.record.sha256.clear();
+  tool.record.md5.clear();
+  world.add(tool);
+  CHECK(world.fetch().has_value());
+  REQUIRE(world.reporter.warnings.size() == 1);
+  CHECK(world.reporter.warnings[0].find("no checksum") != std::string::npos);
+}
