@@ -9,6 +9,8 @@
 
 #include "base/fs.hpp"
 #include "base/interrupt.hpp"
+#include "fake/background.hpp"
+#include "net/http.hpp"
 #include "unit/packages/sample.hpp"
 #include "unit/support/temporary_directory.hpp"
 
@@ -32,6 +34,9 @@ class MemoryClient final : public net::HttpClient {
   std::vector<std::string> started;
   std::size_t pauses = 0;
   std::size_t piece = 7000;
+  std::size_t at_once = 8;
+  /// The first eight transfers stand still until another one has had to pause.
+  bool hold_first_eight = false;
 
   std::vector<Result<net::HttpResponse>> get_all(
       std::span<const net::Transfer> transfers) override {
@@ -39,7 +44,7 @@ class MemoryClient final : public net::HttpClient {
     std::vector<State> active;
     std::size_t next = 0;
     while (next < transfers.size() || !active.empty()) {
-      while (active.size() < 8 && next < transfers.size()) {
+      while (active.size() < at_once && next < transfers.size()) {
         if (start(transfers[next], outcomes[next])) active.push_back({next, 0});
         ++next;
       }
@@ -82,6 +87,7 @@ class MemoryClient final : public net::HttpClient {
   }
 
   bool step(const net::Transfer& transfer, State& state, Result<net::HttpResponse>& outcome) {
+    if (hold_first_eight && pauses == 0 && state.index < 8) return false;
     const Answer& answer = answers.at(transfer.request.url);
     const Result<> interrupted = base::check_interrupt();
     if (!interrupted.has_value() || state.sent >= answer.cut_at) {
@@ -210,17 +216,23 @@ TEST_CASE("a package that is asked for twice comes twice") {
   CHECK(world.entries() == 2);
 }
 
-TEST_CASE("bytes come faster than they are unpacked: the transfer pauses, memory stays bounded") {
+TEST_CASE("a transfer that nobody can take pauses, and goes on when a worker is free") {
   World world;
   std::string payload;
-  for (unsigned i = 1; payload.size() < 6'000'000; i = i * 1103515245U + 12345U) {
+  for (unsigned i = 1; payload.size() < 5'000'000; i = i * 1103515245U + 12345U) {
     payload += static_cast<char>(i >> 16U & 0xffU);
   }
   world.client.piece = 500'000;
-  world.add(sample::whole_package("large", payload));
+  world.client.at_once = 9;
+  world.client.hold_first_eight = true;
+  // The ninth has no worker. It is started last, so its record must not say that it is the largest.
+  for (int i = 0; i < 8; ++i) world.add(sample::whole_package(name_of(i)));
+  Sample large = sample::whole_package("large", payload);
+  large.record.size.reset();
+  world.add(large);
   const auto packages = world.fetch();
   REQUIRE((packages.has_value() ? "" : packages.error().message) == "");
-  CHECK(test::text_of(packages->at(0).directory / "share/large.txt") == payload);
+  CHECK(test::text_of(packages->at(8).directory / "share/large.txt") == payload);
   CHECK(world.client.pauses > 0);
 }
 
@@ -301,4 +313,46 @@ TEST_CASE("a package without a checksum is used, with a warning") {
   CHECK(world.fetch().has_value());
   REQUIRE(world.reporter.warnings.size() == 1);
   CHECK(world.reporter.warnings[0].find("no checksum") != std::string::npos);
+}
+
+TEST_CASE("over a real server: cut transfers are resumed, damaged and short ones refused") {
+  World world;
+  const fake::Background server({fake::python(), HPCENV_SOURCE_DIR "/tests/fake/http_server.py",
+                                 (world.directory / "site").native()});
+  net::HttpOptions options;
+  options.retry_delay = std::chrono::milliseconds(5);
+  const auto client = net::make_http_client(options).value();
+  const auto fetch = [&](const std::string& fault) {
+    for (conda::PackageRecord& record : world.records) {
+      record.url = server.address() + fault + "/" + record.file_name;
+    }
+    return ensure_unpacked(world.records, world.cache, *client, world.reporter);
+  };
+  for (int i = 0; i < 12; ++i) {
+    const Sample sample =
+        sample::whole_package(name_of(i), std::string(static_cast<std::size_t>(i) * 100'000, 'x'));
+    world.records.push_back(sample.record);
+    test::put_file(world.directory / "site" / sample.record.file_name, sample.archive);
+  }
+  const auto corrupt = fetch("/~corrupt");
+  REQUIRE_FALSE(corrupt.has_value());
+  CHECK(corrupt.error().kind == ErrorKind::refused);
+  CHECK(corrupt.error().message.find("wrong sha256") != std::string::npos);
+  CHECK(fetch("/~status=404").error().kind == ErrorKind::not_found);
+  CHECK(fetch("/~truncate=100").error().kind == ErrorKind::network);
+  CHECK(world.entries() == 1);
+  const auto packages = fetch("/~cut-once");
+  REQUIRE((packages.has_value() ? "" : packages.error().message) == "");
+  CHECK(packages->size() == 12);
+  CHECK(fetch("/~status=500").has_value());  // all from the cache
+}
+
+TEST_CASE("from a directory, as a channel on a shared file system") {
+  World world;
+  const Sample tool = sample::whole_package("tool");
+  test::put_file(world.directory / tool.record.file_name, tool.archive);
+  world.records = {tool.record};
+  world.records[0].url = "file://" + (world.directory / tool.record.file_name).native();
+  const auto client = net::make_http_client({}).value();
+  CHECK(ensure_unpacked(world.records, world.cache, *client, world.reporter).has_value());
 }
