@@ -138,7 +138,6 @@ Result<CreateReport> carry_out_create(const CreateDecision& decision,
                                       const prefix::LinkOptions& options,
                                       const Locations& locations, const Seams& seams) {
   HPCENV_ASSIGN(packages::PackageCache cache, packages::PackageCache::open(locations.packages()));
-  seams.reporter.step("Fetching packages");
   HPCENV_ASSIGN(const std::vector<conda::UnpackedPackage> unpacked,
                 packages::ensure_unpacked(decision.plan.link, cache, seams.http, seams.reporter));
   HPCENV_ASSIGN(const prefix::Budget budget, prefix::exact_budget(unpacked, decision.plan.prefix));
