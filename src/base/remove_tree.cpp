@@ -42,6 +42,8 @@ class TreeRemover {
     // A directory without rwx for its owner cannot be emptied; packages bring such.
     if ((mode & S_IRWXU) != S_IRWXU) fchmodat(parent, name, mode | S_IRWXU, 0);
     Fd fd(openat(parent, name, flags));
+    // Somebody else who removes the same tree was faster.
+    if (!fd.valid() && errno == ENOENT) return {};
     if (!fd.valid()) return fail_errno(errno, describe(path));
     const std::unique_ptr<DIR, int (*)(DIR*)> directory(fdopendir(fd.get()), closedir);
     if (directory == nullptr) return fail_errno(errno, describe(path));

@@ -42,14 +42,31 @@ Result<> prepare_locked(Prepared& prepared, const Blueprint& blueprint, base::Pr
   return fill_directory(blueprint, prepared, runner, reporter);
 }
 
-/// Takes what marks the link scripts as not yet run.
-void forget_scripts(const fs::path& prefix) {
+/// Takes what marks the link scripts as not yet run, in one step: renamed out of the prefix, then
+/// removed there.
+Result<> forget_scripts(const fs::path& prefix) {
+  const bool has_more = base::path_exists(prefix / clobbered_folder);
+  const fs::path marked = prefix / (has_more ? scripts_folder : own_folder);
+  HPCENV_ASSIGN(const fs::path aside,
+                base::make_private_directory(prefix.parent_path(), sibling_stem(prefix)));
   base::fault_point("commit.forget_scripts");
-  unlink((prefix / pending_scripts_file).c_str());
-  base::fault_point("commit.rmdir");
-  rmdir((prefix / scripts_folder).c_str());
-  base::fault_point("commit.rmdir");
-  rmdir((prefix / own_folder).c_str());
+  HPCENV_TRY(base::rename_path(marked, aside));
+  return base::remove_tree(aside);
+}
+
+/// Runs the post-link scripts in the prefix; gives their messages. The mark goes last: killed
+/// before, the same create starts over.
+Result<std::vector<std::string>> finish_scripts(const Prepared& prepared,
+                                                base::ProcessRunner& runner) {
+  Result<> ran = run_scripts(prepared.scripts, runner);
+  if (!ran.has_value()) {
+    const Result<> removed = remove_place(prepared.prefix);
+    if (removed.has_value()) return Failure(std::move(ran).error());
+    return Failure(with_context(std::move(ran).error(), removed.error().message));
+  }
+  std::vector<std::string> messages = take_messages(prepared.prefix);
+  HPCENV_TRY(forget_scripts(prepared.prefix));
+  return messages;
 }
 
 }  // namespace
@@ -85,16 +102,10 @@ Result<std::vector<std::string>> commit_create(const Prepared& prepared,
   HPCENV_TRY(take_place(prepared.directory, prepared.prefix));
   // The environment is there; that a node crash could still lose its name is no failure of create.
   static_cast<void>(base::sync_directory(prepared.prefix.parent_path()));
+  std::vector<std::string> messages;
   if (!prepared.scripts.empty()) {
-    Result<> ran = run_scripts(prepared.scripts, runner);
-    if (!ran.has_value()) {
-      const Result<> removed = remove_place(prepared.prefix);
-      if (removed.has_value()) return Failure(std::move(ran).error());
-      return Failure(with_context(std::move(ran).error(), removed.error().message));
-    }
-    forget_scripts(prepared.prefix);
+    HPCENV_ASSIGN(messages, finish_scripts(prepared, runner));
   }
-  std::vector<std::string> messages = take_messages(prepared.prefix);
   if (prepared.lock != nullptr) prepared.lock->release();
   return messages;
 }

@@ -169,6 +169,18 @@ Result<Taken> place(const fs::path& file, const fs::path& draft, const std::stri
   return Taken::yes;
 }
 
+/// Another process may be writing the draft of its lock in there: it stops when that is gone, so a
+/// few rounds do.
+Result<> remove_leftover(const fs::path& path) {
+  constexpr int rounds = 10;
+  Result<> removed;
+  for (int round = 0; round < rounds; ++round) {
+    removed = base::remove_tree(path);
+    if (removed.has_value()) break;
+  }
+  return removed;
+}
+
 Result<Taken> try_place(const fs::path& file, const std::string& text) {
   // A name that the sweep knows, free by make_private_directory's own test.
   HPCENV_ASSIGN(
@@ -179,7 +191,7 @@ Result<Taken> try_place(const fs::path& file, const std::string& text) {
   Result<Taken> taken = place(file, folder / "lock", text);
   // Another holder swept the folder away while it was in use, so there is another holder.
   if (!taken.has_value() && !base::path_exists(folder)) return Taken::no;
-  const Result<> removed = base::remove_tree(folder);
+  const Result<> removed = remove_leftover(folder);
   if (taken.has_value() && !removed.has_value()) return Failure(removed.error());
   return taken;
 }
@@ -199,13 +211,15 @@ Result<> break_lock(const fs::path& file) {
     if (errno == EAGAIN || errno == EACCES) return {};
     return fail_errno(errno, fmt::format("cannot take over {}", file.native()));
   }
+  const Result<std::string> text = base::read_file(fmt::format("/proc/self/fd/{}", fd.get()));
+  const auto holder = text.has_value() ? parse_holder(*text, file) : std::nullopt;
+  if (!holder.has_value() || !is_gone(*holder)) return {};
+  // Only now: a holder that ends in the ordinary way takes its file itself, a dead one does not,
+  // and other breakers are kept out. So what is found here stays until the unlink.
   struct stat opened{};
   const auto named = status_of(file);
   if (fstat(fd.get(), &opened) != 0 || !named.has_value()) return {};
   if (opened.st_ino != named->st_ino || opened.st_dev != named->st_dev) return {};
-  const Result<std::string> text = base::read_file(file);
-  const auto holder = text.has_value() ? parse_holder(*text, file) : std::nullopt;
-  if (!holder.has_value() || !is_gone(*holder)) return {};
   base::fault_point("lock.break");
   if (unlink(file.c_str()) != 0 && errno != ENOENT) {
     return fail_errno(errno, fmt::format("cannot take over {}", file.native()));
@@ -224,7 +238,7 @@ Result<bool> sweep(const fs::path& parent, const std::string& stem) {
   bool removed = false;
   for (const std::string& name : names) {
     if (!is_leftover(name, stem)) continue;
-    HPCENV_TRY(base::remove_tree(parent / name));
+    HPCENV_TRY(remove_leftover(parent / name));
     removed = true;
   }
   return removed;

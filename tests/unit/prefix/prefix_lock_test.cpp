@@ -4,6 +4,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <fmt/core.h>
+
 #include <catch2/catch_test_macros.hpp>
 
 #include "base/json.hpp"
@@ -153,7 +155,11 @@ TEST_CASE("lock: of many takers of a dead holder's lock at once, one gets it") {
       const pid_t child = fork();
       if (child == 0) {
         const auto lock = PrefixLock::acquire(directory / "env", "test");
-        if (!lock.has_value()) _exit(lock.error().kind == ErrorKind::refused ? 1 : 2);
+        if (!lock.has_value()) {
+          if (lock.error().kind == ErrorKind::refused) _exit(1);
+          fmt::print(stderr, "{}\n", lock.error().message);
+          _exit(2);
+        }
         // Two holders would meet in this file.
         if (!base::create_new(directory / "held", 0600).has_value()) _exit(3);
         usleep(20000);

@@ -1,0 +1,152 @@
+// A create killed at every point where it changes the disk; then the same create again.
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <catch2/catch_test_macros.hpp>
+#include <cstdlib>
+#include <iostream>
+#include <optional>
+
+#include "prefix/prefix_lock.hpp"
+#include "prefix/state.hpp"
+#include "unit/prefix/package_tree.hpp"
+#include "unit/support/temporary_directory.hpp"
+
+using namespace hpcenv;
+using namespace hpcenv::test;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// Below 60 files: every way of linking, clobbers, noarch python, a link script.
+std::vector<conda::UnpackedPackage> fixture(const fs::path& cache) {
+  TreePackage library{"liba",
+                      {{"lib/liba.so", "\1" + placeholder() + std::string(2, '\0'), "binary"},
+                       {"lib/liba.so.1", "", "", 0, "liba.so"},
+                       {"share/clash", "from liba"},
+                       {"share/doc/a/", ""},
+                       {"etc/own", "own", "", 0640, "", true}}};
+  for (int i = 0; i < 24; ++i) {
+    library.files.push_back({"include/a/" + std::to_string(i) + ".h", "header"});
+  }
+  TreePackage module{"module"};
+  module.noarch = conda::Noarch::python;
+  module.entry_points = {"tool = module:main"};
+  for (int i = 0; i < 8; ++i) {
+    module.files.push_back({"site-packages/module/m" + std::to_string(i) + ".py", "x = 1\n"});
+  }
+  module.files.push_back({"site-packages/module/__init__.py", "def main():\n    pass\n"});
+  return {unpack(library, cache), unpack(python_package(), cache), unpack(module, cache),
+          unpack({"scripted",
+                  {{"share/clash", "from scripted"},
+                   {"bin/tool2", "#!" + placeholder() + "/bin/python\n", "text", 0755},
+                   {"bin/.scripted-post-link.sh",
+                    "echo told >> \"$PREFIX/.messages.txt\"; echo ran > \"$PREFIX/ran\"\n"}}},
+                 cache)};
+}
+
+struct Ending {
+  bool killed = false;
+  int code = 0;
+};
+
+/// In a child, so that the fault points of this process are never passed.
+Ending create_in_child(const fs::path& prefix, const std::vector<conda::UnpackedPackage>& packages,
+                       const prefix::LinkOptions& options, int kill_at) {
+  const pid_t child = fork();
+  if (child == 0) {
+    if (kill_at > 0) setenv("HPCENV_FAULT_KILL", std::to_string(kill_at).c_str(), 1);
+    const auto created = create(prefix, packages, options);
+    _exit(created.has_value() ? 0 : 3);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  return {WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, WEXITSTATUS(status)};
+}
+
+/// What is wrong after a kill at point N and the same create again; empty where nothing is.
+std::string trouble_after(const fs::path& place,
+                          const std::map<std::string, std::string>& expected) {
+  const fs::path prefix = place / "env";
+  if (names_in(place) != std::vector<std::string>{"env"}) return "something temporary is left";
+  if (!prefix::require_usable(prefix).has_value()) return "the environment is not usable";
+  if (snapshot(prefix) != expected) return "the environment differs from an unkilled one";
+  return {};
+}
+
+class Sweep {
+ public:
+  int run() {
+    const fs::path prefix = place_ / "env";
+    fs::create_directory(place_);
+    if (create_in_child(prefix, packages_, options(0), 0).code != 0) return fail(0, "no create");
+    const auto plain = snapshot(prefix);
+    fs::remove_all(prefix);
+    if (create_in_child(prefix, packages_, options(compile_every), 0).code != 0) {
+      return fail(0, "no create");
+    }
+    const auto compiled = snapshot(prefix);
+    int point = 1;
+    for (; point < 5000; ++point) {
+      fs::remove_all(place_);
+      fs::create_directory(place_);
+      const Ending first = create_in_child(prefix, packages_, options(point), point);
+      if (!first.killed && first.code == 0) break;
+      if (!first.killed) return fail(point, "an ordinary failure");
+      const bool was_there =
+          prefix::is_environment(prefix) && prefix::require_usable(prefix).has_value();
+      const Ending second = create_in_child(prefix, packages_, options(point), 0);
+      // Where the kill came after all was done the environment is there, and create says so.
+      if (second.code != (was_there ? 3 : 0)) return fail(point, "the second create");
+      const auto& expected = point % compile_every == 0 ? compiled : plain;
+      const std::string trouble = trouble_after(place_, expected);
+      if (!trouble.empty()) return fail(point, trouble);
+    }
+    std::cout << "kills " << point - 1 << std::endl;
+    return point > 90 ? 0 : fail(point, "too few points");
+  }
+
+ private:
+  /// Compiling takes a python each time; its writes are not counted among the points.
+  static constexpr int compile_every = 25;
+
+  static prefix::LinkOptions options(int point) {
+    prefix::LinkOptions chosen = plain_options();
+    if (point > 0 && point % compile_every == 0) {
+      chosen.bytecode = prefix::LinkOptions::Bytecode::compile;
+    }
+    return chosen;
+  }
+
+  static int fail(int point, const std::string& what) {
+    std::cout << "point " << point << ": " << what << std::endl;
+    return 1;
+  }
+
+  TemporaryDirectory directory_;
+  fs::path place_ = directory_ / "place";
+  std::vector<conda::UnpackedPackage> packages_ = fixture(directory_ / "cache");
+};
+
+}  // namespace
+
+TEST_CASE("the sweep itself, in a process of its own", "[.][kill-sweep]") {
+  CHECK(Sweep().run() == 0);
+}
+
+TEST_CASE("create: killed at any point, the same create again makes the whole environment") {
+#ifndef HPCENV_FAULTS
+  SKIP("no fault points in this build");
+#endif
+  // This process may have passed fault points already; a fresh one counts from zero in its
+  // children.
+  base::ProcessRequest request;
+  request.argv = {fs::read_symlink("/proc/self/exe").string(), "[kill-sweep]"};
+  // In memory: two hundred creates with their syncs take a slow disk minutes.
+  if (access("/dev/shm", W_OK | X_OK) == 0) request.environment.set("TMPDIR", "/dev/shm");
+  const auto result = base::make_process_runner()->run(request).value();
+  INFO(result.output << result.errors);
+  CHECK(result.succeeded());
+  CHECK(result.output.find("kills ") != std::string::npos);
+}
