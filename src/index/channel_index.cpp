@@ -1,14 +1,16 @@
 #include "index/channel_index.hpp"
 
 #include <algorithm>
-#include <iterator>
+#include <atomic>
+#include <optional>
+#include <span>
 #include <unordered_set>
 #include <utility>
 
-#include "base/json.hpp"
 #include "base/parallel.hpp"
 #include "index/closure.hpp"
 #include "index/json_cursor.hpp"
+#include "index/record_reader.hpp"
 #include "index/subdir_source.hpp"
 #include "net/url.hpp"
 
@@ -61,10 +63,7 @@ void read_entry(JsonCursor& cursor, const Origin& origin, Section section, Harve
   if (scan == Scan::ok) scan = cursor.expect(':');
   if (scan == Scan::ok) scan = cursor.value(object);
   if (scan != Scan::ok) return harvest.skip("damaged text");
-  const auto json = base::parse_json(object, file);
-  if (!json.has_value()) return harvest.skip(json.error().message);
-  auto record =
-      conda::record_from_json(*json, std::string(file), origin.channel_url, origin.base_url);
+  auto record = read_record(object, std::string(file), origin.channel_url, origin.base_url);
   if (!record.has_value()) return harvest.skip(record.error().message);
   harvest.items.push_back({std::move(*record), section});
 }
@@ -127,12 +126,26 @@ void warn(std::span<const Harvest> harvests, const Origin& origin, const std::st
                                count == 1 ? "is" : "are", first));
 }
 
-}  // namespace
+/// What one attempt gives.
+struct Attempt {
+  ChannelIndex index;
+  std::optional<std::size_t> damaged;  ///< a source whose cached form turned out to be damaged
+};
 
-Result<ChannelIndex> load_index(const IndexRequest& request, net::HttpClient& client,
-                                const base::Clock& clock, base::Reporter& reporter) {
-  HPCENV_ASSIGN(const std::vector<SubdirSource> sources,
-                load_sources(request, client, clock, reporter));
+Result<> read_blocks(std::span<const SubdirSource> sources, std::span<const WantedBlock> wanted,
+                     std::span<const Origin> origins, std::span<Harvest> harvests,
+                     std::atomic<std::size_t>& damaged) {
+  return base::parallel_for(
+      wanted.size(), base::available_processors(), [&](std::size_t i) -> Result<> {
+        const std::size_t source = wanted[i].source;
+        Result<> read = read_block(sources[source].reader, wanted[i], origins[source], harvests[i]);
+        if (!read.has_value() && read.error().kind == ErrorKind::refused) damaged.store(source);
+        return read;
+      });
+}
+
+Result<Attempt> attempt(const IndexRequest& request, std::span<const SubdirSource> sources,
+                        base::Reporter& reporter) {
   std::vector<const IndexReader*> readers;
   std::vector<Origin> origins;
   for (const SubdirSource& source : sources) {
@@ -142,21 +155,37 @@ Result<ChannelIndex> load_index(const IndexRequest& request, net::HttpClient& cl
   }
   const std::vector<WantedBlock> wanted = wanted_blocks(readers, request.root_names);
   std::vector<Harvest> harvests(wanted.size());
-  HPCENV_TRY(base::parallel_for(wanted.size(), base::available_processors(),
-                                [&](std::size_t i) -> Result<> {
-                                  return read_block(*readers[wanted[i].source], wanted[i],
-                                                    origins[wanted[i].source], harvests[i]);
-                                }));
-  ChannelIndex index{request.channels, {}, all_names(readers)};
+  std::atomic<std::size_t> damaged{sources.size()};
+  Result<> read = read_blocks(sources, wanted, origins, harvests, damaged);
+  if (damaged.load() < sources.size()) return Attempt{{}, damaged.load()};
+  HPCENV_TRY(std::move(read));
+  Attempt done{{request.channels, {}, all_names(readers)}, {}};
   for (std::size_t i = 0; i < sources.size(); ++i) {
-    const auto first = std::ranges::lower_bound(wanted, i, {}, &WantedBlock::source);
-    const auto last = std::ranges::upper_bound(wanted, i, {}, &WantedBlock::source);
-    const std::span<Harvest> own(harvests.begin() + (first - wanted.begin()),
-                                 harvests.begin() + (last - wanted.begin()));
-    warn(own, origins[i], sources[i].subdir, reporter);
-    gather(own, sources[i], index.records);
+    const auto own = std::ranges::equal_range(wanted, i, {}, &WantedBlock::source);
+    const std::span<Harvest> part(harvests.begin() + (own.begin() - wanted.begin()), own.size());
+    warn(part, origins[i], sources[i].subdir, reporter);
+    gather(part, sources[i], done.index.records);
   }
-  return index;
+  return done;
+}
+
+}  // namespace
+
+Result<ChannelIndex> load_index(const IndexRequest& request, net::HttpClient& client,
+                                const base::Clock& clock, base::Reporter& reporter) {
+  const std::size_t most_rounds = request.channels.size() * request.subdirs.size() + 1;
+  for (std::size_t round = 0; round < most_rounds; ++round) {
+    HPCENV_ASSIGN(const std::vector<SubdirSource> sources,
+                  load_sources(request, client, clock, reporter));
+    HPCENV_ASSIGN(Attempt done, attempt(request, sources, reporter));
+    if (!done.damaged.has_value()) return std::move(done.index);
+    // Each round throws one cached form away; what was just fetched is sound.
+    sources[*done.damaged].cache.discard();
+  }
+  return fail_hint(ErrorKind::io,
+                   fmt::format("the cached index in {} is damaged and cannot be replaced",
+                               request.cache_directory.string()),
+                   "remove that directory");
 }
 
 }  // namespace hpcenv::index

@@ -100,4 +100,9 @@ Result<> IndexCache::write_state(CacheState state) const {
   return base::write_file(state_path(), base::dump_json(json_of(state)), 0600);
 }
 
+void IndexCache::discard() const {
+  ::unlink(state_path().c_str());
+  ::unlink(index_path().c_str());
+}
+
 }  // namespace hpcenv::index

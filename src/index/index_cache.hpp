@@ -47,6 +47,8 @@ class IndexCache {
   /// Renames a finished file into place and writes the state; `state.url` is filled in.
   Result<> adopt(const std::filesystem::path& finished, CacheState state) const;
   Result<> write_state(CacheState state) const;
+  /// Forgets what is cached; it is fetched again.
+  void discard() const;
 
  private:
   std::filesystem::path index_path() const;

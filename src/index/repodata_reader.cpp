@@ -17,6 +17,14 @@ bool is_blank(char letter) {
   return letter == ' ' || letter == '\n' || letter == '\t' || letter == '\r';
 }
 
+/// A plain file name in one of the two formats; it becomes part of urls and paths.
+bool is_archive_name(std::string_view name) {
+  const bool known = name.ends_with(".conda") || name.ends_with(".tar.bz2");
+  return known && !name.starts_with('.') && std::ranges::all_of(name, [](char letter) {
+           return letter > ' ' && letter <= '~' && letter != '/' && letter != '\\';
+         });
+}
+
 std::string_view lower(std::string_view text, std::deque<std::string>& storage) {
   const bool changes =
       std::ranges::any_of(text, [](char letter) { return letter >= 'A' && letter <= 'Z'; });
@@ -33,7 +41,8 @@ std::string_view name_of_spec(std::string_view spec, std::deque<std::string>& st
   spec = base::trim(spec);
   const std::size_t blank = std::min(spec.find(' '), spec.size());
   const std::size_t colons = spec.find("::");
-  if (colons < blank) spec.remove_prefix(colons + 2);
+  // "channel::name", but not the value in "name[channel='x::y']".
+  if (colons < blank && !spec.substr(0, colons).contains('=')) spec.remove_prefix(colons + 2);
   const std::size_t end = spec.find_first_of(" \t=<>!~[(,;|");
   return lower(spec.substr(0, end), storage);
 }
@@ -42,9 +51,7 @@ Result<> RepodataReader::push(std::span<const std::byte> bytes) {
   buffer_.erase(0, at_);
   passed_ += at_;
   at_ = 0;
-  const std::size_t before = buffer_.size();
-  buffer_.resize(before + bytes.size());
-  std::ranges::copy(bytes, std::as_writable_bytes(std::span(buffer_).subspan(before)).begin());
+  buffer_.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   Step step_taken = Step::moved;
   while (step_taken == Step::moved) {
     HPCENV_ASSIGN(step_taken, step());
@@ -217,7 +224,11 @@ Result<> RepodataReader::hand_on(std::string_view file_name, std::string_view ob
       return taken;
     });
   });
-  if (scan != Scan::ok || file_name.contains('\\')) {
+  if (!is_archive_name(file_name)) {
+    events_.unreadable(file_name, "this is no name of an archive");
+    return {};
+  }
+  if (scan != Scan::ok) {
     events_.unreadable(file_name, "name or depends are not what they should be");
     return {};
   }

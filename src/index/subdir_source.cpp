@@ -8,7 +8,6 @@
 #include "base/text.hpp"
 #include "conda/channel.hpp"
 #include "index/index_builder.hpp"
-#include "index/index_cache.hpp"
 #include "index/index_sink.hpp"
 #include "net/url.hpp"
 
@@ -248,7 +247,7 @@ class Loader {
     std::vector<SubdirSource> sources;
     for (Part& part : parts_) {
       if (!part.cached->reader.has_value()) continue;
-      sources.push_back({part.channel, part.subdir, std::move(*part.cached->reader)});
+      sources.push_back({part.channel, part.subdir, std::move(*part.cached->reader), part.cache});
     }
     return sources;
   }

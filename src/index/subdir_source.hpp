@@ -10,6 +10,7 @@
 #include "base/reporter.hpp"
 #include "base/result.hpp"
 #include "index/channel_index.hpp"
+#include "index/index_cache.hpp"
 #include "index/index_file.hpp"
 #include "net/http.hpp"
 
@@ -20,6 +21,7 @@ struct SubdirSource {
   std::size_t channel = 0;  ///< position in IndexRequest::channels
   std::string subdir;
   IndexReader reader;
+  IndexCache cache;  ///< where it comes from
 };
 
 /// In the order of channels, then subdirs. What is fresh is not asked for; all else is fetched at

@@ -129,6 +129,12 @@ HttpJob::Verdict HttpJob::judge_status(const CurlOutcome& outcome) {
   if ((status >= 200 && status < 300 && status != 206) || status == 304 || accepted(status)) {
     return {response(head_, outcome.final_url), {}};
   }
+  if (status == 416 && handed_on_ > 0) {
+    CurlOutcome short_of = outcome;
+    short_of.end = CurlEnd::cut;
+    short_of.detail = fmt::format("the server announces more than the {} bytes it has", handed_on_);
+    return {Failure(transfer_error(transfer_.request.url, short_of)), {}};
+  }
   Error error = status_error(transfer_.request.url, status);
   if (!is_transient_status(status)) return {Failure(std::move(error)), {}};
   if (outcome.retry_after > longest_retry_after) {

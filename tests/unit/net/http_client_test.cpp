@@ -184,6 +184,7 @@ TEST_CASE("fewer bytes than announced is a failure") {
   const auto response = fetch(*site.client, site.url("/~wrong-length/big.bin"), sink);
   REQUIRE_FALSE(response.has_value());
   CHECK(response.error().kind == ErrorKind::network);
+  CHECK(response.error().message.contains("announces more than the 600000 bytes it has"));
   CHECK(sink.ended == 0);
   CHECK(sink.abandoned == response.error().message);
 }
