@@ -39,7 +39,7 @@ def missing_programs() -> list[str]:
 def why_not() -> str | None:
     """Why the cluster cannot come up here, in words."""
     if os.geteuid() != 0:
-        return "not root: the virtual Slurm cluster needs namespaces and mounts"
+        return "no root: the virtual Slurm cluster needs namespaces and mounts"
     missing = missing_programs()
     return f"packages are missing (./bootstrap deps test installs them): {' '.join(missing)}" if missing else None
 
@@ -74,11 +74,11 @@ class Cluster:
         self.prepare_state()
         command = ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--propagation", "private",
                    "/usr/bin/python3", "-B", str(HERE / "virtual_host.py"), "switch", str(self.state)]
-        log = (self.state / "log" / "cluster.log").open("wb")
         reader, writer = os.pipe()
-        guard = [sys.executable, "-B", str(HERE / "lease.py"), str(reader) if lease else "-"] + command
-        self.owner = subprocess.Popen(guard, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-                                      pass_fds=(reader,), cwd="/")
+        guard = [sys.executable, "-B", str(HERE / "lease.py"), str(reader) if lease else "-", str(self.state)] + command
+        with (self.state / "log" / "cluster.log").open("wb") as log:
+            self.owner = subprocess.Popen(guard, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                                          pass_fds=(reader,), cwd="/")
         os.close(reader)
         self.lease = writer
         (self.state / "owner").write_text(str(self.owner.pid))

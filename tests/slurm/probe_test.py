@@ -1,0 +1,85 @@
+#!/usr/bin/env python3
+"""What hpcenv sees on nodes with different drivers, through Slurm: gpu01 with NVIDIA's real libcuda where it can be had."""
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+from slurm_case import HPCENV, LOGIN, TESTS, SlurmCase, run_tests
+
+LIBRARIES = "usr/lib/x86_64-linux-gnu"
+
+
+def library_folder(*kinds: str) -> pathlib.Path:
+    """The first of these libcudas that can be had (drivers.py)."""
+    for kind in kinds:
+        done = subprocess.run([os.environ["HPCENV_TEST_PYTHON"], "-B", str(TESTS / "channel/drivers.py"), kind],
+                              capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            return pathlib.Path(done.stdout.strip())
+    raise RuntimeError(f"no libcuda of {kinds}: {done.stdout}{done.stderr}")
+
+
+def make_driver(root: pathlib.Path, libcuda: pathlib.Path, version: str) -> str:
+    """What a driver puts on a node: its library and /proc/driver/nvidia."""
+    target = root / LIBRARIES
+    target.mkdir(parents=True)
+    shutil.copy(libcuda / "libcuda.so.1", target / f"libcuda.so.{version}")
+    (target / "libcuda.so.1").symlink_to(f"libcuda.so.{version}")
+    proc = root / "proc-driver/nvidia"
+    proc.mkdir(parents=True)
+    (proc / "version").write_text(
+        f"NVRM version: NVIDIA UNIX x86_64 Kernel Module  {version}  Thu Jun  1 00:00:00 UTC 2025\n")
+    return str(root)
+
+
+class Probe(SlurmCase):
+    needs_environment = False
+
+    @classmethod
+    def setUpClass(cls):
+        work = pathlib.Path(tempfile.mkdtemp(prefix="hpcenv-drivers-", dir="/var/tmp"))
+        cls.addClassCleanup(shutil.rmtree, work)
+        cls.drivers = {"gpu01": make_driver(work / "gpu01", library_folder("real-535", "no-device"), "535.261.03"),
+                       "gpu02": make_driver(work / "gpu02", library_folder("a100-13.0"), "580.65.06")}
+        super().setUpClass()
+
+    def probe(self, *where: str) -> dict:
+        done = self.on("alice", *(["srun", *where] if where else []), HPCENV, "probe", "--json")
+        return json.loads(done.out)
+
+    @staticmethod
+    def cuda(answer: dict):
+        found = []
+
+        def walk(value):
+            if isinstance(value, dict):
+                for key, inner in value.items():
+                    if key in ("cuda", "cuda_version", "__cuda"):
+                        found.append(inner)
+                    walk(inner)
+            elif isinstance(value, list):
+                for inner in value:
+                    walk(inner)
+        walk(answer)
+        return found
+
+    def test_two_drivers_in_one_partition(self):
+        for node, cuda in (("gpu01", "12.2"), ("gpu02", "13.0")):
+            with self.subTest(node):
+                answer = self.probe("-p", "gpu", "-w", node, "--gres=gpu:1")
+                self.assertIn(cuda, json.dumps(answer))
+                self.assertEqual(answer["schema"], 1)
+
+    def test_hosts_without_a_driver(self):
+        for where in ((), ("-p", "cpu")):
+            text = json.dumps(self.probe(*where))
+            self.assertNotIn("12.2", text)
+            self.assertNotIn("13.0", text)
+
+
+if __name__ == "__main__":
+    run_tests()

@@ -1,0 +1,80 @@
+"""What every test on the cluster stands on: a cluster of its own, the program, a channel, an environment with Python."""
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import unittest
+
+import cluster as virtual
+
+TESTS = pathlib.Path(__file__).resolve().parents[1]
+LOGIN = virtual.config.LOGIN
+HPCENV = "/scratch/bin/hpcenv"
+CHANNEL = "file:///scratch/channel"
+PREFIX = "/scratch/envs/py"
+
+
+def skip_unless_possible() -> None:
+    reason = virtual.why_not()
+    if reason:
+        print(f"SKIP: {reason}")
+        sys.exit(77)
+
+
+def run_tests() -> None:
+    """For `if __name__ == "__main__"` of a test file."""
+    skip_unless_possible()
+    unittest.main(verbosity=2)
+
+
+class SlurmCase(unittest.TestCase):
+    """One cluster for the whole class; files of a test lie in its own directory below alice's home."""
+    cluster: virtual.Cluster
+    needs_environment = True
+    drivers: dict[str, str] = {}
+
+    @classmethod
+    def setUpClass(cls):
+        cls.cluster = virtual.temporary(drivers=cls.drivers)
+        cls.addClassCleanup(cls.cluster.down)
+        cls.cluster.up(lease=True)
+        binaries = cls.cluster.scratch / "bin"
+        binaries.mkdir()
+        shutil.copy(os.environ["HPCENV_PROGRAM"], binaries / "hpcenv")
+        if cls.needs_environment:
+            cls.make_environment()
+
+    @classmethod
+    def make_environment(cls):
+        subprocess.run([os.environ["HPCENV_TEST_PYTHON"], "-B", str(TESTS / "channel" / "build_channel.py"), "--profile",
+                        "mini", "--out", str(cls.cluster.scratch / "channel")], check=True, stdout=subprocess.DEVNULL)
+        cls.cluster.on(LOGIN, "alice", "mkdir", "/scratch/envs")
+        done = cls.cluster.on(LOGIN, "alice", HPCENV, "create", "-p", PREFIX, "--override-channels", "-c", CHANNEL, "-y",
+                              "python", timeout=300)
+        if done.code != 0:
+            raise RuntimeError(f"cannot create the environment: {done.err}")
+
+    def setUp(self):
+        self.directory = f"/home/alice/{self.id().rsplit('.', 1)[-1]}"
+        self.on("alice", "mkdir", self.directory)
+
+    def on(self, user: str, *words: str, check: int | None = 0, env: dict | None = None, host: str = LOGIN, **options):
+        """A command on the login host, with more variables; the exit code has to be `check`."""
+        variables = [f"{name}={value}" for name, value in (env or {}).items()]
+        done = self.cluster.on(host, user, *(["env", *variables] if variables else []), *words, **options)
+        if check is not None:
+            self.assertEqual(done.code, check, f"{words}\nstdout: {done.out}\nstderr: {done.err}")
+        return done
+
+    def submit(self, *command: str, options=(), wait=True, user: str = "alice", prefix: str = PREFIX, output=None, **more):
+        """hpcenv slurm submit; the answer and what the job wrote."""
+        output = output or f"{self.directory}/out"
+        words = [HPCENV, "slurm", "submit", "-p", prefix, "--output", output, *options]
+        done = self.on(user, *words, *(["--wait"] if wait else []), "--", *command, **more)
+        file = self.cluster.home / output.removeprefix("/home/")
+        text = file.read_text(errors="surrogateescape") if file.exists() else ""
+        return done, text
+
+    def queue(self) -> str:
+        return self.on("root", "squeue", "-h", "-o", "%i %j %T").out
