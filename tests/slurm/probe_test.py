@@ -3,12 +3,12 @@
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
-import unittest
 
-from slurm_case import HPCENV, LOGIN, TESTS, SlurmCase, run_tests
+from slurm_case import HPCENV, TESTS, SlurmCase, run_tests
 
 LIBRARIES = "usr/lib/x86_64-linux-gnu"
 
@@ -49,36 +49,27 @@ class Probe(SlurmCase):
 
     def probe(self, *where: str) -> dict:
         done = self.on("alice", *(["srun", *where] if where else []), HPCENV, "probe", "--json")
-        return json.loads(done.out)
-
-    @staticmethod
-    def cuda(answer: dict):
-        found = []
-
-        def walk(value):
-            if isinstance(value, dict):
-                for key, inner in value.items():
-                    if key in ("cuda", "cuda_version", "__cuda"):
-                        found.append(inner)
-                    walk(inner)
-            elif isinstance(value, list):
-                for inner in value:
-                    walk(inner)
-        walk(answer)
-        return found
+        answer = json.loads(done.out)
+        self.assertEqual(answer["schema"], 1)
+        return answer["profile"]
 
     def test_two_drivers_in_one_partition(self):
-        for node, cuda in (("gpu01", "12.2"), ("gpu02", "13.0")):
+        for node, version, code, words in (("gpu01", "535.261.03", 12020, "12.2"), ("gpu02", "580.65.06", 13000, "13.0")):
             with self.subTest(node):
-                answer = self.probe("-p", "gpu", "-w", node, "--gres=gpu:1")
-                self.assertIn(cuda, json.dumps(answer))
-                self.assertEqual(answer["schema"], 1)
+                where = ("-p", "gpu", "-w", node, "--gres=gpu:1")
+                profile = self.probe(*where)
+                nvidia = profile["nvidia"]
+                self.assertEqual(profile["hostname"], node)
+                self.assertEqual(nvidia["kernel_module"], version)
+                self.assertEqual(nvidia["libcuda"][nvidia["winner"]]["cuda_version"], code)
+                text = self.on("alice", "srun", *where, HPCENV, "probe").out
+                self.assertRegex(text, rf"CUDA of the driver +{re.escape(words)}\n")
 
     def test_hosts_without_a_driver(self):
         for where in ((), ("-p", "cpu")):
-            text = json.dumps(self.probe(*where))
-            self.assertNotIn("12.2", text)
-            self.assertNotIn("13.0", text)
+            nvidia = self.probe(*where)["nvidia"]
+            self.assertEqual(nvidia["kernel_module"], "")
+            self.assertIsNone(nvidia.get("winner"))
 
 
 if __name__ == "__main__":

@@ -51,7 +51,7 @@ class Submit(SlurmCase):
                 "print(sorted(names), os.environ.get('LD_LIBRARY_PATH'), shutil.which('only-there'))")
         self.addCleanup((self.cluster.home / "alice/.bash_profile").unlink)
         words = [HPCENV, "slurm", "submit", "--wait", "-p", PREFIX, "--output", f"{self.directory}/out", "--", "python", "-c", show]
-        self.on("alice", "bash", "-lc", 'exec "$@"', "login", *words)
+        self.on("alice", "bash", "-lc", '"$@"', "login", *words)
         text = (self.cluster.home / "alice/test_dirty_login_shell/out").read_text()
         self.assert_ran_in_environment(text)
         self.assertIn("['CONDA_DEFAULT_ENV', 'CONDA_PREFIX', 'CONDA_SHLVL', 'PYTHONNOUSERSITE'] None None", text)

@@ -89,11 +89,11 @@ TEST_CASE("options become words and lines of sbatch") {
   const std::string script = job_script(request, activation_for("/envs/torch"));
   CHECK(first_lines(script, "#SBATCH") ==
         std::vector<std::string>{
-            "#SBATCH --job-name=first\\ try\\ \\#1", "#SBATCH --partition=gpu",
+            "#SBATCH --job-name=\"first try #1\"", "#SBATCH --partition=gpu",
             "#SBATCH --account=proj", "#SBATCH --qos=normal", "#SBATCH --nodes=1",
             "#SBATCH --gres=gpu:a100:2", "#SBATCH --cpus-per-task=8", "#SBATCH --mem=16G",
-            "#SBATCH --time=2:00:00", "#SBATCH --output=/scratch/me/out\\ put-%j.txt",
-            "#SBATCH --constraint=a100&b", "#SBATCH -C x", "#SBATCH --comment=\\\"q\\\""});
+            "#SBATCH --time=2:00:00", "#SBATCH --output=\"/scratch/me/out put-%j.txt\"",
+            "#SBATCH --constraint=a100&b", "#SBATCH -C x", "#SBATCH --comment=\"\\\"q\\\"\""});
   CHECK(script.starts_with("#!/bin/bash\n#SBATCH"));
 }
 
@@ -202,11 +202,13 @@ TEST_CASE("scripts are shellcheck clean whatever is in them") {
     input.variables.emplace_back("V" + std::to_string(i), nasty_words[i]);
     input.live_scripts.push_back(prefix.path() + "/etc/" + nasty_words[i] + ".sh");
   }
-  std::vector<std::vector<std::string>> commands{{"python", "train.py"}, {"-x"}, {"a b", "c"}};
+  std::vector<std::string> all_words{"echo"};
   for (const std::string& word : nasty_words) {
-    commands.push_back({"echo", word, "x" + word});
-    if (!word.empty()) commands.push_back({word});
+    all_words.push_back(word);
+    all_words.push_back("x" + word);
   }
+  const std::vector<std::vector<std::string>> commands{
+      all_words, {"python", "train.py"}, {"-x"}, {"a b"}, {"done"}, {"a\nb"}, {"'\\'"}, {"$x/y"}};
   std::vector<std::string> files;
   for (const auto& command : commands) {
     files.push_back(prefix.root() + "/" + std::to_string(files.size()) + ".sh");
