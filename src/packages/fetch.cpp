@@ -248,6 +248,7 @@ Result<std::vector<conda::UnpackedPackage>> ensure_unpacked(
   });
   if (!missing.empty()) {
     std::vector<const conda::PackageRecord*> wanted;
+    wanted.reserve(missing.size());
     for (const std::size_t i : missing) wanted.push_back(&records[i]);
     warn_of_missing_checksums(wanted, reporter);
     reporter.step("Fetching packages");
@@ -256,6 +257,7 @@ Result<std::vector<conda::UnpackedPackage>> ensure_unpacked(
     for (std::size_t i = 0; i < missing.size(); ++i) found[missing[i]] = std::move(fetched[i]);
   }
   std::vector<conda::UnpackedPackage> packages;
+  packages.reserve(found.size());
   for (std::optional<conda::UnpackedPackage>& package : found) {
     packages.push_back(std::move(*package));
   }
