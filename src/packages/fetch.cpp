@@ -26,6 +26,8 @@ namespace {
 constexpr std::size_t most_workers = 8;
 constexpr std::size_t queue_limit = std::size_t{4} << 20U;
 
+using Outcomes = std::vector<Result<net::HttpResponse>>;
+
 class Fetcher;
 
 /// One package on its way: the client's thread puts bytes in, a worker takes them out.
@@ -68,13 +70,18 @@ class Fetcher {
  private:
   void work();
   Delivery* next_delivery();
-  std::vector<Result<net::HttpResponse>> transfer(std::deque<Delivery>& deliveries);
+  Result<> start_workers(std::size_t count);
+  void join_workers();
+  Outcomes transfer(std::deque<Delivery>& deliveries);
+  static Result<std::vector<conda::UnpackedPackage>> collect(const Outcomes& outcomes,
+                                                             std::deque<Delivery>& deliveries);
 
   const PackageCache& cache_;
   net::HttpClient& client_;
   base::Reporter& reporter_;
   std::mutex mutex_;
   std::condition_variable news_;
+  std::vector<std::thread> workers_;
   std::deque<Delivery*> waiting_;
   bool finished_ = false;
   std::optional<Error> failure_;  ///< the first one
@@ -169,7 +176,7 @@ void Fetcher::work() {
   }
 }
 
-std::vector<Result<net::HttpResponse>> Fetcher::transfer(std::deque<Delivery>& deliveries) {
+Outcomes Fetcher::transfer(std::deque<Delivery>& deliveries) {
   std::vector<net::Transfer> transfers;
   transfers.reserve(deliveries.size());
   for (Delivery& delivery : deliveries) {
@@ -180,6 +187,24 @@ std::vector<Result<net::HttpResponse>> Fetcher::transfer(std::deque<Delivery>& d
   return client_.get_all(transfers);
 }
 
+Result<> Fetcher::start_workers(std::size_t count) {
+  try {
+    while (workers_.size() < count) workers_.emplace_back([this] { work(); });
+  } catch (const std::system_error& error) {
+    if (workers_.empty()) return fail(ErrorKind::io, "cannot start a thread: {}", error.what());
+  }
+  return {};
+}
+
+void Fetcher::join_workers() {
+  {
+    const std::lock_guard lock(mutex_);
+    finished_ = true;
+    news_.notify_all();
+  }
+  for (std::thread& worker : workers_) worker.join();
+}
+
 Result<std::vector<conda::UnpackedPackage>> Fetcher::run(
     const std::vector<const conda::PackageRecord*>& records) {
   std::deque<Delivery> deliveries;  // a deque: sinks must not move
@@ -187,29 +212,21 @@ Result<std::vector<conda::UnpackedPackage>> Fetcher::run(
     deliveries.emplace_back(*record, *this);
     total_ += record->size.value_or(0);
   }
-  std::vector<std::thread> workers;
-  try {
-    while (workers.size() < std::min(most_workers, records.size())) {
-      workers.emplace_back([this] { work(); });
-    }
-  } catch (const std::system_error& error) {
-    if (workers.empty()) return fail(ErrorKind::io, "cannot start a thread: {}", error.what());
-  }
-  const std::vector<Result<net::HttpResponse>> outcomes = transfer(deliveries);
+  HPCENV_TRY(start_workers(std::min(most_workers, records.size())));
+  const Outcomes outcomes = transfer(deliveries);
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
     // A worker may still wait for the rest of a transfer that failed. The others end what they have
     // begun: their bytes are all here.
     if (!outcomes[i].has_value()) deliveries[i].queue().fail(outcomes[i].error());
   }
-  {
-    const std::lock_guard lock(mutex_);
-    finished_ = true;
-    news_.notify_all();
-  }
-  for (std::thread& worker : workers) worker.join();
-
+  join_workers();
   HPCENV_TRY(base::check_interrupt());
   if (failure_.has_value()) return Failure(std::move(*failure_));
+  return collect(outcomes, deliveries);
+}
+
+Result<std::vector<conda::UnpackedPackage>> Fetcher::collect(const Outcomes& outcomes,
+                                                             std::deque<Delivery>& deliveries) {
   std::vector<conda::UnpackedPackage> packages;
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
     if (!outcomes[i].has_value()) return Failure(outcomes[i].error());
