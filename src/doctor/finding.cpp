@@ -31,13 +31,14 @@ bool is_gpu_check(const Check& check) {
 Finding folded(const Subject& subject) {
   const std::string name =
       subject.environment_name.empty() ? "" : " -n " + shell_word(subject.environment_name);
-  Finding finding = info(
-      "no NVIDIA GPU on this node and no driver (a login node?); nothing is wrong with that, but "
-      "what your jobs will find has to be asked on the node that they run on");
+  const std::string command = "srun --partition=PARTITION --gpus=1 hpcenv doctor" + name;
+  Finding finding = info(fmt::format(
+      "no NVIDIA GPU on this node; nothing is wrong with that on a login node, but what jobs will "
+      "find has to be asked where they run: {}",
+      command));
   finding.id = "D01";
   finding.title = "NVIDIA GPUs of this node";
-  finding.remedy = Remedy{"Run the checks where the GPU is, in a short job.",
-                          {"srun --partition=PARTITION --gpus=1 hpcenv doctor" + name}};
+  finding.remedy = Remedy{"Run the checks where the GPU is, in a short job.", {command}};
   return finding;
 }
 

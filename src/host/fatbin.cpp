@@ -49,11 +49,11 @@ void scan_entries(Bytes entries, FatbinTargets& targets) {
   std::size_t offset = 0;
   while (const auto entry = at<EntryHeader>(entries, offset)) {
     if (entry->header_size < sizeof(EntryHeader)) return;
+    const std::size_t left = entries.size() - offset;
+    if (entry->header_size > left || entry->payload_size > left - entry->header_size) return;
     if (entry->kind == kind_sass) targets.sass.insert(static_cast<int>(entry->capability));
     if (entry->kind == kind_ptx) targets.ptx.insert(static_cast<int>(entry->capability));
     ++targets.entries;
-    const std::size_t left = entries.size() - offset;
-    if (entry->header_size > left || entry->payload_size > left - entry->header_size) return;
     offset += entry->header_size + entry->payload_size;
   }
 }

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Prints a folder that holds a libcuda.so.1 of the kind asked for; makes it at the first call and keeps it in the cache.
 
-    drivers.py real-535 | hang-init | hang-version | crash | stub | noisy | no-device | a100-12.4 | a100-13.0
+    drivers.py real-470 | real-525 | real-535 | hang-init | hang-version | crash | stub | noisy | no-device | a100-12.4 |
+               a100-13.0
 
-real-535 is NVIDIA's own library of driver branch 535 (CUDA 12.2), out of Debian's non-free packages: it works without a
-GPU as far as cuDriverGetVersion. The others are compiled from tests/fake/libcuda.c. Put the folder in front with
+The real ones are NVIDIA's own libraries of that driver branch (535 has CUDA 12.2), out of Debian's non-free packages: they
+work without a GPU as far as cuDriverGetVersion. The others are compiled from tests/fake/libcuda.c. Put the folder in front with
 LD_LIBRARY_PATH. Exit 77 with a line `SKIP: reason` where a library cannot be had here.
 """
 
@@ -25,7 +26,7 @@ SOURCE = Path(__file__).resolve().parents[1] / "fake/libcuda.c"
 FAKES = {"hang-init": ["-DHANG_INIT"], "hang-version": ["-DHANG_VERSION"], "crash": ["-DCRASH"], "stub": ["-DSTUB"],
          "noisy": ["-DNOISY"], "no-device": ["-DNO_DEVICE", "-DVERSION=12020"],
          "a100-12.4": ["-DVERSION=12040"], "a100-13.0": ["-DVERSION=13000"]}
-DEBIAN_PACKAGE = "libcuda1"
+REAL = {"real-470": "libnvidia-tesla-470-cuda1", "real-525": "libnvidia-tesla-cuda1", "real-535": "libcuda1"}
 
 
 def _compile(options: list[str], folder: Path) -> None:
@@ -39,12 +40,12 @@ def _compile(options: list[str], folder: Path) -> None:
     (folder / "libcuda.so").symlink_to("libcuda.so.1")
 
 
-def _real(root: Path, folder: Path) -> None:
-    deb = apt.Apt(root / "downloads", "non-free").fetch([DEBIAN_PACKAGE])[DEBIAN_PACKAGE]
+def _real(package: str, root: Path, folder: Path) -> None:
+    deb = apt.Apt(root / "downloads", "non-free").fetch([package])[package]
     apt.unpack(deb, folder / "unpacked")
     library = next((path for path in (folder / "unpacked").rglob("libcuda.so.*") if not path.is_symlink()), None)
     if library is None:
-        raise Unavailable(f"{DEBIAN_PACKAGE} holds no libcuda")
+        raise Unavailable(f"{package} holds no libcuda")
     shutil.move(library, folder / library.name)
     shutil.rmtree(folder / "unpacked")
     (folder / "libcuda.so.1").symlink_to(library.name)
@@ -62,12 +63,12 @@ def ensure(kind: str, root: Path | None = None) -> Path:
         if kind in FAKES:
             _compile(FAKES[kind], scratch)
         else:
-            _real(root, scratch)
+            _real(REAL[kind], root, scratch)
     return target
 
 
 def main() -> int:
-    if len(sys.argv) != 2 or sys.argv[1] not in {*FAKES, "real-535"}:
+    if len(sys.argv) != 2 or sys.argv[1] not in {*FAKES, *REAL}:
         print(__doc__, file=sys.stderr)
         return 2
     try:

@@ -1,11 +1,18 @@
-/* A stand-in for libcuda.so.1 without a driver behind it. Compiled by tests/channel/drivers.py with
- * one of: -DHANG_INIT      cuInit never returns            -DHANG_VERSION   cuDriverGetVersion
- * never returns -DCRASH          cuDriverGetVersion dies of SIGSEGV -DSTUB           every function
- * returns 34 and touches nothing, as the stub library of the toolkit does -DNOISY          writes
- * to stdout and stderr on load and on each call -DNO_DEVICE      cuInit returns 100,
- * CUDA_ERROR_NO_DEVICE, as on a login node that has the driver's files and -DVERSION=12040 (what
- * cuDriverGetVersion tells), -DDEVICES=2 (A100s with 80 GB). */
+/* A stand-in for libcuda.so.1 without a driver behind it: two A100 with 80 GB, CUDA 12.4, heeding
+   CUDA_VISIBLE_DEVICES=1 alone. Compiled by tests/channel/drivers.py and tests/unit/host with
+
+   -DVERSION=N -DDEVICES=N  other numbers
+   -DNO_DEVICE    cuInit returns 100, as on a login node that has the driver's files
+   -DSTUB         every function returns 34 and touches nothing, as the toolkit's stub does
+   -DNO_VERSION   a library without cuDriverGetVersion
+   -DHANG_LOAD -DHANG_VERSION -DHANG_INIT      loading or that function never returns
+   -DCRASH -DCRASH_INIT -DEXIT_INIT            cuDriverGetVersion or cuInit ends the process
+   -DLEAVES_CHILD cuInit starts a process that outlives its parent
+   -DNOISY        writes to stdout and stderr on load and on each call, and lies there
+   -DWILD         numbers and names that no driver gives
+   -DQUOTES       names with what JSON has to escape */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -27,72 +34,111 @@
 #endif
 
 enum {
-  invalid_value = 1,
   no_device = 100,
   invalid_device = 101,
-  attribute_major = 75,
-  attribute_minor = 76
+  multiprocessor_count = 16,
+  ecc_enabled = 32,
+  capability_major = 75
 };
 
 static void note(const char* name) {
 #ifdef NOISY
-  printf("libcuda: %s called\n", name);
+  for (int i = 0; i < 10000; ++i) fprintf(stderr, "libcuda warning: %s\n", name);
+  printf("{\"step\":\"version\",\"code\":0,\"version\":99990}\n");
   fflush(stdout);
-  fprintf(stderr, "libcuda warning: %s\n", name);
 #else
   (void)name;
 #endif
 }
 
-#ifdef NOISY
-__attribute__((constructor)) static void on_load(void) { note("constructor"); }
-#endif
-
 static void sleep_for_ever(void) {
   for (;;) pause();
 }
 
+#if defined(NOISY)
+__attribute__((constructor)) static void on_load(void) { note("constructor"); }
+#elif defined(HANG_LOAD)
+__attribute__((constructor)) static void on_load(void) { sleep_for_ever(); }
+#endif
+
 int cuInit(unsigned flags) {
   (void)flags;
-#ifdef HANG_INIT
+#if defined(HANG_INIT)
   sleep_for_ever();
-#endif
-#ifdef NO_DEVICE
+#elif defined(NO_DEVICE)
   return no_device;
+#elif defined(CRASH_INIT)
+  abort();
+#elif defined(EXIT_INIT)
+  exit(0);
+#elif defined(LEAVES_CHILD)
+  if (fork() == 0) {
+    sleep(30);
+    _exit(0);
+  }
 #endif
   ANSWER((void)sleep_for_ever);
 }
 
+#ifndef NO_VERSION
 int cuDriverGetVersion(int* version) {
-#ifdef HANG_VERSION
+#if defined(HANG_VERSION)
   sleep_for_ever();
-#endif
-#ifdef CRASH
+#elif defined(CRASH)
   *(volatile int*)0 = 1;
 #endif
   (void)version;
+#ifdef WILD
+  ANSWER(*version = 2147483647);
+#else
   ANSWER(*version = VERSION);
+#endif
 }
+#endif
 
 int cuDeviceGetCount(int* count) {
   (void)count;
-  ANSWER(*count = DEVICES);
+#if defined(STUB)
+  return 34;
+#elif defined(WILD)
+  ANSWER(*count = 1000000);
+#else
+  const char* visible = getenv("CUDA_VISIBLE_DEVICES");
+  ANSWER(*count = visible && strcmp(visible, "1") == 0 ? 1 : DEVICES);
+#endif
 }
 
 int cuDeviceGet(int* device, int ordinal) {
+#ifndef WILD
   if (ordinal < 0 || ordinal >= DEVICES) return invalid_device;
-  (void)device;
+#endif
+  (void)device, (void)ordinal;
   ANSWER(*device = ordinal);
 }
 
 int cuDeviceGetName(char* name, int length, int device) {
   (void)name, (void)length, (void)device;
+#if defined(STUB)
+  return 34;
+#elif defined(WILD)
+  ANSWER(memset(name, 0xfe, (size_t)length));
+#elif defined(QUOTES)
+  ANSWER(snprintf(name, (size_t)length, "NVIDIA \"A100\"\\SXM4\t80GB"));
+#else
   ANSWER(snprintf(name, (size_t)length, "NVIDIA A100-SXM4-80GB"));
+#endif
 }
 
 int cuDeviceGetAttribute(int* value, int attribute, int device) {
   (void)value, (void)attribute, (void)device;
-  ANSWER(*value = attribute == attribute_major ? 8 : 0);
+#ifdef WILD
+  ANSWER(*value = -2147483647 - 1);
+#else
+  ANSWER(*value = attribute == capability_major       ? 8
+                  : attribute == multiprocessor_count ? 108
+                  : attribute == ecc_enabled          ? 1
+                                                      : 0);
+#endif
 }
 
 int cuDeviceTotalMem_v2(size_t* bytes, int device) {
@@ -102,12 +148,20 @@ int cuDeviceTotalMem_v2(size_t* bytes, int device) {
 
 int cuDeviceGetPCIBusId(char* text, int length, int device) {
   (void)text, (void)length, (void)device;
+#ifdef STUB
+  return 34;
+#else
   ANSWER(snprintf(text, (size_t)length, "0000:%02X:00.0", 0x17 + device));
+#endif
 }
 
 int cuDeviceGetUuid_v2(char* uuid, int device) {
   (void)uuid, (void)device;
+#ifdef STUB
+  return 34;
+#else
   ANSWER(memset(uuid, 0x11 * (device + 1), 16));
+#endif
 }
 
 int cuDeviceGetUuid(char* uuid, int device) { return cuDeviceGetUuid_v2(uuid, device); }

@@ -49,15 +49,15 @@ TEST_CASE("a driver tells its version without cuInit", "[libcuda]") {
 }
 
 TEST_CASE("devices come with what the driver says of them, quotes and all", "[libcuda]") {
-  const LibcudaAnswer answer = ask_stand_in("", ProbeStage::devices);
+  const LibcudaAnswer answer = ask_stand_in("QUOTES", ProbeStage::devices);
   CHECK(answer.end == ProbeEnd::answered);
   CHECK(answer.init_code == 0);
   CHECK(answer.init_milliseconds >= 0);
   REQUIRE(answer.devices.size() == 2);
   const host::CudaDevice& device = answer.devices[1];
-  CHECK(device.name == "NVIDIA \"A100\"\\SXM4-80GB 1");
-  CHECK(device.uuid == "GPU-01112131-4151-6171-8191-a1b1c1d1e1f1");
-  CHECK(device.pci_bus_id == "0000:66:00.0");
+  CHECK(device.name == "NVIDIA \"A100\"\\SXM4\t80GB");
+  CHECK(device.uuid == "GPU-22222222-2222-2222-2222-222222222222");
+  CHECK(device.pci_bus_id == "0000:18:00.0");
   CHECK(device.capability_major == 8);
   CHECK(device.capability_minor == 0);
   CHECK(device.memory_bytes == 85899345920U);
@@ -101,7 +101,7 @@ TEST_CASE("a stub answers 34 and nothing else", "[libcuda]") {
 }
 
 TEST_CASE("noise on stdout and stderr is no answer", "[libcuda]") {
-  const LibcudaAnswer answer = ask_stand_in("NOISE", ProbeStage::version);
+  const LibcudaAnswer answer = ask_stand_in("NOISY", ProbeStage::version);
   CHECK(answer.end == ProbeEnd::answered);
   CHECK(answer.cuda_version == 12040);
 }
@@ -115,7 +115,7 @@ TEST_CASE("wild numbers arrive as they are, and never too many devices", "[libcu
 }
 
 TEST_CASE("a library that hangs is left at the deadline", "[libcuda]") {
-  for (const char* define : {"HANG_LOADING", "HANG_VERSION", "HANG_INIT"}) {
+  for (const char* define : {"HANG_LOAD", "HANG_VERSION", "HANG_INIT"}) {
     INFO(define);
     const auto before = steady_clock::now();
     const LibcudaAnswer answer = ask_stand_in(define, ProbeStage::devices, 300);
@@ -128,7 +128,7 @@ TEST_CASE("a library that hangs is left at the deadline", "[libcuda]") {
 }
 
 TEST_CASE("a library that crashes or exits takes only the helper with it", "[libcuda]") {
-  const LibcudaAnswer crashed = ask_stand_in("CRASH_VERSION", ProbeStage::version);
+  const LibcudaAnswer crashed = ask_stand_in("CRASH", ProbeStage::version);
   CHECK(crashed.end == ProbeEnd::crashed);
   CHECK(crashed.detail == "it died of signal 11");
   CHECK_FALSE(crashed.loaded_path.empty());
@@ -162,7 +162,7 @@ TEST_CASE("an interrupt ends the question", "[libcuda]") {
 
 TEST_CASE("two hundred questions leave no descriptor and no zombie", "[libcuda]") {
   const tests::TemporaryDirectory directory;
-  const std::string crashing = tests::make_libcuda(directory.path(), "CRASH_VERSION");
+  const std::string crashing = tests::make_libcuda(directory.path(), "CRASH");
   const std::size_t before = open_descriptors();
   for (int i = 0; i < 100; ++i) {
     REQUIRE(ask("/nowhere/libcuda.so.1", ProbeStage::version).end == ProbeEnd::cannot_load);

@@ -29,12 +29,12 @@ void run_gcc(const std::vector<std::string>& arguments) {
 std::filesystem::path make_libcuda(const std::filesystem::path& directory,
                                    const std::string& define) {
   const std::filesystem::path library = directory / "libcuda.so.1";
-  std::vector<std::string> arguments{"-shared", "-fPIC", "-w", "-Wl,-soname,libcuda.so.1"};
+  std::vector<std::string> arguments{"-shared", "-fPIC", "-O1", "-w", "-Wl,-soname,libcuda.so.1"};
   if (!define.empty()) arguments.push_back("-D" + define);
   // NVIDIA's stubs need no library; a driver needs libc.
   if (define == "STUB") arguments.emplace_back("-nostdlib");
   arguments.insert(arguments.end(),
-                   {"-o", library.native(), HPCENV_SOURCE_DIR "/tests/host/stand_ins/libcuda.c"});
+                   {"-o", library.native(), HPCENV_SOURCE_DIR "/tests/fake/libcuda.c"});
   run_gcc(arguments);
   return library;
 }

@@ -23,7 +23,7 @@ class TemporaryDirectory {
 /// Runs gcc; the test fails where that fails.
 void run_gcc(const std::vector<std::string>& arguments);
 
-/// DIRECTORY/libcuda.so.1 from tests/host/stand_ins/libcuda.c with one -D (empty: the good one).
+/// DIRECTORY/libcuda.so.1 from tests/fake/libcuda.c with one -D (empty: the good one).
 std::filesystem::path make_libcuda(const std::filesystem::path& directory,
                                    const std::string& define);
 

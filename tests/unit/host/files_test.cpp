@@ -1,0 +1,195 @@
+// Parsers of foreign binary files: ELF, ld.so.cache, fat binaries.
+#include <catch2/catch_test_macros.hpp>
+#include <cstring>
+
+#include "base/fs.hpp"
+#include "host/elf.hpp"
+#include "host/fatbin.hpp"
+#include "host/loader_cache.hpp"
+#include "unit/host/stand_in.hpp"
+
+namespace {
+
+using namespace hpcenv;
+using host::Coverage;
+using host::FatbinTargets;
+
+std::span<const std::byte> bytes_of(const std::string& text) {
+  return std::as_bytes(std::span(text.data(), text.size()));
+}
+
+template <class T>
+void append(std::string& text, T value) {
+  text.append(reinterpret_cast<const char*>(&value), sizeof value);
+}
+
+std::string entry(std::uint16_t kind, std::uint32_t capability, std::size_t payload) {
+  std::string text;
+  append<std::uint16_t>(text, kind);
+  append<std::uint16_t>(text, 0x0101);
+  append<std::uint32_t>(text, 64);
+  append<std::uint64_t>(text, payload);
+  append<std::uint32_t>(text, 0);
+  append<std::uint32_t>(text, 0);
+  append<std::uint16_t>(text, 0);
+  append<std::uint16_t>(text, 8);
+  append<std::uint32_t>(text, capability);
+  text.resize(64);
+  return text + std::string(payload, '\x5a');
+}
+
+std::string container(const std::string& entries) {
+  std::string text;
+  append<std::uint32_t>(text, 0xBA55ED50);
+  append<std::uint16_t>(text, 1);
+  append<std::uint16_t>(text, 16);
+  append<std::uint64_t>(text, entries.size());
+  text += entries;
+  text.resize((text.size() + 7) / 8 * 8);
+  return text;
+}
+
+TEST_CASE("fat binaries tell what they hold code for", "[fatbin]") {
+  const std::string section = container(entry(2, 75, 40) + entry(2, 80, 8)) +
+                              std::string(16, '\0') + container(entry(1, 90, 3));
+  const FatbinTargets targets = host::scan_fatbin_section(bytes_of(section));
+  CHECK(targets.sass == std::set<int>{75, 80});
+  CHECK(targets.ptx == std::set<int>{90});
+  CHECK(targets.entries == 3);
+}
+
+TEST_CASE("a fat binary cut anywhere, or lying about its sizes, ends the scan", "[fatbin]") {
+  const std::string whole = container(entry(2, 75, 40) + entry(2, 80, 8));
+  for (std::size_t length = 0; length < whole.size(); ++length) {
+    CHECK(host::scan_fatbin_section(bytes_of(whole.substr(0, length))).sass.size() <= 2);
+  }
+  std::string endless = container(entry(2, 75, 40));
+  for (const std::size_t place : {8U, 16U + 4U, 16U + 8U}) {
+    std::string bad = endless;
+    std::memset(bad.data() + place, 0xff, 4);
+    CHECK(host::scan_fatbin_section(bytes_of(bad)).entries <= 1);
+    std::memset(bad.data() + place, 0, 4);
+    CHECK(host::scan_fatbin_section(bytes_of(bad)).entries <= 1);
+  }
+}
+
+TEST_CASE("coverage follows the rules of binary compatibility", "[fatbin]") {
+  const FatbinTargets targets{{75, 80, 90}, {90}, 4};
+  CHECK(host::coverage_of(targets, 8, 0) == Coverage::covered);
+  CHECK(host::coverage_of(targets, 8, 9) == Coverage::covered);
+  CHECK(host::coverage_of(targets, 7, 0) == Coverage::none);
+  CHECK(host::coverage_of(targets, 7, 5) == Coverage::covered);
+  CHECK(host::coverage_of(targets, 12, 0) == Coverage::jit_only);
+  CHECK(host::coverage_of({{100, 120}, {}, 2}, 12, 1) == Coverage::covered);
+  CHECK(host::coverage_of({}, 8, 0) == Coverage::unknown);
+}
+
+TEST_CASE("sections of a real library are found", "[fatbin][elf]") {
+  const tests::TemporaryDirectory directory;
+  const base::fs::path binary = directory.path() / "code.bin";
+  REQUIRE(base::write_file(binary, container(entry(2, 86, 24) + entry(1, 86, 24))));
+  const base::fs::path source = directory.path() / "code.S";
+  REQUIRE(base::write_file(
+      source, ".section .nv_fatbin,\"a\"\n.balign 8\n.incbin \"" + binary.native() + "\"\n"));
+  const base::fs::path library = directory.path() / "libkernels.so.1";
+  tests::run_gcc({"-shared", "-Wl,-soname,libkernels.so.1", "-Wl,--no-as-needed", "-lm", "-o",
+                  library.native(), source.native()});
+  const auto file = host::MappedFile::open(library);
+  REQUIRE(file);
+  const auto elf = host::read_elf(file->bytes());
+  REQUIRE(elf);
+  CHECK(elf->soname == "libkernels.so.1");
+  CHECK(elf->needed.front() == "libm.so.6");
+  const auto targets = host::scan_fatbin_file(file->bytes());
+  REQUIRE(targets);
+  CHECK(targets->sass == std::set<int>{86});
+  CHECK(targets->ptx == std::set<int>{86});
+}
+
+TEST_CASE("what is no ELF file is refused, and one cut anywhere never hurts", "[elf]") {
+  const auto text = host::read_elf(bytes_of("#!/bin/sh\nexit 0\n" + std::string(100, ' ')));
+  REQUIRE_FALSE(text);
+  CHECK(text.error().kind == ErrorKind::refused);
+  CHECK(text.error().message == "not a 64-bit ELF file");
+  const tests::TemporaryDirectory directory;
+  const auto whole = base::read_file(tests::make_libcuda(directory.path(), "STUB"));
+  REQUIRE(whole);
+  for (std::size_t length = 0; length < whole->size(); length += 7) {
+    const auto elf = host::read_elf(bytes_of(whole->substr(0, length)));
+    CHECK((!elf || elf->needed.empty()));
+  }
+  for (std::size_t place = 16; place < 2000; place += 3) {
+    std::string bad = *whole;
+    std::memset(bad.data() + place, 0xff, 4);
+    CHECK_NOTHROW(host::read_elf(bytes_of(bad)));
+  }
+}
+
+TEST_CASE("missing and empty files cannot be mapped", "[elf]") {
+  const tests::TemporaryDirectory directory;
+  CHECK(host::MappedFile::open(directory.path() / "none").error().kind == ErrorKind::not_found);
+  REQUIRE(base::write_file(directory.path() / "empty", ""));
+  const auto empty = host::MappedFile::open(directory.path() / "empty");
+  CHECK(empty.error().kind == ErrorKind::refused);
+  CHECK(host::MappedFile::open(directory.path()).error().kind == ErrorKind::refused);
+}
+
+struct CacheEntry {
+  std::uint32_t flags;
+  const char* name;
+  const char* path;
+};
+
+std::string loader_cache(const std::vector<CacheEntry>& entries) {
+  std::string strings;
+  std::string table;
+  const auto base = static_cast<std::uint32_t>(48 + 24 * entries.size());
+  for (const CacheEntry& row : entries) {
+    append<std::uint32_t>(table, row.flags);
+    append(table, base + static_cast<std::uint32_t>(strings.size()));
+    strings += row.name + std::string(1, '\0');
+    append(table, base + static_cast<std::uint32_t>(strings.size()));
+    strings += row.path + std::string(1, '\0');
+    append<std::uint32_t>(table, 0);
+    append<std::uint64_t>(table, 0);
+  }
+  std::string cache = "glibc-ld.so.cache1.1";
+  append(cache, static_cast<std::uint32_t>(entries.size()));
+  append(cache, static_cast<std::uint32_t>(strings.size()));
+  return cache + std::string(20, '\0') + table + strings;
+}
+
+TEST_CASE("ld.so.cache names the libraries of this machine's kind", "[loader_cache]") {
+  const std::string cache = loader_cache({{0x0303, "libcuda.so.1", "/usr/lib64/libcuda.so.1"},
+                                          {0x0003, "libcuda.so.1", "/usr/lib/libcuda.so.1"},
+                                          {0x0303, "libcuda.so", "/usr/lib64/libcuda.so"},
+                                          {0x0a03, "libcuda.so.1", "/usr/lib/arm/libcuda.so.1"}});
+  using Paths = std::vector<std::string>;
+  CHECK(host::paths_in_loader_cache(cache, "libcuda.so.1", "x86_64") ==
+        Paths{"/usr/lib64/libcuda.so.1"});
+  CHECK(host::paths_in_loader_cache(cache, "libcuda.so.1", "aarch64") ==
+        Paths{"/usr/lib/arm/libcuda.so.1"});
+  std::string old = std::string("ld.so-1.7.0") + '\0';
+  append<std::uint32_t>(old, 1);
+  old += std::string(12, '\0') + std::string(4, '\0');
+  CHECK(host::paths_in_loader_cache(old + cache, "libcuda.so", "x86_64") ==
+        Paths{"/usr/lib64/libcuda.so"});
+}
+
+TEST_CASE("a damaged ld.so.cache names nothing, wherever it is cut", "[loader_cache]") {
+  const std::string cache = loader_cache({{0x0303, "libcuda.so.1", "/usr/lib64/libcuda.so.1"}});
+  for (std::size_t length = 0; length < cache.size(); ++length) {
+    CHECK(host::paths_in_loader_cache(cache.substr(0, length), "libcuda.so.1", "x86_64").empty());
+  }
+  std::string many = cache;
+  std::memset(many.data() + 20, 0xff, 4);
+  CHECK(host::paths_in_loader_cache(many, "libcuda.so.1", "x86_64").empty());
+}
+
+TEST_CASE("this machine's own cache can be read", "[loader_cache]") {
+  const auto cache = base::read_file("/etc/ld.so.cache");
+  if (!cache) SKIP("this machine has no ld.so.cache");
+  CHECK_FALSE(host::paths_in_loader_cache(*cache, "libc.so.6", "x86_64").empty());
+}
+
+}  // namespace
