@@ -91,7 +91,7 @@ TEST_CASE("real records read the same both ways") {
   const std::filesystem::path file =
       HPCENV_SOURCE_DIR "/../shared/corpus/bioconda/linux-64/repodata.json.zst";
   const auto packed = base::read_file(file);
-  if (!packed.has_value()) SKIP("no shared corpus");
+  if (!packed.has_value()) SKIP("there is no ../shared/corpus");
   const auto text = base::zstd_decompress(*packed, 1U << 30U);
   REQUIRE(text.has_value());
   Comparison comparison;

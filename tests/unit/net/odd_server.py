@@ -60,6 +60,11 @@ class Handler(BaseHTTPRequestHandler):
             self._send(206, WHOLE[60:], {"ETag": '"one"', "Content-Range": "bytes 60-259/260"})
 
 
-with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+class Server(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Clients that hang up are part of the tests."""
+
+
+with Server(("127.0.0.1", 0), Handler) as server:
     print(f"http://127.0.0.1:{server.server_address[1]}", flush=True)
     server.serve_forever()
