@@ -76,7 +76,7 @@ base::Json plan_to_json(const ops::CreateDecision& decision) {
 std::string short_channel(const std::string& channel) {
   const std::string clean = conda::without_credentials(channel);
   const std::string alias = std::string(conda::default_channel_alias) + "/";
-  return clean.starts_with(alias) ? clean.substr(alias.size()) : clean;
+  return clean.starts_with(alias) ? clean.substr(alias.size()) : clean.substr(clean.rfind('/') + 1);
 }
 
 std::string plan_text(const ops::CreateDecision& decision, const Output& output) {
