@@ -189,45 +189,55 @@ Result<> DirectoryWriter::make_symlink(const Place& place, const ArchiveEntry& e
   return done == 0 ? Result<>() : fail_here(errno, "make the link");
 }
 
-Result<> DirectoryWriter::make_hardlink(const Place& place, const ArchiveEntry& entry) {
-  HPCENV_ASSIGN(const std::vector<std::string> parts, parts_of(entry.target));
+Result<DirectoryWriter::LinkSource> DirectoryWriter::link_source(std::string_view target) const {
+  HPCENV_ASSIGN(std::vector<std::string> parts, parts_of(target));
   if (parts.empty()) return refuse("a hard link to the package directory");
-  // Walked apart from opened_, whose descriptor `place` holds.
-  Fd directory(openat(root_.get(), ".", directory_flags));
-  for (std::size_t level = 0; level + 1 < parts.size() && directory.valid(); ++level) {
-    directory = Fd(openat(directory.get(), parts[level].c_str(), directory_flags));
+  // Walked apart from opened_, whose descriptor the new name needs.
+  LinkSource source;
+  source.directory = Fd(openat(root_.get(), ".", directory_flags));
+  for (std::size_t level = 0; level + 1 < parts.size() && source.directory.valid(); ++level) {
+    source.directory = Fd(openat(source.directory.get(), parts[level].c_str(), directory_flags));
   }
-  const char* from = parts.back().c_str();
+  source.name = std::move(parts.back());
+  const bool is_file = source.directory.valid() &&
+                       fstatat(source.directory.get(), source.name.c_str(), &source.status,
+                               AT_SYMLINK_NOFOLLOW) == 0 &&
+                       S_ISREG(source.status.st_mode);
+  if (is_file) return source;
+  return refuse(
+      fmt::format("it is a hard link to {}, which is no file of the archive before it", target));
+}
+
+Result<> DirectoryWriter::make_hardlink(const Place& place, const ArchiveEntry& entry) {
+  HPCENV_ASSIGN(const LinkSource source, link_source(entry.target));
+  const char* from = source.name.c_str();
   const char* to = place.name.c_str();
-  struct stat status{};
-  const bool is_file = directory.valid() &&
-                       fstatat(directory.get(), from, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
-                       S_ISREG(status.st_mode);
-  if (!is_file) {
-    return refuse(fmt::format("it is a hard link to {}, which is no file of the archive before it",
-                              entry.target));
-  }
   base::fault_point("extract.link");
-  int done = linkat(directory.get(), from, place.directory, to, 0);
+  int done = linkat(source.directory.get(), from, place.directory, to, 0);
   if (done != 0 && errno == EEXIST) {
     // An entry that is linked to itself: taking it away would lose the file.
     struct stat there{};
     if (fstatat(place.directory, to, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
-        there.st_ino == status.st_ino && there.st_dev == status.st_dev) {
+        there.st_ino == source.status.st_ino && there.st_dev == source.status.st_dev) {
       return {};
     }
     HPCENV_TRY(make_room(place));
-    done = linkat(directory.get(), from, place.directory, to, 0);
+    done = linkat(source.directory.get(), from, place.directory, to, 0);
   }
   if (done == 0) return {};
   constexpr std::array refusals{EPERM, EMLINK, EOPNOTSUPP, ENOSYS, EXDEV};
   if (std::find(refusals.begin(), refusals.end(), errno) == refusals.end()) {
     return fail_here(errno, "link");
   }
-  bytes_ += static_cast<std::uint64_t>(status.st_size);
+  return copy_instead(source, place);
+}
+
+Result<> DirectoryWriter::copy_instead(const LinkSource& source, const Place& place) {
+  bytes_ += static_cast<std::uint64_t>(source.status.st_size);
   if (bytes_ > limits_.bytes) return refuse("the archive unpacks to too much");
   base::fault_point("extract.copy");
-  const int error_number = copy_file(directory.get(), from, place.directory, to);
+  const int error_number =
+      copy_file(source.directory.get(), source.name.c_str(), place.directory, place.name.c_str());
   return error_number == 0 ? Result<>() : fail_here(error_number, "copy");
 }
 

@@ -1,7 +1,7 @@
 // Writes the entries of a package archive into a directory, trusting nothing that they say.
 #pragma once
 
-#include <sys/types.h>
+#include <sys/stat.h>
 
 #include <cstdint>
 #include <filesystem>
@@ -49,6 +49,12 @@ class DirectoryWriter final : public base::ArchiveSink {
     int directory;
     std::string name;
   };
+  /// The file of the archive that a hard link names.
+  struct LinkSource {
+    base::Fd directory;
+    std::string name;
+    struct stat status{};
+  };
 
   DirectoryWriter(std::filesystem::path directory, base::Fd root, std::string name,
                   const ExtractLimits& limits)
@@ -65,7 +71,10 @@ class DirectoryWriter final : public base::ArchiveSink {
   Result<Place> place_of(const std::vector<std::string>& parts);
   Result<> make_file(const Place& place, const base::ArchiveEntry& entry);
   Result<> make_symlink(const Place& place, const base::ArchiveEntry& entry, std::size_t depth);
+  Result<LinkSource> link_source(std::string_view target) const;
   Result<> make_hardlink(const Place& place, const base::ArchiveEntry& entry);
+  /// Where the file system has no hard links, or no more of them.
+  Result<> copy_instead(const LinkSource& source, const Place& place);
   /// Takes an earlier entry of the same path away: the last one counts, as with tar.
   Result<> make_room(const Place& place) const;
 
