@@ -75,6 +75,11 @@ class FileServer(ThreadingHTTPServer):
         self._seen: set[str] = set()
         self._seen_lock = threading.Lock()
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Clients that leave in the middle are no news; anything else is a defect of this server and is shown."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
     def server_close(self) -> None:
         super().server_close()
         self.log.close()

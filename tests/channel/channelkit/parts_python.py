@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fnmatch
+import os
 import re
 import shutil
+import subprocess
 from pathlib import Path
 
 from . import apt, elf, layout, package
@@ -69,12 +72,22 @@ def _stage(debs: dict[str, Path], work: Path) -> Path:
     return tree
 
 
+def _compile(tree: Path) -> None:
+    """Adds the bytecode that a python package of conda brings; it holds the times that files have in the archive."""
+    for path in tree.rglob("*.py"):
+        if not path.is_symlink():
+            os.utime(path, (package.TIMESTAMP_MS / 1000, package.TIMESTAMP_MS / 1000))
+    unwanted = "lib2to3/tests|test/bad|_sysconfigdata"
+    subprocess.run([tree / "bin/python3.11", "-I", "-m", "compileall", "-q", "-j", "2", "-s", str(tree), "-p", "/",
+                    "-x", unwanted, tree / LIB], check=True, capture_output=True)
+
+
 def make(downloads: Path, work: Path, channel: Path) -> list[dict[str, str]]:
     """Writes python and python_abi; tells what was left out."""
     debs = apt.Apt(downloads).fetch(DEBS)
     tree = _stage(debs, work)
-    for pattern in UNWANTED:
-        for path in list(tree.glob(pattern)):
+    for path in sorted(tree.rglob("*")):
+        if any(fnmatch.fnmatchcase(str(path.relative_to(tree)), pattern) for pattern in UNWANTED):
             path.unlink()
     for name, target in LINKS.items():
         (tree / name).unlink(missing_ok=True)
@@ -82,6 +95,7 @@ def make(downloads: Path, work: Path, channel: Path) -> list[dict[str, str]]:
     layout.place_prefix_in(tree, PREFIXED_TEXT)
     _undo_debian_layout(tree)
     elf.set_run_paths(tree)
+    _compile(tree)
     (tree / LIB / "site-packages").mkdir()
     (tree / LIB / "site-packages/README.txt").write_text("This directory contains site packages.\n")
     version = apt.upstream_version(debs["python3.11-minimal"])

@@ -1,0 +1,217 @@
+#!/usr/bin/env python3
+"""Bad input, each with its message and exit code, and nothing left behind."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import unittest
+from pathlib import Path
+
+from thread_support import TEST_USER, World, skip, tree
+
+WORLD = World()
+FAULT = WORLD.channel("fault")
+EVIL = "hpcenv-evil"
+
+
+def evil_files() -> list[str]:
+    """What hostile packages would have put outside their place."""
+    places = [Path("/tmp"), WORLD.folder]
+    return [str(path) for place in places for path in place.glob(f"{EVIL}*")] + [
+        path for path in tree(WORLD.home) if EVIL in path]
+
+
+class Refused(unittest.TestCase):
+    """Each test starts from an empty home."""
+
+    def setUp(self) -> None:
+        for path in WORLD.home.iterdir():
+            subprocess.run(["rm", "-rf", str(path)], check=True)
+
+    def create(self, *specs: str, channel: str = FAULT, **more: str):
+        return WORLD.hpcenv("create", "-n", "bad", "--override-channels", "-c", channel, "-y", *specs, **more)
+
+    def assert_refused(self, answer, code: int, *said: str) -> None:
+        self.assertEqual(answer.code, code, answer)
+        for text in said:
+            self.assertRegex(answer.err, text, answer)
+        self.assertRegex(answer.err, re.compile("^error:", re.MULTILINE), answer)
+        self.assertFalse(WORLD.prefix("bad").exists(), answer)
+        self.assert_nothing_left()
+
+    def assert_nothing_left(self) -> None:
+        envs = WORLD.root / "envs"
+        self.assertEqual([path.name for path in envs.iterdir()] if envs.exists() else [], [])
+        self.assertEqual(evil_files(), [])
+        for path in (WORLD.root / "pkgs").glob("*") if (WORLD.root / "pkgs").exists() else ():
+            whole = not path.is_dir() or path.name.startswith(".") or (path / "info/repodata_record.json").exists()
+            self.assertTrue(whole, f"half a package is left: {path}")
+        registry = WORLD.home / ".conda/environments.txt"
+        if registry.exists():
+            self.assertNotIn(str(WORLD.prefix("bad")), registry.read_text())
+
+
+class BadArchives(Refused):
+    def test_the_channel_has_good_packages_too(self) -> None:
+        answer = self.create("good")
+        self.assertEqual(answer.code, 0, answer)
+        self.assertEqual((WORLD.prefix("bad") / "share/good.txt").read_text(), "good\n")
+
+    def test_wrong_hash(self) -> None:
+        self.assert_refused(self.create("wrong-hash"), 1, "wrong-hash-1.0-0", "sha256")
+        self.assertFalse((WORLD.root / "pkgs/wrong-hash-1.0-0").exists())
+
+    def test_wrong_size(self) -> None:
+        self.assert_refused(self.create("wrong-size"), 1, "wrong-size-1.0-0")
+
+    def test_archive_shorter_than_its_record_says(self) -> None:
+        answer = self.create("cut-archive")
+        self.assertIn(answer.code, (1, 3), answer)
+        self.assert_refused(answer, answer.code, "cut-archive-1.0-0")
+
+    def test_truncated_inside_with_a_right_hash(self) -> None:
+        self.assert_refused(self.create("truncated"), 1, "truncated-1.0-0")
+
+    def test_damaged_inside_with_a_right_hash(self) -> None:
+        self.assert_refused(self.create("bad-zstd"), 1, "bad-zstd-1.0-0")
+
+    def test_truncated_transfer(self) -> None:
+        for fault in ("truncate", "wrong-length"):
+            answer = self.create("good", channel=FAULT.replace("/fault", f"/~{fault}/fault"))
+            self.assert_refused(answer, 3)
+
+    def test_a_transfer_that_is_cut_once_is_tried_again(self) -> None:
+        answer = self.create("good", channel=FAULT.replace("/fault", "/~cut-once/fault"))
+        self.assertEqual(answer.code, 0, answer)
+
+    def test_members_outside_the_archive(self) -> None:
+        for name in ("dotdot-archive", "absolute-archive", "symlink-archive", "hardlink-archive", "device-archive"):
+            with self.subTest(package=name):
+                self.setUp()
+                self.assert_refused(self.create(name), 1, f"{name}-1.0-0")
+
+    def test_paths_outside_the_prefix(self) -> None:
+        for name in ("dotdot-paths", "absolute-paths"):
+            with self.subTest(package=name):
+                self.setUp()
+                self.assert_refused(self.create(name), 1, f"{name}-1.0-0|{name}")
+
+    def test_paths_that_are_not_for_packages(self) -> None:
+        self.assert_refused(self.create("meta-paths"), 1, "meta-paths", "conda-meta")
+
+    def test_entry_point_outside_the_prefix(self) -> None:
+        answer = self.create("-c", WORLD.channel("mini"), "evil-entry-point", "python")
+        self.assert_refused(answer, 1, "evil-entry-point", "hpcenv-evil-entry")
+
+    def test_two_packages_with_one_path_are_said_and_installed(self) -> None:
+        answer = self.create("clobber-one", "clobber-two")
+        self.assertEqual(answer.code, 0, answer)
+        self.assertIn("share/same.txt", answer.err)
+        self.assertIn((WORLD.prefix("bad") / "share/same.txt").read_text(), ("one\n", "two\n"))
+
+    def test_paths_json_that_does_not_fit_the_archive(self) -> None:
+        self.assert_refused(self.create("missing-file"), 1, "missing-file", r"share/missing\.txt")
+
+    def test_placeholder_shorter_than_the_prefix(self) -> None:
+        self.assert_refused(self.create("short-placeholder"), 1, "short-placeholder")
+
+    def test_what_a_bad_package_depends_on_is_not_left_either(self) -> None:
+        for name in ("wrong-hash", "truncated", "missing-file"):
+            self.setUp()
+            self.assert_refused(self.create(name), 1)
+
+
+class BadWishes(Refused):
+    def test_unknown_package(self) -> None:
+        self.assert_refused(self.create("goood"), 1, "goood", r"\bgood\b")
+
+    def test_dependency_that_no_channel_has(self) -> None:
+        self.assert_refused(self.create("needs-absent"), 1, "absent")
+
+    def test_conflict(self) -> None:
+        self.assert_refused(self.create("good", "fights-good"), 1, "good", "fights-good")
+
+    def test_virtual_package_that_is_not_there(self) -> None:
+        self.assert_refused(self.create("needs-cuda-99"), 1, "__cuda")
+
+    def test_spec_that_cannot_be_read(self) -> None:
+        self.assert_refused(self.create("good >=,<"), 2, "good")
+
+    def test_unreadable_yaml(self) -> None:
+        file = WORLD.home / "environment.yml"
+        for text in ("dependencies: [good\n", "- just\n- a list\n", "dependencies:\n  - {conda: [good]}\n", "\0\1\2"):
+            with self.subTest(text=text):
+                file.write_text(text)
+                answer = WORLD.hpcenv("create", "-n", "bad", "--override-channels", "-c", FAULT, "-y", "-f", file)
+                self.assert_refused(answer, 1, r"environment\.yml")
+
+    def test_file_that_is_not_there(self) -> None:
+        answer = WORLD.hpcenv("create", "-n", "bad", "--override-channels", "-c", FAULT, "-y", "-f", "/nonexistent.yml")
+        self.assertIn(answer.code, (1, 2, 3), answer)
+        self.assert_refused(answer, answer.code, "/nonexistent.yml")
+
+    def test_unknown_recipe(self) -> None:
+        self.assert_refused(WORLD.hpcenv("create", "-n", "bad", "--recipe", "cuda-dv", "-y"), 1, "cuda-dev")
+
+    def test_name_that_leads_elsewhere(self) -> None:
+        answer = WORLD.hpcenv("create", "-n", "../bad", "--override-channels", "-c", FAULT, "-y", "good")
+        self.assert_refused(answer, 2)
+
+
+class BadChannels(Refused):
+    def test_no_such_channel(self) -> None:
+        answer = self.create("good", channel=f"{WORLD.server.address}/nowhere")
+        self.assertIn(answer.code, (1, 3), answer)
+        self.assert_refused(answer, answer.code, f"{WORLD.server.address}/nowhere")
+
+    def test_nobody_listens(self) -> None:
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            port = taken.getsockname()[1]
+            self.assert_refused(self.create("good", channel=f"http://127.0.0.1:{port}/x"), 3, f"127.0.0.1:{port}")
+
+    def test_server_that_fails(self) -> None:
+        self.assert_refused(self.create("good", channel=FAULT.replace("/fault", "/~status=500/fault")), 3, "500")
+
+    def test_server_that_fails_once(self) -> None:
+        answer = self.create("good", channel=FAULT.replace("/fault", "/~once=503/fault"))
+        self.assertEqual(answer.code, 0, answer)
+
+    def test_no_such_folder(self) -> None:
+        answer = self.create("good", channel="file:///nonexistent/channel")
+        self.assertIn(answer.code, (1, 3), answer)
+        self.assert_refused(answer, answer.code, "/nonexistent/channel")
+
+
+class FullDisk(Refused):
+    def mount(self, size: str) -> Path:
+        if os.geteuid() != 0:
+            skip("only root can mount a small disk")
+        place = WORLD.folder / "small"
+        place.mkdir(exist_ok=True)
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=755,uid={TEST_USER}", "tmpfs", str(place)],
+                                 capture_output=True, text=True, check=False)
+        if mounted.returncode != 0:
+            skip(f"a small disk cannot be mounted here: {mounted.stderr.strip()}")
+        self.addCleanup(subprocess.run, ["umount", str(place)], check=True)
+        return place
+
+    def test_full_disk(self) -> None:
+        place = self.mount("24m")
+        answer = WORLD.hpcenv("create", "-p", place / "env", "--override-channels", "-c", WORLD.channel("mini"), "-y", "python",
+                              HPCENV_ROOT=str(place / "root"))
+        self.assertEqual(answer.code, 3, answer)
+        self.assertRegex(answer.err, "space|full|No space")
+        self.assertFalse((place / "env").exists())
+        left = [path for path in tree(place) if path.startswith(".") or "/envs/" in path]
+        self.assertEqual(left, [])
+        packages = place / "root/pkgs"
+        for path in packages.glob("*/") if packages.exists() else ():
+            self.assertTrue(path.name.startswith(".") or (path / "info/repodata_record.json").exists(), path)
+
+
+if __name__ == "__main__":
+    unittest.main()

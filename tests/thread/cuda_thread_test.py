@@ -1,0 +1,245 @@
+#!/usr/bin/env python3
+"""The way of a user from nothing to a compiled CUDA program: create, run, compile, look at the records, ask the doctor."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import stat
+import sys
+import time
+import unittest
+from pathlib import Path
+
+from rattler import PrefixRecord
+from thread_support import World, machine_has_driver, skip, tree
+
+PLACEHOLDER = b"_h_env_placehold"
+CUDA_PROGRAM = r"""
+#include <cstdio>
+#include <cudnn.h>
+__global__ void add(float* sum, const float* more) { sum[threadIdx.x] += more[threadIdx.x]; }
+int main() {
+  int driver = -1, runtime = -1;
+  cudaDriverGetVersion(&driver);
+  cudaRuntimeGetVersion(&runtime);
+  std::printf("cudnn %zu built-for %zu driver %d runtime %d\n", cudnnGetVersion(), cudnnGetCudartVersion(), driver, runtime);
+  return runtime / 1000 == 13 ? 0 : 1;
+}
+"""
+FIRST = World()
+NAME = "cuda"
+HANG_LIMIT_S = 30
+
+
+def setUpModule() -> None:  # noqa: N802 (unittest's name)
+    channel = FIRST.channel("cuda")
+    started = time.monotonic()
+    answer = FIRST.hpcenv("create", "-n", NAME, "--recipe", "cuda-dev", "--override-channels", "-c", channel, "rich", "-y",
+                          PATH=FIRST.plain_path())
+    print(f"create --recipe cuda-dev: {time.monotonic() - started:.1f} s", file=sys.stderr)
+    if answer.code != 0:
+        raise AssertionError(f"create failed: {answer}")
+
+
+def records() -> list[dict]:
+    """All records of the environment."""
+    return [json.loads(path.read_bytes()) for path in sorted((FIRST.prefix(NAME) / "conda-meta").glob("*.json"))]
+
+
+class Installed(unittest.TestCase):
+    prefix = FIRST.prefix(NAME)
+
+    def test_the_list_names_what_the_recipe_asks_for(self) -> None:
+        answer = FIRST.hpcenv("list", "-n", NAME, "--json")
+        self.assertEqual(answer.code, 0, answer)
+        self.assertEqual(answer.json["schema"], 1)
+        for record in records():
+            self.assertIn(f'"{record["name"]}"', answer.out)
+        names = {record["name"] for record in records()}
+        self.assertLessEqual({"python", "pip", "cuda-nvcc", "cudnn", "gxx_linux-64", "cuda-version", "rich"}, names)
+
+    def test_python_runs_with_and_without_activation(self) -> None:
+        code = "import sys, ssl, sqlite3, ctypes, lzma, rich; print(sys.prefix)"
+        for answer in (FIRST.hpcenv("run", "-n", NAME, "python", "-c", code),
+                       FIRST.run([self.prefix / "bin/python", "-c", code])):
+            self.assertEqual((answer.code, answer.out.strip()), (0, str(self.prefix)), answer)
+
+    def test_entry_points_run_without_activation(self) -> None:
+        for command, said in (("pip", f"from {self.prefix}"), ("pygmentize", "Pygments version")):
+            option = "-V" if command == "pygmentize" else "--version"
+            answer = FIRST.run([self.prefix / "bin" / command, option])
+            self.assertEqual(answer.code, 0, answer)
+            self.assertIn(said, answer.out)
+
+    def test_the_exit_code_of_a_program_is_that_of_run(self) -> None:
+        self.assertEqual(FIRST.hpcenv("run", "-n", NAME, "python", "-c", "raise SystemExit(7)").code, 7)
+        self.assertEqual(FIRST.hpcenv("run", "-n", NAME, "no-such-program").code, 127)
+
+    def test_nvcc_compiles_and_links_against_cudnn_without_a_compiler_of_the_host(self) -> None:
+        source, binary = FIRST.home / "program.cu", FIRST.home / "program"
+        source.write_text(CUDA_PROGRAM)
+        rpath = ["-Xlinker", "-rpath", "-Xlinker", str(self.prefix / "lib")]
+        answer = FIRST.hpcenv("run", "-n", NAME, "--", "nvcc", "-cudart", "shared", source, "-o", binary, "-lcudnn", *rpath,
+                              PATH=FIRST.plain_path())
+        self.assertEqual(answer.code, 0, answer)
+        ran = FIRST.run([binary])
+        self.assertEqual(ran.code, 0, ran)
+        self.assertRegex(ran.out, r"^cudnn 9\d+ built-for 130\d\d driver \d+ runtime 130\d\d$")
+        self._check_libraries(binary)
+
+    def _check_libraries(self, binary: Path) -> None:
+        listing = FIRST.run(["ldd", binary]).out
+        self.assertNotIn("not found", listing)
+        outside = {line.split()[0] for line in listing.splitlines() if "=>" in line and str(self.prefix) not in line}
+        of_glibc = re.compile(r"lib(c|m|dl|rt|pthread)\.so\.\d")
+        self.assertEqual({name for name in outside if not of_glibc.fullmatch(name)}, set(), listing)
+        self.assertIn(f"libcudnn.so.9 => {self.prefix}", listing)
+
+    def test_activation_points_to_the_compiler_of_the_prefix(self) -> None:
+        answer = FIRST.hpcenv("run", "-n", NAME, "env", PATH=FIRST.plain_path(), LD_LIBRARY_PATH="/opt/elsewhere/lib",
+                              CONDA_PREFIX="/opt/broken", CONDA_SHLVL="3", PYTHONPATH="/opt/broken/site")
+        self.assertEqual(answer.code, 0, answer)
+        variables = dict(line.split("=", 1) for line in answer.out.splitlines() if "=" in line)
+        self.assertEqual(variables["CONDA_PREFIX"], str(self.prefix))
+        self.assertEqual(variables["PATH"].split(":")[0], str(self.prefix / "bin"))
+        self.assertEqual(variables["CXX"], str(self.prefix / "bin/x86_64-conda-linux-gnu-c++"))
+        self.assertIn(f"-ccbin={variables['CXX']}", variables["NVCC_PREPEND_FLAGS"])
+        self.assertNotIn("PYTHONPATH", variables)
+
+
+class Records(unittest.TestCase):
+    prefix = FIRST.prefix(NAME)
+
+    def test_rattler_reads_every_record(self) -> None:
+        paths = sorted((self.prefix / "conda-meta").glob("*.json"))
+        self.assertGreater(len(paths), 40)
+        for path in paths:
+            with self.subTest(record=path.name):
+                record = PrefixRecord.from_path(path)
+                self.assertEqual(path.name, f"{record.name.normalized}-{record.version}-{record.build}.json")
+                self.assertEqual(len(record.files), len(json.loads(path.read_bytes())["files"]))
+                self.assertTrue(record.url.startswith(FIRST.server.address), record.url)
+
+    def test_each_file_is_what_its_record_says(self) -> None:
+        wrong = []
+        for record in records():
+            for entry in record["paths_data"]["paths"]:
+                if fault := self._fault(entry):
+                    wrong.append(f"{record['name']}: {entry['_path']}: {fault}")
+        self.assertEqual(wrong, [])
+
+    def _fault(self, entry: dict) -> str:
+        path = self.prefix / entry["_path"]
+        if not os.path.lexists(path):
+            return "is not there"
+        if entry["path_type"] == "softlink":
+            return "" if path.is_symlink() else "is no symbolic link"
+        if path.is_symlink():
+            return "is a symbolic link"
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        recorded = entry.get("sha256_in_prefix") or entry.get("sha256")
+        return "" if recorded in (None, digest) else f"has sha256 {digest}, its record says {recorded}"
+
+    def test_files_and_paths_data_agree_and_own_all(self) -> None:
+        owned = set()
+        for record in records():
+            self.assertEqual(sorted(record["files"]), sorted(entry["_path"] for entry in record["paths_data"]["paths"]))
+            owned |= set(record["files"])
+        found = {path for path in tree(self.prefix)
+                 if not (self.prefix / path).is_dir() or (self.prefix / path).is_symlink()}
+        ours = {path for path in found if path.startswith(("conda-meta/", ".hpcenv"))}
+        self.assertEqual(found - ours - owned, set())
+
+    def test_no_placeholder_is_left(self) -> None:
+        left = []
+        for path in self.prefix.rglob("*"):
+            relative = str(path.relative_to(self.prefix))
+            own = path.is_file() and not path.is_symlink() and not relative.startswith("conda-meta/")
+            if own and PLACEHOLDER in path.read_bytes():
+                left.append(relative)
+        self.assertEqual(left, [])
+
+    def test_history_and_registry_know_the_environment(self) -> None:
+        self.assertIn("cuda-nvcc", (self.prefix / "conda-meta/history").read_text())
+        self.assertIn(str(self.prefix), (FIRST.home / ".conda/environments.txt").read_text().splitlines())
+
+    def test_nothing_lies_beside_the_environment(self) -> None:
+        self.assertEqual([path.name for path in FIRST.prefix("").iterdir() if path.name != NAME], [])
+
+    def test_programs_can_be_run_and_nobody_else_can_write(self) -> None:
+        self.assertTrue(os.access(self.prefix / "bin/nvcc", os.X_OK))
+        for path in self.prefix.rglob("*"):
+            if not path.is_symlink():
+                self.assertFalse(path.stat().st_mode & stat.S_IWOTH, path)
+
+
+class Driver(unittest.TestCase):
+    def test_doctor_says_that_there_is_no_driver(self) -> None:
+        if machine_has_driver():
+            skip("this machine has a driver")
+        answer = FIRST.hpcenv("doctor", "-n", NAME)
+        self.assertEqual(answer.code, 0, answer)
+        self.assertIn("no driver", answer.out, answer)
+        self.assertIn("no driver here to compare CUDA 13.0 with", answer.out, answer)
+
+    def test_doctor_says_that_cuda_13_is_too_new_for_driver_535(self) -> None:
+        answer = FIRST.hpcenv("doctor", "-n", NAME, LD_LIBRARY_PATH=str(FIRST.driver("real-535")))
+        self.assertEqual(answer.code, 1, answer)
+        self.assertRegex(answer.out, r"12\.2", answer)
+        self.assertRegex(answer.out, r"13(\.0)?", answer)
+        self.assertRegex(answer.out, r"cuda-version|580", answer)
+
+    def test_doctor_in_json_carries_advice_for_what_fails(self) -> None:
+        answer = FIRST.hpcenv("doctor", "-n", NAME, "--json", LD_LIBRARY_PATH=str(FIRST.driver("real-535")))
+        self.assertEqual((answer.code, answer.json["schema"]), (1, 1), answer)
+        failures = [one for one in answer.json["findings"] if one["severity"] == "failure"]
+        self.assertTrue(failures, answer)
+        for finding in failures:
+            self.assertTrue(finding["remedy"], finding)
+
+    def test_a_driver_that_hangs_does_not_hang_the_doctor(self) -> None:
+        for kind in ("hang-version", "hang-init"):
+            started = time.monotonic()
+            answer = FIRST.hpcenv("doctor", "-n", NAME, timeout=HANG_LIMIT_S * 2,
+                                  LD_LIBRARY_PATH=str(FIRST.driver(kind)))
+            self.assertLess(time.monotonic() - started, HANG_LIMIT_S, kind)
+            self.assertIn(answer.code, (0, 1), answer)
+            if kind == "hang-version":
+                self.assertRegex(answer.out.lower(), r"did not answer|in time|hang|deadline|timed out|time", answer)
+
+    def test_a_crashing_and_a_stub_driver_are_told_apart(self) -> None:
+        crash = FIRST.hpcenv("probe", "--json", LD_LIBRARY_PATH=str(FIRST.driver("crash")))
+        self.assertEqual(crash.code, 0, crash)
+        stub = FIRST.hpcenv("doctor", "-n", NAME, LD_LIBRARY_PATH=str(FIRST.driver("stub")))
+        self.assertIn("stub", stub.out.lower(), stub)
+
+    def test_create_refuses_cuda_13_with_driver_535(self) -> None:
+        before = tree(FIRST.prefix(""))
+        answer = FIRST.hpcenv("create", "-n", "refused", "--override-channels", "-c", FIRST.channel("cuda"), "cuda-version=13",
+                              "-y", LD_LIBRARY_PATH=str(FIRST.driver("real-535")))
+        self.assertEqual(answer.code, 1, answer)
+        for part in ("cuda-version", "__cuda", "12.2"):
+            self.assertIn(part, answer.err)
+        self.assertEqual(tree(FIRST.prefix("")), before)
+
+    def test_a_driver_chooses_the_newest_cuda_that_it_can_run(self) -> None:
+        for kind, version in (("real-535", "12.2"), ("a100-12.4", "12.4"), ("a100-13.0", "13.0")):
+            answer = FIRST.hpcenv("create", "-n", "chosen", "--override-channels", "-c", FIRST.channel("cuda"), "cuda-version",
+                                  "--dry-run", "--json", LD_LIBRARY_PATH=str(FIRST.driver(kind)))
+            self.assertEqual(answer.code, 0, answer)
+            self.assertIn(f'"{version}"', answer.out, kind)
+
+    def test_an_override_stands_for_a_driver(self) -> None:
+        arguments = ["create", "-n", "chosen", "--override-channels", "-c", FIRST.channel("cuda"), "cuda-version=13",
+                     "--dry-run"]
+        self.assertEqual(FIRST.hpcenv(*arguments, CONDA_OVERRIDE_CUDA="13.0").code, 0)
+        refused = FIRST.hpcenv(*arguments, CONDA_OVERRIDE_CUDA="12.4")
+        self.assertEqual(refused.code, 1, refused)
+        self.assertIn("CONDA_OVERRIDE_CUDA", refused.err)
+
+
+if __name__ == "__main__":
+    unittest.main()
