@@ -11,6 +11,7 @@
 #include "base/clock.hpp"
 #include "base/fault.hpp"
 #include "base/fs.hpp"
+#include "base/hash.hpp"
 #include "base/interrupt.hpp"
 #include "base/parallel.hpp"
 #include "prefix/bytecode.hpp"
@@ -157,7 +158,9 @@ class Filling {
     }
   }
 
-  /// Indices of the paths that get bytecode: what conda's tools compile, too.
+  /// Indices of the paths that get bytecode: modules of noarch packages, as conda's tools compile
+  /// them, and patched modules whose package brings bytecode, which is stale now: python would
+  /// write it again at the first import, and the records would not be true any more.
   std::vector<std::size_t> compilable() const {
     std::unordered_set<std::string> compiled;
     for (const PlannedPath& path : blueprint_.layout.paths) {
@@ -167,12 +170,13 @@ class Filling {
     std::vector<std::size_t> indices;
     for (std::size_t i = 0; i < linked_.size(); ++i) {
       const PlannedPath& path = blueprint_.layout.paths[i];
+      if (!path.target.ends_with(".py")) continue;
       const bool is_noarch =
           blueprint_.packages[path.package].record.noarch == conda::Noarch::python;
-      const bool is_module = path.target.starts_with(folder) && path.target.ends_with(".py");
-      if (is_noarch && is_module && !compiled.contains(module_of(path.target))) {
-        indices.push_back(i);
-      }
+      const bool is_patched = linked_[i].how == LinkedPath::How::patched;
+      const bool has_bytecode = compiled.contains(module_of(path.target));
+      const bool is_new = is_noarch && path.target.starts_with(folder) && !has_bytecode;
+      if (is_new || (is_patched && has_bytecode)) indices.push_back(i);
     }
     return indices;
   }
@@ -192,20 +196,28 @@ class Filling {
           "Python files were not compiled ahead of their first use: {}", bytecode.problem));
     }
     for (std::size_t i = 0; i < indices.size(); ++i) {
-      if (!bytecode.files[i].empty()) add_bytecode(indices[i], bytecode.files[i]);
+      if (bytecode.files[i].empty()) continue;
+      HPCENV_TRY(add_bytecode(blueprint_.layout.paths[indices[i]], bytecode.files[i]));
     }
     return {};
   }
 
-  void add_bytecode(std::size_t index, const std::string& file) {
-    conda::InstalledPath path;
-    path.path = file;
-    path.path_type = "pyc_file";
-    records_[blueprint_.layout.paths[index].package].paths.push_back(std::move(path));
-    ++prepared_.files;
+  Result<> add_bytecode(const PlannedPath& source, const std::string& file) {
+    const fs::path path = prepared_.directory / file;
     std::error_code error;
-    const std::uintmax_t size = fs::file_size(prepared_.directory / file, error);
+    const std::uintmax_t size = fs::file_size(path, error);
     if (!error) prepared_.bytes += size;
+    std::vector<conda::InstalledPath>& paths = records_[source.package].paths;
+    const auto brought = std::ranges::find(paths, file, &conda::InstalledPath::path);
+    if (brought != paths.end()) {
+      HPCENV_ASSIGN(brought->sha256_in_prefix, base::hash_file(base::HashKind::sha256, path));
+      return {};
+    }
+    conda::InstalledPath& added = paths.emplace_back();
+    added.path = file;
+    added.path_type = "pyc_file";
+    ++prepared_.files;
+    return {};
   }
 
   Result<> write_metadata() {

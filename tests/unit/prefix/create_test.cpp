@@ -7,6 +7,7 @@
 
 #include "base/interrupt.hpp"
 #include "base/json.hpp"
+#include "base/text.hpp"
 #include "prefix/prefix_lock.hpp"
 #include "prefix/state.hpp"
 #include "unit/prefix/package_tree.hpp"
@@ -192,6 +193,26 @@ TEST_CASE("create: bytecode that python writes is still fresh after the rename")
   CHECK(result.errors.find(site.string() + "/click/__pycache__/__init__.cpython-") !=
         std::string::npos);
   CHECK(result.errors.find("wrote '") == std::string::npos);
+}
+
+TEST_CASE("create: bytecode that a package brings for a patched module is made anew") {
+  const TemporaryDirectory directory;
+  const fs::path cache = directory / "cache";
+  const std::string stale =
+      "lib/data/__pycache__/data.cpython-" + base::replace_all(python_minor(), ".", "") + ".pyc";
+  const auto library = unpack({"library",
+                               {{"lib/data/data.py", "where = '" + placeholder() + "'\n", "text"},
+                                {stale, "of the build"},
+                                {"lib/data/other.py", "x = 1\n"}}},
+                              cache);
+  auto options = plain_options();
+  options.bytecode = prefix::LinkOptions::Bytecode::compile;
+  const fs::path prefix = directory / "env";
+  REQUIRE(create(prefix, {unpack(python_package(), cache), library}, options).has_value());
+  CHECK(text_of(prefix / stale).find(prefix.string()) != std::string::npos);
+  CHECK(text_of(library.directory / stale) == "of the build");
+  CHECK(names_in(prefix / "lib/data/__pycache__").size() == 1);
+  CHECK(disagreeing_paths(prefix).empty());
 }
 
 TEST_CASE("create: a python that does not run is told of and no failure") {
