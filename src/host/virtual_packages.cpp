@@ -135,8 +135,14 @@ class Maker {
     for (const LibcudaCandidate& candidate : profile_.nvidia.libcuda) {
       const bool silent =
           candidate.end == ProbeEnd::timed_out || candidate.end == ProbeEnd::crashed;
+      if (!silent || candidate.is_stub) continue;
       const auto cuda = cuda_of_driver(candidate.file_version);
-      if (!silent || candidate.is_stub || !cuda) continue;
+      if (!cuda) {
+        made_.warnings.push_back(fmt::format(
+            "{} does not answer ({}): __cuda is left out; set CONDA_OVERRIDE_CUDA if you know it",
+            candidate.path, candidate.detail));
+        continue;
+      }
       made_.warnings.push_back(
           fmt::format("{} does not answer ({}); __cuda={} is taken from its file name {}",
                       candidate.path, candidate.detail, cuda->text(), candidate.real_path));

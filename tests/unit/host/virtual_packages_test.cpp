@@ -46,6 +46,27 @@ const VirtualPackage* find(const VirtualPackages& made, std::string_view name) {
   return nullptr;
 }
 
+TEST_CASE("a driver that does not answer is said, with or without a version in its name",
+          "[virtual]") {
+  NodeProfile profile = gpu_node();
+  profile.nvidia.winner.reset();
+  profile.nvidia.libcuda[0].end = host::ProbeEnd::timed_out;
+  profile.nvidia.libcuda[0].detail = "no answer within 8000 ms";
+  profile.nvidia.libcuda[0].version_code.reset();
+  profile.nvidia.libcuda[0].cuda_version.reset();
+  const VirtualPackages without = make(profile);
+  CHECK(find(without, "__cuda") == nullptr);
+  REQUIRE(without.warnings.size() == 1);
+  CHECK(without.warnings[0] ==
+        "/usr/lib64/libcuda.so.1 does not answer (no answer within 8000 ms): __cuda is left out; "
+        "set CONDA_OVERRIDE_CUDA if you know it");
+  profile.nvidia.libcuda[0].file_version = "535.261.03";
+  const VirtualPackages named = make(profile);
+  REQUIRE(find(named, "__cuda") != nullptr);
+  CHECK(find(named, "__cuda")->origin == Origin::assumed);
+  CHECK(find(named, "__cuda")->version == "12.2");
+}
+
 TEST_CASE("a GPU node has the set of CEP 30 and CEP 46", "[virtual]") {
   const VirtualPackages made = make(gpu_node());
   REQUIRE(made.packages.size() == 6);
