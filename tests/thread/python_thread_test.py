@@ -1,0 +1,115 @@
+#!/usr/bin/env python3
+"""A Python environment of real packages at awkward places, from a folder as channel, beside py-rattler's own install."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+from rattler import Channel, RepoDataRecord, install
+from rattler.repo_data import RepoData
+from thread_support import World, tree
+
+WORLD = World()
+SPECS = ["python", "rich", "httpie", "black", "flask", "pkgconf", "openssl", "ncurses", "zlib"]
+LONG = "a place with spaces/" + "long" * 35
+
+
+def setUpModule() -> None:  # noqa: N802 (unittest's name)
+    WORLD.channel("python")
+
+
+def create(prefix: Path, *more: str) -> None:
+    """Makes an environment of SPECS at `prefix` from the channel's folder."""
+    folder = (WORLD.channels / "python").as_uri()
+    answer = WORLD.hpcenv("create", "-p", prefix, "--override-channels", "-c", folder, "-y", *SPECS, *more)
+    if answer.code != 0:
+        raise AssertionError(f"create failed: {answer}")
+
+
+class AwkwardPlace(unittest.TestCase):
+    prefix = WORLD.home / LONG / "env"
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.prefix.parent.mkdir(parents=True)
+        for folder in (cls.prefix.parent, cls.prefix.parents[1]):
+            os.chown(folder, os.stat(WORLD.home).st_uid, -1)
+        create(cls.prefix)
+
+    def run_in(self, *command: str) -> str:
+        answer = WORLD.run([self.prefix / "bin" / command[0], *command[1:]])
+        self.assertEqual(answer.code, 0, answer)
+        return answer.out
+
+    def test_entry_points_run_where_a_shebang_line_would_not_do(self) -> None:
+        self.assertGreater(len(str(self.prefix)), 150)
+        self.assertIn("black", self.run_in("black", "--version"))
+        self.assertIn("Flask", self.run_in("flask", "--version"))
+        self.assertRegex(self.run_in("http", "--version"), r"^\d")
+        self.assertIn("Pygments", self.run_in("pygmentize", "-V"))
+        self.assertIn("module", self.run_in("pydoc3.11", "keyword").lower())
+
+    def test_programs_and_libraries_know_their_prefix(self) -> None:
+        self.assertEqual(self.run_in("pkg-config", "--variable=pc_path", "pkg-config").strip(),
+                         f"{self.prefix}/lib/pkgconfig:{self.prefix}/share/pkgconfig")
+        for file in ("bin/python3.11-config", "lib/pkgconfig/zlib.pc", "lib/pkgconfig/ncursesw.pc"):
+            self.assertIn(f"prefix={self.prefix}", (self.prefix / file).read_text().replace('"', ""))
+        code = "import sysconfig; print(sysconfig.get_config_var('CONFINCLUDEPY'), sysconfig.get_path('purelib'))"
+        self.assertEqual(self.run_in("python", "-c", code).strip(),
+                         f"{self.prefix}/include/python3.11 {self.prefix}/lib/python3.11/site-packages")
+
+    def test_the_libraries_come_from_the_prefix(self) -> None:
+        code = ("import ssl, sqlite3, lzma, bz2, ctypes, curses, readline, uuid, zlib, pyexpat, hashlib\n"
+                "print(*{line.split(None, 5)[5].strip() for line in open('/proc/self/maps') if '.so' in line}, sep='\\n')")
+        outside = {Path(line).name.split(".so")[0] for line in self.run_in("python", "-c", code).splitlines()
+                   if not line.startswith(str(self.prefix))}
+        self.assertEqual(outside - {"libc", "libm", "libdl", "libpthread", "librt", "libutil", "ld-linux-x86-64"}, set())
+
+
+class BesideRattler(unittest.TestCase):
+    """The same records, installed by py-rattler at the same place: the same files with the same bytes."""
+
+    def records(self, prefix: Path) -> list[RepoDataRecord]:
+        names = {path.stem for path in (prefix / "conda-meta").glob("*.json")}
+        channel = Channel((WORLD.channels / "python").as_uri())
+        found = [record for subdir in ("linux-64", "noarch")
+                 for record in RepoData.from_path(WORLD.channels / "python" / subdir / "repodata.json").into_repo_data(channel)]
+        chosen = [one for one in found if f"{one.name.normalized}-{one.version}-{one.build}" in names]
+        self.assertEqual(len(chosen), len(names))
+        return chosen
+
+    def content(self, prefix: Path) -> dict[str, bytes | str]:
+        paths = {path for path in tree(prefix) if not path.startswith(("conda-meta", ".hpcenv")) and ".pyc" not in path}
+        return {path: os.readlink(prefix / path) if (prefix / path).is_symlink() else (prefix / path).read_bytes()
+                for path in paths if (prefix / path).is_symlink() or (prefix / path).is_file()}
+
+    def test_same_files_same_bytes(self) -> None:
+        prefix = WORLD.home / "beside"
+        create(prefix, "--no-pyc")
+        records, ours = self.records(prefix), self.content(prefix)
+        subprocess.run(["rm", "-rf", str(prefix)], check=True)
+        with tempfile.TemporaryDirectory() as cache:
+            asyncio.run(install(records, prefix, cache_dir=cache, show_progress=False))
+        theirs = self.content(prefix)
+        theirs.pop("CACHEDIR.TAG", None)
+        self.assertEqual(set(ours) ^ set(theirs), set())
+        entry_points = {f"bin/{name.split('=')[0].strip()}" for name in self.entry_points(records)}
+        self.assertEqual({path for path in ours if ours[path] != theirs[path]} - entry_points, set())
+
+    def entry_points(self, records: list[RepoDataRecord]) -> list[str]:
+        found = []
+        for record in records:
+            link = WORLD.root / "pkgs" / f"{record.name.normalized}-{record.version}-{record.build}" / "info/link.json"
+            if link.exists():
+                found += json.loads(link.read_bytes())["noarch"].get("entry_points", [])
+        return found
+
+
+if __name__ == "__main__":
+    unittest.main()
