@@ -6,6 +6,7 @@
 
 #include "base/compress.hpp"
 #include "unit/support/archive_writer.hpp"
+#include "unit/support/message_of.hpp"
 
 using namespace hpcenv;
 using namespace hpcenv::base;
@@ -91,7 +92,7 @@ TEST_CASE("a .conda is read in one pass, whatever the pieces and the style of it
   Collector sink;
   const std::string archive = conda_of(sample_entries(), "x-1-0", style);
   const Result<> read = read_text(ArchiveFormat::conda, archive, sink, piece);
-  REQUIRE((read.has_value() ? "" : read.error().message) == "");
+  REQUIRE(test::message_of(read) == test::no_failure);
   REQUIRE(sink.entries.size() == 6);
   CHECK(sink.ended == 6);
   CHECK(sink.text_of("lib/large") == sample_entries()[2].data);

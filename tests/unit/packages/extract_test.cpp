@@ -7,6 +7,7 @@
 #include <catch2/generators/catch_generators.hpp>
 
 #include "unit/support/archive_writer.hpp"
+#include "unit/support/message_of.hpp"
 #include "unit/support/temporary_directory.hpp"
 
 using namespace hpcenv;
@@ -78,7 +79,7 @@ TEST_CASE("files, links and directories come out as they went in") {
                                                    {"bin/dangling", "", '2', "nowhere"},
                                                    {"share/hard", "", '1', "lib/libx.so.1"},
                                                    {"bin/again", "x"}});
-  REQUIRE((done.has_value() ? "" : done.error().message) == "");
+  REQUIRE(test::message_of(done) == test::no_failure);
   CHECK(test::text_of(directory / "info/index.json") == "{}");
   CHECK(fs::is_directory(directory / "empty/dir"));
   CHECK(fs::read_symlink(directory / "lib/libx.so") == "libx.so.1");

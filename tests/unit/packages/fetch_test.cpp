@@ -12,6 +12,7 @@
 #include "fake/background.hpp"
 #include "net/http.hpp"
 #include "unit/packages/sample.hpp"
+#include "unit/support/message_of.hpp"
 #include "unit/support/temporary_directory.hpp"
 
 using namespace hpcenv;
@@ -170,7 +171,7 @@ TEST_CASE("what the cache lacks is fetched, the largest first, and given in the 
     world.add(sample::whole_package(name_of(i), std::string(static_cast<std::size_t>(i), 'x')));
   }
   const auto packages = world.fetch();
-  REQUIRE((packages.has_value() ? "" : packages.error().message) == "");
+  REQUIRE(test::message_of(packages) == test::no_failure);
   REQUIRE(packages->size() == 30);
   std::uint64_t total = 0;
   for (int i = 0; i < 30; ++i) {
@@ -231,7 +232,7 @@ TEST_CASE("a transfer that nobody can take pauses, and goes on when a worker is 
   large.record.size.reset();
   world.add(large);
   const auto packages = world.fetch();
-  REQUIRE((packages.has_value() ? "" : packages.error().message) == "");
+  REQUIRE(test::message_of(packages) == test::no_failure);
   CHECK(test::text_of(packages->at(8).directory / "share/large.txt") == payload);
   CHECK(world.client.pauses > 0);
 }
@@ -342,7 +343,7 @@ TEST_CASE("over a real server: cut transfers are resumed, damaged and short ones
   CHECK(fetch("/~truncate=100").error().kind == ErrorKind::network);
   CHECK(world.entries() == 1);
   const auto packages = fetch("/~cut-once");
-  REQUIRE((packages.has_value() ? "" : packages.error().message) == "");
+  REQUIRE(test::message_of(packages) == test::no_failure);
   CHECK(packages->size() == 12);
   CHECK(fetch("/~status=500").has_value());  // all from the cache
 }

@@ -186,6 +186,7 @@ TEST_CASE("of many who publish one package at once all get a whole one") {
   const PackageCache cache = PackageCache::open(directory.path()).value();
   std::vector<std::thread> threads;
   std::vector<std::string> seen(8);
+  threads.reserve(seen.size());
   for (std::string& text : seen) {
     threads.emplace_back([&] {
       const auto package = publish(cache, record_of("x"), "x");
@@ -200,7 +201,7 @@ TEST_CASE("of many who publish one package at once all get a whole one") {
 TEST_CASE("what killed runs left is swept a day later, and nothing else") {
   const TemporaryDirectory directory;
   const auto age = [](const fs::path& path) {
-    const timespec time{std::time(nullptr) - 2 * 24 * 3600, 0};
+    const timespec time{std::time(nullptr) - std::time_t{2} * 24 * 3600, 0};
     const timespec times[2] = {time, time};
     REQUIRE(utimensat(AT_FDCWD, path.c_str(), times, 0) == 0);
   };

@@ -11,6 +11,7 @@
 #include "base/process.hpp"
 #include "base/text.hpp"
 #include "unit/packages/sample.hpp"
+#include "unit/support/message_of.hpp"
 #include "unit/support/temporary_directory.hpp"
 
 using namespace hpcenv;
@@ -59,7 +60,7 @@ TEST_CASE("a whole package of either format becomes visible with its record") {
   conda.record.depends = {"python >=3.10"};
   conda.record.url = "https://user:secret@example.invalid/t/token-1/c/linux-64/tool-1.0-h0_0.conda";
   const auto package = unpack(cache, conda.record, conda.archive);
-  REQUIRE((package.has_value() ? "" : package.error().message) == "");
+  REQUIRE(test::message_of(package) == test::no_failure);
   CHECK(test::text_of(package->directory / "share/tool.txt") == noise(300000));
   const std::string note = test::text_of(package->directory / "info/repodata_record.json");
   CHECK(note.find("secret") == std::string::npos);
@@ -98,7 +99,7 @@ TEST_CASE("what conda-package-streaming packs is unpacked") {
   const Sample tool = sample::sample_of("tool", test::text_of(directory / "tool-1.0-h0_0.conda"));
   const PackageCache cache = PackageCache::open(directory / "pkgs").value();
   const auto package = unpack(cache, tool.record, tool.archive);
-  REQUIRE((package.has_value() ? "" : package.error().message) == "");
+  REQUIRE(test::message_of(package) == test::no_failure);
   CHECK(test::text_of(package->directory / "lib/large") == noise(3'000'000));
   CHECK(test::text_of(package->directory / "lib/e\xcc\x81") == "decomposed");
 }
