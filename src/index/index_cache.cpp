@@ -16,7 +16,7 @@ namespace hpcenv::index {
 
 namespace {
 
-constexpr std::int64_t longest_fresh = 24 * 3600;
+constexpr std::int64_t longest_fresh = 86400;
 constexpr std::int64_t schema = 1;
 
 base::Json json_of(const CacheState& state) {
@@ -63,7 +63,7 @@ std::int64_t fresh_seconds(const std::string& cache_control, std::int64_t unsaid
   return seconds;
 }
 
-IndexCache::IndexCache(std::filesystem::path directory, std::string subdir_url)
+IndexCache::IndexCache(std::filesystem::path directory, const std::string& subdir_url)
     : directory_(std::move(directory)),
       url_(conda::without_credentials(subdir_url)),
       key_(base::hash_text(base::HashKind::sha256, url_).substr(0, 16)) {}

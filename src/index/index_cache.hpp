@@ -34,7 +34,7 @@ std::int64_t fresh_seconds(const std::string& cache_control, std::int64_t unsaid
 class IndexCache {
  public:
   /// `subdir_url` may hold credentials; they are no part of any name or file.
-  IndexCache(std::filesystem::path directory, std::string subdir_url);
+  IndexCache(std::filesystem::path directory, const std::string& subdir_url);
 
   struct Cached {
     CacheState state;

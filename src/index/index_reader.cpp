@@ -72,7 +72,9 @@ Result<IndexReader> IndexReader::open(const std::filesystem::path& path) {
   HPCENV_ASSIGN(const std::string packed, read_at(reader.file_, begin, packed_size, path));
   if (checksum_of(packed) != reader.checksum_) return doubt();
   HPCENV_ASSIGN(const std::string table, base::zstd_decompress(packed, whole_size));
-  if (!reader.read_table(table) || !reader.is_sound(begin)) return doubt();
+  if (table.size() != whole_size || !reader.read_table(table) || !reader.is_sound(begin)) {
+    return doubt();
+  }
   return reader;
 }
 

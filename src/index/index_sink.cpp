@@ -20,7 +20,7 @@ Result<> IndexSink::begin(const net::HttpResponse&) {
   try {
     thread_ = std::thread([this] { consume(); });
   } catch (const std::system_error&) {
-    // A process limit is reached: the same is done on the network's thread, see write().
+    thread_ = std::thread();  // a process limit is reached: write() does it on the network's thread
   }
   return {};
 }

@@ -24,7 +24,7 @@ constexpr std::array<std::string_view, 6> distribution_paths = {
 
 Result<std::string> ca_bundle(const base::Environment& environment) {
   for (const std::string_view variable : variables) {
-    const std::string path = environment.get_or(variable, "");
+    std::string path = environment.get_or(variable, "");
     if (path.empty()) continue;
     if (!base::open_read(path).has_value()) {
       return fail_hint(

@@ -37,7 +37,7 @@ enum class CurlEnd {
   unresolved,
   unreachable,
   untrusted,         ///< the server's certificate
-  bad_certificates,  /// the CA bundle cannot be read
+  bad_certificates,  ///< the CA bundle cannot be read
   tls,               ///< no TLS session for another reason
   redirects,         ///< too many
   failed,

@@ -26,7 +26,7 @@ CurlOrder HttpJob::begin_attempt() {
   last_activity_ = std::chrono::steady_clock::now();
   CurlOrder order{transfer_.request.url, {}};
   for (const auto& [name, value] : transfer_.request.headers) {
-    order.header_lines.push_back(name + ": " + value);
+    order.header_lines.push_back(fmt::format("{}: {}", name, value));
   }
   if (handed_on_ > 0) {
     order.header_lines.push_back(fmt::format("Range: bytes={}-", handed_on_));
