@@ -137,7 +137,7 @@ std::vector<std::string> user_site(const Subject& subject) {
   std::vector<std::string> found;
   for (const std::string& name : subject.reader->list(folder)) {
     const bool metadata = name.ends_with("-info") || name.starts_with("__");
-    if (!metadata) found.push_back(folder + "/" + name);
+    if (!metadata) found.push_back(fmt::format("{}/{}", folder, name));
   }
   return found;
 }

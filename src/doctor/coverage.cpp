@@ -60,6 +60,7 @@ struct Scan {
 std::string describe(const std::string& path, const host::FatbinTargets& targets,
                      const Capability& capability) {
   std::vector<std::string> codes;
+  codes.reserve(targets.sass.size() + targets.ptx.size());
   for (const int code : targets.sass) codes.push_back(fmt::format("sm_{}", code));
   for (const int code : targets.ptx) codes.push_back(fmt::format("compute_{}", code));
   return fmt::format("{} for {}: it has {}", path, text_of(capability), base::join(codes, " "));
@@ -90,20 +91,22 @@ void scan_library(const Subject& subject, const conda::PrefixRecord& package,
 Finding no_code(const Subject& subject, Scan scan) {
   const std::vector<std::string> packages(scan.packages.begin(), scan.packages.end());
   const Capability lowest = *capabilities(*subject.profile).begin();
-  // CUDA 13 and cuDNN 9.11 dropped what is before Turing (facts/cuda.md 1.6 and 4).
+  // CUDA 12 begins with Maxwell; CUDA 13 and cuDNN 9.11 dropped what is before Turing
+  // (facts/cuda.md 1.6 and 4).
+  constexpr Capability maxwell{5, 0};
   constexpr Capability turing{7, 5};
   Remedy remedy{"Use a partition with GPUs that these packages were built for.", {}};
-  if (lowest < turing) {
-    remedy = {fmt::format("GPUs before compute capability 7.5 need CUDA 12 and cuDNN before 9.11."),
+  if (lowest >= maxwell && lowest < turing) {
+    remedy = {"GPUs before compute capability 7.5 need CUDA 12 and cuDNN before 9.11.",
               {recreate_command(subject, "cuda12", {"cuda-version=12", "libcudnn<9.11"})}};
   }
-  return with_evidence(
-      failure(fmt::format("{} without code for this node's GPU, which will end in error 209 (no "
-                          "kernel image): {}",
+  Finding finding =
+      failure(fmt::format("{} without code for this node's GPU, which ends in error 209 (no kernel "
+                          "image): {}",
                           scan.none.size() == 1 ? "a library is" : "libraries are",
                           base::join(packages, ", ")),
-              std::move(remedy)),
-      std::move(scan.none));
+              std::move(remedy));
+  return with_evidence(std::move(finding), std::move(scan.none));
 }
 
 }  // namespace

@@ -49,13 +49,12 @@ Finding examine_glibc(const Subject& subject) {
   }
   std::vector<std::string> needing = unsatisfied(subject, glibc);
   if (!needing.empty()) {
-    return with_evidence(
-        failure(
-            fmt::format("glibc {} of this node is too old for {} packages of this environment",
-                        glibc, needing.size()),
-            {"Make the environment anew for this node's glibc, or use nodes with a newer system.",
-             {"CONDA_OVERRIDE_GLIBC=" + glibc + " " + recreate_command(subject, "old", {})}}),
-        std::move(needing));
+    Finding finding = failure(
+        fmt::format("glibc {} of this node is too old for {} packages of this environment", glibc,
+                    needing.size()),
+        {"Make the environment anew for this node's glibc, or use nodes with a newer system.",
+         {"CONDA_OVERRIDE_GLIBC=" + glibc + " " + recreate_command(subject, "old", {})}});
+    return with_evidence(std::move(finding), std::move(needing));
   }
   if (*version < oldest) {
     return failure(

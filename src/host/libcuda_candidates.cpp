@@ -13,7 +13,7 @@ namespace hpcenv::host {
 namespace {
 
 /// Real libraries have 10 MB and more, NVIDIA's stubs 52 to 105 KB.
-constexpr std::size_t stub_size_limit = 200U * 1024U;
+constexpr std::size_t stub_size_limit = std::size_t{200} << 10U;
 /// Jetson names its library libcuda.so.1.1; driver branches have three digits.
 constexpr std::uint64_t first_branch = 100;
 

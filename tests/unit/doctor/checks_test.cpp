@@ -1,0 +1,398 @@
+// Results that no captured machine shows, one profile a case.
+#include <catch2/catch_test_macros.hpp>
+#include <filesystem>
+#include <memory>
+
+#include "base/fs.hpp"
+#include "base/process.hpp"
+#include "base/text.hpp"
+#include "doctor/finding.hpp"
+#include "doctor/make_finding.hpp"
+#include "host/reader.hpp"
+
+namespace {
+
+using namespace hpcenv;
+using doctor::Finding;
+using doctor::Severity;
+namespace fs = std::filesystem;
+
+/// A node with one A100 and driver 550, and an empty environment; a case changes what it is about.
+struct Node {
+  Node() {
+    auto made = base::make_private_directory(fs::temp_directory_path(), "hpcenv-test-");
+    REQUIRE(made);
+    folder = *made;
+    profile.machine = "x86_64";
+    profile.kernel = "5.14.0";
+    profile.glibc = "2.34";
+    profile.nvidia.pci_gpus = 1;
+    profile.nvidia.kernel_module = "550.54.15";
+    library.path = "/usr/lib64/libcuda.so.1";
+    library.real_path = "/usr/lib64/libcuda.so.550.54.15";
+    library.found_in = "ld.so.cache";
+    library.file_version = "550.54.15";
+    library.end = host::ProbeEnd::answered;
+    library.version_code = 0;
+    library.cuda_version = 12040;
+    library.init_end = host::ProbeEnd::answered;
+    library.init_code = 0;
+    host::CudaDevice device;
+    device.uuid = "GPU-5a3c1e00-0b2d-4c61-9f0e-000000000000";
+    device.capability_major = 8;
+    library.devices = {device};
+    environment.prefix = folder;
+  }
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+  ~Node() { static_cast<void>(base::remove_tree(folder)); }
+
+  void set(const char* name, const std::string& value) { profile.environment.set(name, value); }
+
+  conda::PrefixRecord& install(const char* name, const char* version, const char* build = "0") {
+    conda::PrefixRecord package;
+    package.record.name = name;
+    package.record.version = version;
+    package.record.build = build;
+    environment.packages.push_back(package);
+    return environment.packages.back();
+  }
+
+  Finding examine(std::string_view id) {
+    if (with_library) {
+      profile.nvidia.libcuda = {library};
+      profile.nvidia.winner = 0;
+    }
+    doctor::Subject subject;
+    subject.profile = &profile;
+    subject.reader = reader.get();
+    subject.environment = &environment;
+    subject.environment_name = "env";
+    subject.paths = paths;
+    for (const Finding& finding : doctor::examine(subject, doctor::all_checks())) {
+      if (finding.id == id) return finding;
+    }
+    FAIL("no finding " << id);
+    return {};
+  }
+
+  fs::path folder;
+  host::NodeProfile profile;
+  host::LibcudaCandidate library;
+  bool with_library = true;
+  prefix::PrefixState environment;
+  std::vector<std::pair<std::string, std::string>> paths;
+  std::unique_ptr<host::HostReader> reader = host::make_linux_reader({});
+};
+
+std::string only_command(const Finding& finding) {
+  REQUIRE(finding.remedy);
+  REQUIRE(finding.remedy->commands.size() == 1);
+  return finding.remedy->commands[0];
+}
+
+TEST_CASE("D02 no module, nouveau, Windows", "[driver]") {
+  Node node;
+  node.profile.nvidia.kernel_module.clear();
+  CHECK(node.examine("D02").severity == Severity::failure);
+  node.profile.nvidia.nouveau = true;
+  CHECK(node.examine("D02").text.find("nouveau") != std::string::npos);
+  node.profile.nvidia.wsl = true;
+  CHECK(node.examine("D02").severity == Severity::info);
+  CHECK(node.examine("D01").severity == Severity::pass);
+}
+
+TEST_CASE("D04 stubs in LD_LIBRARY_PATH that nothing loads yet, and in LD_PRELOAD", "[driver]") {
+  Node node;
+  node.set("LD_LIBRARY_PATH", "/opt/cuda/lib64/stubs:/opt/a b");
+  const Finding finding = node.examine("D04");
+  CHECK(finding.severity == Severity::warning);
+  CHECK(only_command(finding) == "export LD_LIBRARY_PATH=\"/opt/a b\"");
+  node.set("LD_LIBRARY_PATH", "");
+  node.set("LD_PRELOAD", "/opt/cuda/lib64/stubs/libcuda.so");
+  CHECK(only_command(node.examine("D04")) == "unset LD_PRELOAD");
+  node.set("LD_PRELOAD", "");
+  node.library.is_stub = true;
+  const Finding installed = node.examine("D04");
+  CHECK(installed.severity == Severity::failure);
+  CHECK(installed.remedy->text.find("Tell who administers") == 0);
+}
+
+TEST_CASE("D06 forward-compatibility libraries", "[driver]") {
+  Node node;
+  node.library.path = "/opt/cuda/compat/libcuda.so.1";
+  node.library.file_version = "535.54.03";
+  node.set("LD_LIBRARY_PATH", "/opt/cuda/compat");
+  const Finding old = node.examine("D06");
+  CHECK(old.severity == Severity::failure);
+  CHECK(only_command(old) == "unset LD_LIBRARY_PATH");
+  node.library.file_version = "580.65.06";
+  CHECK(node.examine("D06").severity == Severity::info);
+  node.library.file_version.clear();
+  CHECK(node.examine("D06").severity == Severity::unavailable);
+}
+
+TEST_CASE("D08 a library outside the loader's path, one that crashes, none", "[driver]") {
+  Node node;
+  node.with_library = false;
+  node.profile.nvidia.libcuda = {node.library};
+  CHECK(node.examine("D08").severity == Severity::info);
+  node.profile.nvidia.libcuda[0].cuda_version.reset();
+  node.profile.nvidia.libcuda[0].end = host::ProbeEnd::crashed;
+  node.profile.nvidia.libcuda[0].detail = "it died of signal 11";
+  CHECK(node.examine("D08").severity == Severity::warning);
+  node.profile.nvidia.libcuda[0].file_version = "999.1";
+  CHECK(node.examine("D08").severity == Severity::failure);
+  node.profile.nvidia.libcuda.clear();
+  CHECK(node.examine("D08").text.find("container") != std::string::npos);
+  node.profile.nvidia.kernel_module.clear();
+  CHECK(node.examine("D08").severity == Severity::info);
+}
+
+TEST_CASE("D10 hangs, crashes, codes with their advice", "[driver]") {
+  Node node;
+  node.library.init_end = host::ProbeEnd::timed_out;
+  node.library.init_detail = "no answer within 20000 ms";
+  CHECK(node.examine("D10").text.find("hangs") != std::string::npos);
+  node.library.init_end = host::ProbeEnd::crashed;
+  CHECK(node.examine("D10").text.find("crashes") != std::string::npos);
+  node.library.init_end = host::ProbeEnd::answered;
+  for (const int code : {2, 101, 304, 802, 803, 804, 805, 999, 12345}) {
+    node.library.init_code = code;
+    const Finding finding = node.examine("D10");
+    CHECK(finding.severity == Severity::failure);
+    CHECK_FALSE(finding.remedy->text.empty());
+  }
+  node.library.init_code = 100;
+  node.profile.nvidia.pci_gpus = 0;
+  CHECK(node.examine("D10").severity == Severity::info);
+}
+
+TEST_CASE("G02 entries: twice, unknown uuid, words, an unset job", "[devices]") {
+  Node node;
+  const auto with = [&](const char* value) {
+    node.set("CUDA_VISIBLE_DEVICES", value);
+    return node.examine("G02");
+  };
+  CHECK(with("0").severity == Severity::pass);
+  CHECK(with("GPU-5a3c1e00").severity == Severity::pass);
+  CHECK(with("MIG-5a3c1e00-0b2d").severity == Severity::pass);
+  CHECK(only_command(with("0,0")) == "export CUDA_VISIBLE_DEVICES=0");
+  CHECK(only_command(with("GPU-ffff")) == "unset CUDA_VISIBLE_DEVICES");
+  CHECK(only_command(with("gpu0,0")) == "export CUDA_VISIBLE_DEVICES=0");
+  CHECK(with("").severity == Severity::warning);
+  CHECK(only_command(with("-1")) == "unset CUDA_VISIBLE_DEVICES");
+}
+
+TEST_CASE("P01 cuda-compat, other names of the toolkit, no driver", "[toolkit]") {
+  Node node;
+  CHECK(node.examine("P01").text == "this environment holds no CUDA toolkit");
+  node.install("cudatoolkit", "11.8.0");
+  CHECK(node.examine("P01").severity == Severity::pass);
+  node.install("cuda-version", "13.1");
+  const Finding finding = node.examine("P01");
+  CHECK(finding.severity == Severity::failure);
+  CHECK(only_command(finding) == "hpcenv create -n env-cuda12 \"cuda-version<=12.4\"");
+  node.install("cuda-compat", "13.1");
+  CHECK(node.examine("P01").severity == Severity::info);
+  node.with_library = false;
+  node.profile.nvidia.libcuda.clear();
+  CHECK(node.examine("P01").severity == Severity::unavailable);
+}
+
+TEST_CASE("P01 names the channels that the environment came from", "[toolkit]") {
+  Node node;
+  conda::PrefixRecord& package = node.install("cuda-version", "13.0");
+  package.record.channel = "http://127.0.0.1:8000/test";
+  package.requested_specs = {"cuda-version =13", "python 3.11.*"};
+  CHECK(only_command(node.examine("P01")) ==
+        "hpcenv create -n env-cuda12 -c http://127.0.0.1:8000/test --override-channels "
+        "\"python 3.11.*\" \"cuda-version<=12.4\"");
+}
+
+TEST_CASE("P03 newer minors warn, and tell whom it hits", "[toolkit]") {
+  Node node;
+  node.install("cuda-version", "12.9");
+  CHECK(node.examine("P03").text.find("programs that hand PTX") != std::string::npos);
+  node.install("openmm", "8.1");
+  CHECK(node.examine("P03").text.find("openmm 8.1") != std::string::npos);
+  node.environment.packages[0].record.version = "12.4";
+  CHECK(node.examine("P03").severity == Severity::pass);
+}
+
+template <class T>
+void append(std::string& text, T value) {
+  text.append(reinterpret_cast<const char*>(&value), sizeof value);
+}
+
+/// One entry: kind 1 PTX, 2 machine code.
+std::string fat_binary(std::uint16_t kind, std::uint32_t capability) {
+  std::string text;
+  append<std::uint32_t>(text, 0xBA55ED50);
+  append<std::uint32_t>(text, 0x00100001);
+  append<std::uint64_t>(text, 64);
+  append<std::uint16_t>(text, kind);
+  append<std::uint16_t>(text, 1);
+  append<std::uint32_t>(text, 64);
+  text.resize(16 + 28);
+  append<std::uint32_t>(text, capability);
+  text.resize(16 + 64);
+  return text;
+}
+
+void add_library(Node& node, const std::string& name, std::uint16_t kind,
+                 std::uint32_t capability) {
+  REQUIRE(base::write_file(node.folder / "code.bin", fat_binary(kind, capability)));
+  REQUIRE(base::write_file(
+      node.folder / "code.S",
+      ".section .nv_fatbin,\"a\"\n.incbin \"" + (node.folder / "code.bin").native() + "\"\n"));
+  base::ProcessRequest request;
+  request.argv = {"gcc",
+                  "-shared",
+                  "-nostdlib",
+                  "-o",
+                  (node.folder / name).native(),
+                  (node.folder / "code.S").native()};
+  request.environment.set("PATH", "/usr/local/bin:/usr/bin:/bin");
+  const auto built = base::make_process_runner()->run(request);
+  REQUIRE((built && built->succeeded()));
+  conda::InstalledPath path;
+  path.path = name;
+  path.path_type = "hardlink";
+  node.install("libcublas", "13.1", "h_0").paths = {path};
+}
+
+TEST_CASE("P04 code for this GPU, only PTX, none, and files that cannot be read", "[toolkit]") {
+  {
+    Node node;
+    add_library(node, "libcublas.so.13", 2, 80);
+    CHECK(node.examine("P04").severity == Severity::pass);
+    CHECK(node.examine("P04").text == "all CUDA libraries have code for this node's GPU");
+  }
+  {
+    Node node;
+    add_library(node, "libcublas.so.13", 1, 75);
+    CHECK(node.examine("P04").severity == Severity::warning);
+  }
+  {
+    Node node;
+    add_library(node, "libcublas.so.13", 2, 90);
+    const Finding finding = node.examine("P04");
+    CHECK(finding.severity == Severity::failure);
+    CHECK(finding.evidence.at(0) == "libcublas.so.13 for 8.0: it has sm_90");
+    CHECK(finding.remedy->commands.empty());
+  }
+  {
+    Node node;
+    add_library(node, "libcublas.so.13", 2, 75);
+    node.library.devices[0].capability_major = 7;
+    const Finding finding = node.examine("P04");
+    CHECK(only_command(finding) == "hpcenv create -n env-cuda12 cuda-version=12 \"libcudnn<9.11\"");
+    REQUIRE(base::remove_tree(node.folder / "libcublas.so.13"));
+    CHECK(node.examine("P04").severity == Severity::unavailable);
+  }
+}
+
+TEST_CASE("E01 an old libstdc++ is a failure, what is missing is told", "[contamination]") {
+  Node node;
+  const fs::path modules = node.folder / "module";
+  REQUIRE(base::make_directories(modules));
+  REQUIRE(base::write_file(modules / "libstdc++.so.6", ""));
+  REQUIRE(base::write_file(modules / "libstdc++.so.6.0.25", ""));
+  conda::PrefixRecord& package = node.install("libstdcxx", "15.1");
+  package.paths.resize(2);
+  package.paths[0].path = "lib/libstdc++.so.6";
+  package.paths[1].path = "lib/libstdc++.so.6.0.34";
+  node.environment.prefix = node.folder / "prefix";
+  node.set("LD_LIBRARY_PATH", modules.native() + ":/usr/local/other");
+  const Finding finding = node.examine("E01");
+  CHECK(finding.severity == Severity::failure);
+  CHECK(only_command(finding) == "export LD_LIBRARY_PATH=/usr/local/other");
+  node.set("LD_LIBRARY_PATH", "/nowhere/at/all");
+  CHECK(node.examine("E01").severity == Severity::info);
+  node.set("LD_LIBRARY_PATH", (node.folder / "prefix/lib").native());
+  CHECK(node.examine("E01").evidence.size() == 1);
+}
+
+TEST_CASE("E03 packages of pip install --user", "[contamination]") {
+  Node node;
+  node.install("python", "3.11.2");
+  const fs::path site = node.folder / ".local/lib/python3.11/site-packages";
+  REQUIRE(base::make_directories(site / "numpy"));
+  REQUIRE(base::make_directories(site / "numpy-1.0.dist-info"));
+  node.set("HOME", node.folder.native());
+  const Finding finding = node.examine("E03");
+  CHECK(finding.severity == Severity::warning);
+  CHECK(finding.evidence == std::vector<std::string>{(site / "numpy").native()});
+  CHECK(only_command(finding) == "export PYTHONNOUSERSITE=1");
+  node.set("PYTHONNOUSERSITE", "1");
+  CHECK(node.examine("E03").severity == Severity::pass);
+}
+
+TEST_CASE("F02 and F03 look at the paths that are given", "[storage]") {
+  Node node;
+  node.paths = {{"environments", node.folder.native()}};
+  CHECK(node.examine("F02").evidence.size() == 1);
+  CHECK(node.examine("F03").evidence.size() <= 1);
+  node.paths.clear();
+  CHECK(node.examine("F02").severity == Severity::unavailable);
+  host::MountFacts full;
+  full.purpose = "home";
+  full.path = "/home/ada";
+  full.facts.type = "nfs";
+  full.facts.free_bytes = 1U << 20U;
+  full.facts.total_inodes = 0;
+  node.profile.mounts = {full};
+  const Finding finding = node.examine("F02");
+  CHECK(finding.severity == Severity::failure);
+  CHECK(finding.text.find("home (/home/ada): 1.0 MiB of space free") != std::string::npos);
+  CHECK(node.examine("F03").severity == Severity::pass);
+}
+
+TEST_CASE("H01 by the age of glibc", "[host]") {
+  Node node;
+  const auto with = [&](const char* glibc) {
+    node.profile.glibc = glibc;
+    return node.examine("H01").severity;
+  };
+  CHECK(with("2.28") == Severity::pass);
+  CHECK(with("2.17") == Severity::warning);
+  CHECK(with("2.12") == Severity::failure);
+  CHECK(with("") == Severity::failure);
+}
+
+TEST_CASE("S03 fewer GPUs seen than given", "[slurm]") {
+  Node node;
+  node.set("SLURM_JOB_ID", "7");
+  node.set("SLURM_GPUS_ON_NODE", "2");
+  CHECK(node.examine("S03").severity == Severity::failure);
+  node.set("SLURM_GPUS_ON_NODE", "1");
+  CHECK(node.examine("S03").severity == Severity::pass);
+  node.profile.nvidia.pci_gpus = 0;
+  node.set("SLURM_GPUS_ON_NODE", "");
+  CHECK(node.examine("S03").severity == Severity::pass);
+}
+
+TEST_CASE("words and lists as a shell takes them", "[finding]") {
+  CHECK(doctor::shell_word("python=3.11") == "python=3.11");
+  CHECK(doctor::shell_word("numpy>=2") == "\"numpy>=2\"");
+  CHECK(doctor::shell_word("") == "\"\"");
+  CHECK(doctor::shell_word("a$b") == "'a$b'");
+  CHECK(doctor::shell_word("it's $5") == "'it'\\''s $5'");
+  CHECK(doctor::drop_entries_command("X", "/a::/b:/a", {"/a"}) == "export X=/b");
+  CHECK(doctor::drop_entries_command("X", "/a", {"/a"}) == "unset X");
+}
+
+TEST_CASE("the table of checks is well formed", "[finding]") {
+  const std::vector<std::string> ids{"D01", "D02", "D04", "D06", "D08", "D10", "G02", "P01", "P03",
+                                     "P04", "P09", "E01", "E03", "E04", "F02", "F03", "H01", "S03"};
+  std::vector<std::string> found;
+  for (const doctor::Check& check : doctor::all_checks()) {
+    found.emplace_back(check.id);
+    CHECK(std::string_view(check.title).size() <= 60);
+    CHECK(check.needs_environment == std::string_view(check.id).starts_with('P'));
+  }
+  CHECK(found == ids);
+}
+
+}  // namespace
