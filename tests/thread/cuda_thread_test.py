@@ -14,7 +14,7 @@ import unittest
 from pathlib import Path
 
 from rattler import PrefixRecord
-from thread_support import World, machine_has_driver, skip, tree
+from thread_support import Answer, World, machine_has_driver, skip, tree
 
 PLACEHOLDER = b"_h_env_placehold"
 CUDA_PROGRAM = r"""
@@ -200,21 +200,34 @@ class Driver(unittest.TestCase):
         for finding in failures:
             self.assertTrue(finding["remedy"], finding)
 
-    def test_a_driver_that_hangs_does_not_hang_the_doctor(self) -> None:
-        for kind in ("hang-version", "hang-init"):
-            started = time.monotonic()
-            answer = FIRST.hpcenv("doctor", "-n", NAME, timeout=HANG_LIMIT_S * 2,
-                                  LD_LIBRARY_PATH=str(FIRST.driver(kind)))
-            self.assertLess(time.monotonic() - started, HANG_LIMIT_S, kind)
-            self.assertIn(answer.code, (0, 1), answer)
-            if kind == "hang-version":
-                self.assertRegex(answer.out.lower(), r"did not answer|in time|hang|deadline|timed out|time", answer)
+    def timed(self, kind: str, *arguments: str) -> Answer:
+        started = time.monotonic()
+        answer = FIRST.hpcenv(*arguments, timeout=HANG_LIMIT_S * 2, LD_LIBRARY_PATH=str(FIRST.driver(kind)))
+        self.assertLess(time.monotonic() - started, HANG_LIMIT_S, kind)
+        return answer
 
-    def test_a_crashing_and_a_stub_driver_are_told_apart(self) -> None:
-        crash = FIRST.hpcenv("probe", "--json", LD_LIBRARY_PATH=str(FIRST.driver("crash")))
-        self.assertEqual(crash.code, 0, crash)
-        stub = FIRST.hpcenv("doctor", "-n", NAME, LD_LIBRARY_PATH=str(FIRST.driver("stub")))
-        self.assertIn("stub", stub.out.lower(), stub)
+    def test_a_driver_that_hangs_does_not_hang_the_doctor(self) -> None:
+        answer = self.timed("hang-version", "doctor", "-n", NAME)
+        self.assertEqual(answer.code, 1, answer)
+        self.assertRegex(answer.out, r"D08 .*no answer within", answer)
+        self.assertIn(self.timed("hang-init", "doctor", "-n", NAME).code, (0, 1))
+
+    def test_a_driver_whose_devices_hang_does_not_hang_the_probe(self) -> None:
+        answer = self.timed("hang-init", "probe", "--devices", "--json")
+        self.assertEqual(answer.code, 0, answer)
+        self.assertIn("no answer within", answer.out)
+        self.assertIn("12040", answer.out)
+
+    def test_crashing_noisy_and_stub_drivers_are_told_apart(self) -> None:
+        crash = self.timed("crash", "doctor", "-n", NAME)
+        self.assertEqual(crash.code, 1, crash)
+        self.assertRegex(crash.out, r"D08 .*signal 11", crash)
+        stub = self.timed("stub", "doctor", "-n", NAME)
+        self.assertEqual(stub.code, 1, stub)
+        self.assertRegex(stub.out, r"D04 .*stub", stub)
+        noisy = self.timed("noisy", "probe", "--devices", "--json")
+        self.assertEqual((noisy.code, noisy.out.count("NVIDIA A100-SXM4-80GB")), (0, 2), noisy)
+        self.assertEqual(noisy.json["schema"], 1)
 
     def test_create_refuses_cuda_13_with_driver_535(self) -> None:
         before = tree(FIRST.prefix(""))
