@@ -1,4 +1,4 @@
-// solver_corpus CORPUS CASES EVERY [both]: solves every EVERY-th strict oracle of the corpus and
+// solver_corpus FOLDER EVERY [both]: solves every EVERY-th strict oracle of the corpus and
 // judges each solution: every depends and constrains holds, and the direct packages are not older
 // than those of the lock. With `both` libsolv solves the same alone, and verdicts and direct
 // versions are compared.
@@ -11,9 +11,9 @@
 #include <set>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
-#include "base/compress.hpp"
 #include "base/fs.hpp"
 #include "base/json.hpp"
 #include "base/text.hpp"
@@ -25,10 +25,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t repodata_limit = std::size_t{1} << 30U;
 /// More direct packages older than in the locks than this, over all cases, is worse than it was
 /// (facts/solving.md: 8).
-constexpr std::size_t older_limit = 12;
+constexpr std::size_t older_limit = 8;
 
 double cpu_milliseconds() {
   rusage usage{};
@@ -51,24 +50,41 @@ class Corpus {
     const std::string key = fmt::format("{}{}/{}", partial ? "partial/" : "", channel, subdir);
     if (const auto found = records_.find(key); found != records_.end()) return &found->second;
     Records& records = records_[key];
-    const fs::path file = root_ / key / "repodata.json.zst";
+    const fs::path file = root_ / (key + ".txt");
     if (!fs::exists(file)) return &records;
-    HPCENV_ASSIGN(const std::string packed, base::read_file(file));
-    HPCENV_ASSIGN(const std::string text, base::zstd_decompress(packed, repodata_limit));
-    HPCENV_ASSIGN(const base::Json document, base::parse_json(text, file.string()));
-    const std::string base = "https://conda.anaconda.org/" + channel;
-    for (const char* section : {"packages", "packages.conda"}) {
-      const auto entries = document.find(section);
-      if (entries == document.end()) continue;
-      for (const auto& [name, entry] : entries->items()) {
-        HPCENV_ASSIGN(records.emplace_back(),
-                      conda::record_from_json(entry, name, base, base + "/" + subdir));
-      }
+    HPCENV_ASSIGN(const std::string text, base::read_file(file));
+    for (const std::string_view line : base::split_lines(text)) {
+      HPCENV_ASSIGN(records.emplace_back(), parse_line(line));
+      records.back().subdir = subdir;
+      records.back().channel = "https://conda.anaconda.org/" + channel;
     }
     return &records;
   }
 
  private:
+  /// As corpus.py writes it. JSON of this size would take a minute in a sanitizer build.
+  static Result<conda::PackageRecord> parse_line(std::string_view line) {
+    const auto fields = base::split(line, '\t');
+    if (fields.size() != 10) return fail(ErrorKind::refused, "'{}' is no record", line);
+    conda::PackageRecord record;
+    record.file_name = fields[0];
+    record.name = fields[1];
+    record.version = fields[2];
+    record.build = fields[3];
+    record.build_number = std::stoll(std::string(fields[4]));
+    if (!fields[5].empty()) {
+      record.noarch = fields[5] == "python" ? conda::Noarch::python : conda::Noarch::generic;
+    }
+    if (fields[6] != "0") record.timestamp = std::stoll(std::string(fields[6]));
+    record.track_features = fields[7];
+    for (const auto& [field, list] :
+         {std::pair(fields[8], &record.depends), std::pair(fields[9], &record.constrains)}) {
+      if (field.empty()) continue;
+      for (const std::string_view spec : base::split(field, '\x1f')) list->emplace_back(spec);
+    }
+    return record;
+  }
+
   fs::path root_;
   std::map<std::string, Records> records_;
 };
@@ -111,7 +127,9 @@ class OracleReader {
     }
     for (const auto& file : base::strings_or_empty(document_, "expected")) {
       expected_files_.insert(file);
-      const auto dist = conda::parse_dist_name(file.substr(file.rfind('/') + 1));
+      const std::string name = file.substr(file.rfind('/') + 1);
+      expected_names_.insert(name);
+      const auto dist = conda::parse_dist_name(name);
       if (dist.has_value()) oracle_.expected[dist->name] = dist->version;
     }
     return {};
@@ -137,11 +155,12 @@ class OracleReader {
                        bool partial) {
     HPCENV_ASSIGN(const Records* records, corpus_.records(channel, subdir, partial));
     for (const auto& record : *records) {
-      const std::string place = fmt::format("{}/{}/{}", channel, subdir, record.file_name);
-      if (expected_files_.contains(place)) oracle_.locked.push_back(record);
+      if (expected_names_.contains(record.file_name) &&
+          expected_files_.contains(fmt::format("{}/{}/{}", channel, subdir, record.file_name))) {
+        oracle_.locked.push_back(record);
+      }
       if (record.timestamp.value_or(0) > cut) continue;
-      auto& twins = by_name_[record.name];
-      twins.push_back({&record, oracle_.index.channels.size() - 1});
+      by_name_[record.name].push_back({&record, oracle_.index.channels.size() - 1});
     }
     return {};
   }
@@ -174,18 +193,16 @@ class OracleReader {
     std::sort(oracle_.index.all_names.begin(), oracle_.index.all_names.end());
   }
 
+  /// Leaves a `.tar.bz2` out whose `.conda` is there too.
   void add_without_twins(const std::vector<Entry>& entries, std::vector<std::string>& queue) {
-    std::set<std::string> newer;
     for (const Entry& entry : entries) {
-      if (entry.record->file_name.ends_with(".conda")) {
-        newer.insert(fmt::format("{} {}/{}", entry.channel, entry.record->subdir,
-                                 entry.record->dist_name()));
+      const bool old = entry.record->file_name.ends_with(".tar.bz2");
+      if (old && std::any_of(entries.begin(), entries.end(), [&](const Entry& other) {
+            return other.channel == entry.channel && other.record->subdir == entry.record->subdir &&
+                   other.record->file_name == entry.record->dist_name() + ".conda";
+          })) {
+        continue;
       }
-    }
-    for (const Entry& entry : entries) {
-      const std::string key =
-          fmt::format("{} {}/{}", entry.channel, entry.record->subdir, entry.record->dist_name());
-      if (!entry.record->file_name.ends_with(".conda") && newer.contains(key)) continue;
       oracle_.index.records.push_back({*entry.record, entry.channel});
       for (const auto& depends : entry.record->depends) queue.push_back(name_of(depends));
     }
@@ -196,7 +213,8 @@ class OracleReader {
   bool partial_;
   Oracle oracle_;
   std::set<std::string> expected_files_;
-  std::unordered_map<std::string, std::vector<Entry>> by_name_;
+  std::unordered_set<std::string> expected_names_;
+  std::unordered_map<std::string_view, std::vector<Entry>> by_name_;
 };
 
 struct Verdict {
@@ -339,8 +357,9 @@ Result<> run_case(Corpus& corpus, const base::Json& entry, const fs::path& folde
   return {};
 }
 
-Result<bool> run(const fs::path& root, const fs::path& folder, std::size_t every, bool both) {
-  Corpus corpus(root);
+Result<bool> run(const fs::path& root, std::size_t every, bool both) {
+  Corpus corpus(root / "records");
+  const fs::path folder = root / "cases";
   HPCENV_ASSIGN(const std::string text, base::read_file(folder / "index.json"));
   HPCENV_ASSIGN(const base::Json list, base::parse_json(text, "index.json"));
   Totals totals;
@@ -364,13 +383,13 @@ Result<bool> run(const fs::path& root, const fs::path& folder, std::size_t every
 
 int main(int argc, char** argv) {
   const std::vector<std::string> words(argv + 1, argv + argc);
-  if (words.size() < 3) {
-    std::fputs("usage: solver_corpus CORPUS CASES EVERY [both]\n", stderr);
+  if (words.size() < 2) {
+    std::fputs("usage: solver_corpus FOLDER EVERY [both]\n", stderr);
     return 2;
   }
-  const auto every = hpcenv::base::parse_unsigned(words[2]).value_or(1);
-  const auto good = hpcenv::solve_test::run(words[0], words[1], std::max<std::size_t>(every, 1),
-                                            words.size() > 3 && words[3] == "both");
+  const auto every = hpcenv::base::parse_unsigned(words[1]).value_or(1);
+  const auto good = hpcenv::solve_test::run(words[0], std::max<std::size_t>(every, 1),
+                                            words.size() > 2 && words[2] == "both");
   if (!good.has_value()) {
     std::fprintf(stderr, "%s\n", good.error().message.c_str());
     return 1;

@@ -37,8 +37,8 @@ TEST_CASE("the most preferred package of a list is chosen, with what it needs") 
 TEST_CASE("many positions keep their order") {
   Solv solv;
   Packages all;
-  for (std::uint32_t position = 0; position < 1200; ++position) {
-    all.push_back(solv.add_package("a", 1199 - position));
+  for (std::uint32_t position = 0; position < 120; ++position) {
+    all.push_back(solv.add_package("a", 119 - position));
   }
   const auto wanted = solv.add_list(all);
   CHECK(chosen(solv.solve(std::vector{wanted})) == Packages{all.back()});
