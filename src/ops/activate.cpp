@@ -39,12 +39,14 @@ Result<shell::Activation> activation_for(const EnvironmentRef& environment) {
 Error run_in(const shell::Activation& activation, const std::vector<std::string>& command,
              const base::Environment& environment, std::string& warning) {
   if (activation.live_scripts.empty()) {
-    return base::exec_program(command, shell::apply(activation, environment));
+    return base::exec_program(command,
+                              shell::apply(activation, environment, shell::look_at_disk()));
   }
   const auto bash = base::find_program("bash", environment);
   if (!bash) {
     warning = "no bash on this machine: the activation scripts of the environment were not run";
-    return base::exec_program(command, shell::apply(activation, environment));
+    return base::exec_program(command,
+                              shell::apply(activation, environment, shell::look_at_disk()));
   }
   std::vector<std::string> argv{bash->string(),
                                 "--noprofile",

@@ -48,11 +48,8 @@ JobState state_of(std::string_view state, std::string_view exit_code) {
 
 // An array is finished when all of it is.
 void add_task(std::optional<JobState>& all, const JobState& task) {
-  if (!all) {
-    all = task;
-  } else if (all->finished && (!task.finished || task.exit_code > all->exit_code)) {
-    all = task;
-  }
+  const bool is_worse = all && all->finished && (!task.finished || task.exit_code > all->exit_code);
+  if (!all || is_worse) all = task;
 }
 
 bool holds_word(const std::string& text, std::string_view words) {

@@ -95,18 +95,16 @@ std::optional<std::uint64_t> time_seconds(std::string_view text) {
   const bool has_days = dash != std::string_view::npos;
   const auto days = has_days ? base::parse_unsigned(text.substr(0, dash)) : 0;
   const auto parts = base::split(has_days ? text.substr(dash + 1) : text, ':');
-  if (!days || parts.empty() || parts.size() > 3) return std::nullopt;
-  std::vector<std::uint64_t> numbers;
+  if (!days || *days > 1'000'000 || parts.size() > 3) return std::nullopt;
+  // Without days the first of one or two numbers is minutes, with days it is hours.
+  std::uint64_t unit = has_days || parts.size() == 3 ? 3600 : 60;
+  std::uint64_t seconds = *days * 86400;
   for (const std::string_view part : parts) {
     const auto number = base::parse_unsigned(part);
     if (!number || *number > 1'000'000'000) return std::nullopt;
-    numbers.push_back(*number);
+    seconds += *number * unit;
+    unit /= 60;
   }
-  // Without days the first of one or two numbers is minutes, with days it is hours.
-  static constexpr std::uint64_t units[] = {3600, 60, 1};
-  const std::size_t first = has_days || numbers.size() == 3 ? 0 : 1;
-  std::uint64_t seconds = *days * 86400;
-  for (std::size_t i = 0; i < numbers.size(); ++i) seconds += numbers[i] * units[first + i];
   return seconds;
 }
 

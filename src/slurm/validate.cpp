@@ -56,6 +56,7 @@ Result<> check_option_text(const JobRequest& request) {
 
 std::string names_text(const SiteProfile& site) {
   std::vector<std::string> names;
+  names.reserve(site.partitions.size());
   for (const Partition& partition : site.partitions) {
     names.push_back(partition.name + (partition.is_default ? " (default)" : ""));
   }
@@ -64,6 +65,7 @@ std::string names_text(const SiteProfile& site) {
 
 Failure unknown_partition(std::string_view name, const SiteProfile& site) {
   std::vector<std::string> known;
+  known.reserve(site.partitions.size());
   for (const Partition& partition : site.partitions) known.push_back(partition.name);
   Error error{ErrorKind::not_found, fmt::format("there is no partition '{}' here", name), {}, {}};
   const auto nearest = base::nearest_words(name, known, 3);

@@ -197,6 +197,9 @@ class Refusals(SlurmCase):
         self.refuse(1, "the directory of the job's output does not exist: /home/alice/nowhere", "mkdir -p /home/alice/nowhere",
                     output="/home/alice/nowhere/out")
 
+    def test_output_directory_that_is_not_writable(self):
+        self.refuse(1, "the job cannot write its output to /etc", "--output", output="/etc/out")
+
     def test_no_environment(self):
         self.prefix = "/home/alice/nosuch"
         self.refuse(1, "/home/alice/nosuch")

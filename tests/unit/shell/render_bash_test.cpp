@@ -89,11 +89,11 @@ TEST_CASE("values of an environment arrive as they were") {
   for (const std::string& word : nasty_words) {
     const std::string name = "VALUE_" + std::to_string(number++);
     fixture.input.variables.emplace_back(name, word);
-    print += " \"$" + name + "\"";
+    print.append(" \"$").append(name).append("\"");
     expected += word + std::string(1, '\0');
   }
   const auto result = fixture.run("", print);
-  CHECK(result.errors == "");
+  CHECK(result.errors.empty());
   CHECK(result.output == expected);
 }
 
@@ -107,8 +107,9 @@ TEST_CASE("activation survives strict shells and gives their options back") {
     INFO(options);
     const std::string before = std::string("cd /tmp\n") + options;
     base::ProcessRequest plain;
-    plain.argv = {"/bin/bash", "--noprofile", "--norc", "-c",
-                  before + "\nA=1 B=11 CONDA_PREFIX=" + fixture.path("env") + "\n" + show};
+    plain.argv = {
+        "/bin/bash", "--noprofile", "--norc", "-c",
+        fmt::format("{}\nA=1 B=11 CONDA_PREFIX={}\n{}", before, fixture.path("env"), show)};
     plain.environment.set("PATH", "/usr/bin:/bin");
     const auto expected = base::make_process_runner()->run(plain);
     REQUIRE(expected);
@@ -135,7 +136,7 @@ TEST_CASE("activation survives what a login environment exports") {
        {"CONDA_EXE", "/opt/conda/bin/conda"},
        {"CONDA_SHLVL", "1"},
        {"CONDA_PREFIX", fixture.path("env")}});
-  CHECK(result.errors == "");
+  CHECK(result.errors.empty());
   CHECK(result.output == "1 none\nmodules " + fixture.path("env/bin") + ":/usr/bin:/bin\n");
 }
 
@@ -194,7 +195,8 @@ TEST_CASE("bash and apply give the same variables") {
   auto expected = apply(activation_of(fixture.input), base::Environment(variables), look_at_disk());
   const auto result = fixture.run("", "unset -v PWD OLDPWD; exec /usr/bin/env", variables);
   std::string text;
-  for (const auto& [name, value] : expected.all()) text += name + "=" + value + "\n";
+  for (const auto& [name, value] : expected.all())
+    text.append(name).append("=").append(value).append("\n");
   std::vector<std::string> lines;
   for (const auto line : base::split_lines(result.output)) {
     if (!line.starts_with("_=") && !line.starts_with("SHLVL=")) lines.emplace_back(line);
@@ -208,7 +210,7 @@ TEST_CASE("a script that calls exit ends the shell with a sentence and 125") {
   fixture.script("bad.sh", "exit 0\n");
   const auto result = fixture.run("", "echo started");
   CHECK(result.code == 125);
-  CHECK(result.output == "");
+  CHECK(result.output.empty());
   CHECK(result.errors == "hpcenv: the activation script " +
                              fixture.path("env/etc/conda/activate.d/bad.sh") +
                              " called exit; nothing was started\n");
@@ -231,7 +233,7 @@ TEST_CASE("a name that no shell has is left out, in a comment that stays one") {
   fixture.input.variables = {{"A.B", "1"}, {"X\necho injected", "1"}, {"Y;id", std::nullopt}};
   const auto result = fixture.run("", "echo done");
   CHECK(result.output == "done\n");
-  CHECK(result.errors == "");
+  CHECK(result.errors.empty());
   const std::string text = render_bash(activation_of(fixture.input));
   CHECK(text.find("# Left out, because a shell cannot name it: A.B\n") != std::string::npos);
 }
@@ -260,11 +262,11 @@ TEST_CASE("rendered lines are shellcheck clean") {
   base::ProcessRequest request;
   request.argv = {"shellcheck", "--shell=bash", "-"};
   request.environment.set("PATH", "/usr/bin:/bin");
-  request.input =
-      "#!/bin/bash\n# shellcheck disable=SC1003,SC2016\n:\n" + render_bash(activation_of(fixture.input));
+  request.input = "#!/bin/bash\n# shellcheck disable=SC1003,SC2016\n:\n" +
+                  render_bash(activation_of(fixture.input));
   const auto result = base::make_process_runner()->run(request);
   if (!result) SKIP("no shellcheck");
-  CHECK(result->output == "");
+  CHECK(result->output.empty());
   CHECK(result->code == 0);
 }
 

@@ -26,7 +26,7 @@ shell::Activation activation_for(const std::string& prefix) {
 // An environment in a directory with a hostile name.
 class Prefix {
  public:
-  explicit Prefix(std::string name = "it's a $(prefix) [x]")
+  explicit Prefix(const std::string& name = "it's a $(prefix) [x]")
       : root_(*base::make_private_directory("/tmp", "hpcenv-job-")), path_(root_ / name) {
     REQUIRE(base::make_directories(path_ / "conda-meta"));
     REQUIRE(base::make_directories(path_ / "bin"));
@@ -107,7 +107,7 @@ TEST_CASE("the program gets its arguments as they were and its exit code is the 
   }
   const auto result =
       run_script(prefix, job_script(request_for(command), activation_for(prefix.path())));
-  CHECK(result.errors == "");
+  CHECK(result.errors.empty());
   CHECK(result.output == expected);
   const auto seven = run_script(
       prefix, job_script(request_for({"sh", "-c", "exit 7"}), activation_for(prefix.path())));
@@ -129,7 +129,7 @@ TEST_CASE("the environment is active and the program comes from it") {
                   {"BASHOPTS", "failglob:nullglob"},
                   {"SLURM_CPUS_PER_TASK", "4"},
                   {"SLURM_EXPORT_ENV", "NONE"}});
-  CHECK(result.errors == "");
+  CHECK(result.errors.empty());
   CHECK(result.output == prefix.path() + " torch 4 none\n");
 }
 
@@ -189,7 +189,7 @@ TEST_CASE("names and versions cannot leave their comment") {
   JobRequest request = request_for({"true"});
   request.hpcenv_version = "1\necho injected";
   const auto result = run_script(prefix, job_script(request, activation));
-  CHECK(result.output == "");
+  CHECK(result.output.empty());
   CHECK(result.succeeded());
 }
 
@@ -221,7 +221,7 @@ TEST_CASE("scripts are shellcheck clean whatever is in them") {
   request.environment.set("PATH", "/usr/bin:/bin");
   const auto result = base::make_process_runner()->run(request);
   if (!result) SKIP("no shellcheck");
-  CHECK(result->output == "");
+  CHECK(result->output.empty());
   CHECK(result->code == 0);
 }
 

@@ -61,8 +61,8 @@ TEST_CASE("GPUs of a node's gres") {
   CHECK(shown("gpu:8(S:0,2)") == "=8;");
   CHECK(shown("gpu") == "=1;");
   CHECK(shown("gpu:a100:2(S:0-1),lscratch:800,gpu:1g.5gb:7(S:0)") == "a100=2;1g.5gb=7;");
-  CHECK(shown("lscratch:800") == "");
-  CHECK(shown("") == "");
+  CHECK(gpus_of_gres("lscratch:800").empty());
+  CHECK(gpus_of_gres("").empty());
 }
 
 TEST_CASE("times as sbatch reads them") {
@@ -74,8 +74,8 @@ TEST_CASE("times as sbatch reads them") {
   CHECK(time_seconds("1-12:30:05") == 131405);
   CHECK(time_seconds("infinite") == std::numeric_limits<std::uint64_t>::max());
   CHECK(time_seconds("UNLIMITED") == std::numeric_limits<std::uint64_t>::max());
-  for (const char* bad :
-       {"", "x", "1:", "1-", "-1", "1:2:3:4", "1h", "99999999999999999999", "n/a"}) {
+  for (const char* bad : {"", "x", "1:", "1-", "-1", "1:2:3:4", "1h", "99999999999999999999",
+                          "9999999999-1", "n/a"}) {
     INFO(bad);
     CHECK_FALSE(time_seconds(bad));
   }

@@ -1,0 +1,212 @@
+// Answers that a real cluster cannot be made to give; the rest is in tests/slurm, on one.
+#include "ops/submit.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+#include <csignal>
+#include <map>
+
+#include "base/fs.hpp"
+#include "base/interrupt.hpp"
+
+namespace hpcenv::ops {
+namespace {
+
+// Does not sleep, but counts.
+class CountingClock final : public base::Clock {
+ public:
+  std::int64_t now() const override { return 0; }
+  std::chrono::steady_clock::time_point steady() const override { return {}; }
+  void sleep(std::chrono::milliseconds) const override { ++sleeps; }
+  mutable int sleeps = 0;
+};
+
+// A Slurm made of shell scripts, a home, and a request.
+class FakeSlurm {
+ public:
+  FakeSlurm() : root_(*base::make_private_directory("/tmp", "hpcenv-submit-")) {
+    program("scontrol", "echo 'Slurmctld(primary) at login01 is UP'");
+    program("sinfo", "echo 'cpu01|cpu*|(null)|2:00:00|up|'");
+    program("sbatch", "case $1 in --parsable) echo 42;; esac");
+    environment.set("PATH", (root_ / "bin").string() + ":/usr/bin:/bin");
+    request.job.command = {"true"};
+    request.activation = shell::activation_of({"/envs/e", "e", {}, {}});
+    request.state = root_ / "state";
+    request.working_directory = root_;
+  }
+  FakeSlurm(const FakeSlurm&) = delete;
+  FakeSlurm& operator=(const FakeSlurm&) = delete;
+  ~FakeSlurm() { static_cast<void>(base::remove_tree(root_)); }
+
+  void program(const std::string& name, const std::string& lines) const {
+    const auto path = root_ / "bin" / name;
+    REQUIRE(base::make_directories(path.parent_path()));
+    REQUIRE(base::write_file(path, "#!/bin/sh\n" + lines + "\n", 0755));
+  }
+  Result<SubmitOutcome> submit() const {
+    return ops::submit(request, *base::make_process_runner(), environment);
+  }
+  Result<slurm::JobState> wait(const std::string& cluster = "") const {
+    const SubmitOutcome job{"42", cluster, {}, {}, {}};
+    return wait_for_job(job, *base::make_process_runner(), environment, clock);
+  }
+  std::string path(const std::string& name) const { return (root_ / name).string(); }
+  std::size_t scripts_left() const {
+    const auto names = base::list_directory(request.state / "jobs");
+    return names ? names->size() : 0;
+  }
+
+  SubmitRequest request;
+  base::Environment environment;
+  CountingClock clock;
+
+ private:
+  std::filesystem::path root_;
+};
+
+template <class T>
+void check_failure(const Result<T>& result, ErrorKind kind, std::string_view message,
+                   std::string_view hint) {
+  REQUIRE_FALSE(result.has_value());
+  const Error& error = result.error();
+  CHECK(error.kind == kind);
+  CHECK(error.message.find(message) != std::string::npos);
+  REQUIRE_FALSE(error.hints.empty());
+  CHECK(error.hints.back().find(hint) != std::string::npos);
+}
+
+}  // namespace
+
+TEST_CASE("a job is submitted and its script kept under its id") {
+  const FakeSlurm slurm;
+  slurm.program(
+      "sbatch",
+      "for last; do :; done; case $1 in --test-only) echo \"sbatch: Job 9 to start at "
+      "2026-11-26T01:02:03 using 1\" >&2;; *) echo 'Welcome!' >&2; echo '42;kuma';; esac\n"
+      "test -s \"$last\"");
+  const auto outcome = slurm.submit();
+  REQUIRE(outcome);
+  CHECK(outcome->job_id == "42");
+  CHECK(outcome->cluster == "kuma");
+  CHECK(outcome->expected_start == "2026-11-26T01:02:03");
+  CHECK(outcome->script.string() == slurm.path("state/jobs/42/job.sh"));
+  CHECK(base::read_file(outcome->script)->starts_with("#!/bin/bash\n#SBATCH --job-name=true\n"));
+  CHECK(slurm.submit()->script == outcome->script);
+  CHECK(slurm.scripts_left() == 1);
+}
+
+TEST_CASE("sbatch gets the options in front of the script, on its command line") {
+  FakeSlurm slurm;
+  slurm.request.job.partition = "cpu";
+  slurm.program("sbatch",
+                "echo \"$* ${SBATCH_WAIT-unset}\" >> " + slurm.path("calls") + "; echo 42");
+  slurm.environment.set("SBATCH_WAIT", "1");
+  REQUIRE(slurm.submit());
+  const std::string calls = *base::read_file(slurm.path("calls"));
+  CHECK(calls.starts_with("--test-only --job-name=true --partition=cpu --nodes=1 /"));
+  CHECK(calls.find("--parsable --job-name=true --partition=cpu --nodes=1 /") != std::string::npos);
+  CHECK(calls.find("job.sh unset\n") != std::string::npos);
+}
+
+TEST_CASE("an id that cannot be read is said, since the job is there") {
+  const FakeSlurm slurm;
+  slurm.program("sbatch", "echo hello");
+  const auto outcome = slurm.submit();
+  REQUIRE_FALSE(outcome);
+  check_failure(outcome, ErrorKind::refused, "cannot read the job id that sbatch printed: hello",
+                "squeue --me");
+  CHECK(slurm.scripts_left() == 0);
+}
+
+TEST_CASE("a refusal leaves nothing, whichever call it comes from") {
+  const FakeSlurm slurm;
+  for (const char* call : {"--test-only", "--parsable"}) {
+    slurm.program("sbatch",
+                  std::string("case $1 in ") + call +
+                      ") echo 'sbatch: error: You need a project' >&2; exit 1;; esac; echo 42");
+    const auto outcome = slurm.submit();
+    REQUIRE_FALSE(outcome);
+    check_failure(outcome, ErrorKind::refused, "Slurm refuses the job: You need a project",
+                  "--account");
+    CHECK(slurm.scripts_left() == 0);
+  }
+  slurm.program("sbatch", "echo 'sbatch: error: Unable to contact slurm controller' >&2; exit 1");
+  CHECK(slurm.submit().error().kind == ErrorKind::network);
+}
+
+TEST_CASE("without scontrol and sinfo sbatch alone decides") {
+  FakeSlurm slurm;
+  REQUIRE(base::remove_tree(slurm.path("bin/scontrol")));
+  REQUIRE(base::remove_tree(slurm.path("bin/sinfo")));
+  slurm.environment.set("PATH", slurm.path("bin"));
+  slurm.request.job.partition = "whatever";
+  CHECK(slurm.submit());
+}
+
+TEST_CASE("an sinfo that prints something else is a warning, one that fails is the controller") {
+  const FakeSlurm slurm;
+  slurm.program("sinfo", "echo garbage");
+  const auto outcome = slurm.submit();
+  REQUIRE(outcome);
+  CHECK(outcome->warnings ==
+        std::vector<std::string>{
+            "cannot read this line of sinfo: garbage; partitions were not checked"});
+  slurm.program("sinfo", "echo 'slurm_load_partitions: Unable to contact' >&2; exit 1");
+  check_failure(slurm.submit(), ErrorKind::network, "Unable to contact", "scontrol ping");
+}
+
+TEST_CASE("a partition that only scontrol shows is not unknown") {
+  FakeSlurm slurm;
+  slurm.request.job.partition = "hidden";
+  CHECK(slurm.submit());
+  slurm.program("scontrol", "test $1 = ping");
+  CHECK(slurm.submit().error().kind == ErrorKind::not_found);
+}
+
+TEST_CASE("a backup controller is a controller") {
+  const FakeSlurm slurm;
+  slurm.program("scontrol", "echo 'primary is DOWN'; echo 'backup is UP'; exit 1");
+  CHECK(slurm.submit());
+}
+
+TEST_CASE("a directory of the output that is missing is refused before the job fails there") {
+  FakeSlurm slurm;
+  slurm.request.job.output = slurm.path("missing/%x/out-%j");
+  CHECK(slurm.submit());
+  slurm.request.job.output = "missing/out";
+  check_failure(slurm.submit(), ErrorKind::refused, "does not exist", "mkdir -p");
+}
+
+TEST_CASE("waiting ends with the job, whatever the controller does meanwhile") {
+  const FakeSlurm slurm;
+  const std::string count = slurm.path("count");
+  slurm.program("scontrol", "echo x >> " + count + "; case $(wc -l < " + count +
+                                ") in 1) echo 'Unable to contact' >&2; exit 1;; 2) echo 'JobId=42 "
+                                "JobState=RUNNING Reason=None ExitCode=0:0';; *) echo 'JobId=42 "
+                                "JobState=FAILED Reason=NonZeroExitCode ExitCode=7:0';; esac");
+  const auto state = slurm.wait();
+  REQUIRE(state);
+  CHECK(state->exit_code == 7);
+  CHECK(slurm.clock.sleeps == 2);
+}
+
+TEST_CASE("a job that scontrol has forgotten is looked up in the accounts, on its cluster") {
+  const FakeSlurm slurm;
+  slurm.program("scontrol",
+                "test \"$*\" = '-M kuma -o show job 42' || exit 9; "
+                "echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1");
+  slurm.program("sacct", "echo 'TIMEOUT|0:0'");
+  CHECK(slurm.wait("kuma")->state == "TIMEOUT");
+  slurm.program("sacct", "echo 'Slurm accounting storage is disabled' >&2; exit 1");
+  check_failure(slurm.wait("kuma"), ErrorKind::io, "does not know job 42 any more", "output");
+}
+
+TEST_CASE("an interrupt leaves the job alone and says so") {
+  const FakeSlurm slurm;
+  base::set_interrupt(SIGINT);
+  const auto state = slurm.wait();
+  base::set_interrupt(0);
+  REQUIRE_FALSE(state);
+  check_failure(state, ErrorKind::interrupted, "", "job 42 goes on; `scancel 42` ends it");
+}
+
+}  // namespace hpcenv::ops
