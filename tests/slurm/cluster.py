@@ -54,10 +54,13 @@ class Outcome:
 class Cluster:
     """`lease` keeps it alive no longer than this process; without it `down` has to be called."""
 
-    def __init__(self, state: pathlib.Path, drivers: dict[str, str] | None = None, extra: str = "", nodes=config.NODES):
+    def __init__(self, state: pathlib.Path, drivers: dict[str, str] | None = None, extra: str = "", nodes=config.NODES,
+                 submit_plugin: str = ""):
+        """`drivers`: a host's folder with usr/ and proc-driver/. `extra`: more slurm.conf. `submit_plugin`: Lua."""
         self.state = state
         self.drivers = drivers or {}
-        self.extra = extra
+        self.extra = extra + ("JobSubmitPlugins=lua\n" if submit_plugin else "")
+        self.submit_plugin = submit_plugin
         self.nodes = nodes
         self.pids: dict[str, int] = {}
 
@@ -103,7 +106,7 @@ class Cluster:
             os.chown(home, user.uid, user.uid)
         version = subprocess.run(["slurmd", "-V"], capture_output=True, text=True, check=True).stdout.split()[-1]
         settings = {"nodes": [dataclasses.asdict(node) for node in self.nodes], "extra": self.extra, "version": version,
-                    "drivers": self.drivers}
+                    "drivers": self.drivers, "submit_plugin": self.submit_plugin}
         (self.state / "settings.json").write_text(json.dumps(settings))
 
     def wait_until_idle(self, seconds: float) -> None:

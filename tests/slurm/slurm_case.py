@@ -33,10 +33,11 @@ class SlurmCase(unittest.TestCase):
     cluster: virtual.Cluster
     needs_environment = True
     drivers: dict[str, str] = {}
+    submit_plugin = ""
 
     @classmethod
     def setUpClass(cls):
-        cls.cluster = virtual.temporary(drivers=cls.drivers)
+        cls.cluster = virtual.temporary(drivers=cls.drivers, submit_plugin=cls.submit_plugin)
         cls.addClassCleanup(cls.cluster.down)
         cls.cluster.up(lease=True)
         binaries = cls.cluster.scratch / "bin"

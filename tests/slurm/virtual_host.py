@@ -151,6 +151,8 @@ class Host:
         (etc / "slurm" / "slurm.conf").write_text(
             config.slurm_conf("/" + self.log_path(), self.nodes, self.settings["extra"]))
         (etc / "slurm" / "cgroup.conf").write_text(config.cgroup_conf(self.settings["version"]))
+        if self.settings["submit_plugin"]:
+            (etc / "slurm" / "job_submit.lua").write_text(self.settings["submit_plugin"])
         if self.node and self.node.gpus:
             (etc / "slurm" / "gres.conf").write_text(config.gres_conf(self.node))
         for user in config.USERS:
