@@ -6,9 +6,11 @@
 using namespace hpcenv::base;
 
 TEST_CASE("embedded files are found by name, bytes after a NUL included") {
-  static constexpr std::string_view bytes("a\0b", 3);
-  const std::array rows{EmbeddedRow{"recipes/a.yml", bytes.data(), bytes.data() + bytes.size()},
-                        EmbeddedRow{"recipes/b.yml", bytes.data(), bytes.data()}};
+  static constexpr std::array letters{'a', '\0', 'b'};
+  const std::string_view bytes(letters.begin(), letters.end());
+  const std::array rows{
+      EmbeddedRow{"recipes/a.yml", letters.data(), letters.data() + letters.size()},
+      EmbeddedRow{"recipes/b.yml", letters.data(), letters.data()}};
   const EmbeddedTable table{rows.data(), rows.size()};
   CHECK(embedded_file(table, "recipes/a.yml") == bytes);
   CHECK(embedded_file(table, "recipes/b.yml") == "");
