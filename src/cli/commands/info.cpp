@@ -80,6 +80,7 @@ std::string to_text(const Info& info, const Settings& settings) {
     facts.push_back({"packages", std::to_string(info.packages)});
   }
   std::vector<std::vector<std::string>> rows;
+  rows.reserve(info.virtual_packages.packages.size());
   for (const host::VirtualPackage& package : info.virtual_packages.packages) {
     rows.push_back(
         {package.name, package.version, package.build, name_of(package.origin), package.source});
