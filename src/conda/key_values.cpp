@@ -76,13 +76,13 @@ class PairReader {
 
   Result<std::string> take_value() {
     if (rest_.empty() || (rest_.front() != '"' && rest_.front() != '\'')) {
-      const std::string value(rest_.substr(0, rest_.find_first_of(", \t")));
+      std::string value(rest_.substr(0, rest_.find_first_of(", \t")));
       rest_.remove_prefix(value.size());
       return value;
     }
     const std::size_t end = rest_.find(rest_.front(), 1);
     if (end == std::string_view::npos) return fail(ErrorKind::bad_spec, "a quote is not closed");
-    const std::string value(base::trim(rest_.substr(1, end - 1)));
+    std::string value(base::trim(rest_.substr(1, end - 1)));
     rest_.remove_prefix(end + 1);
     return value;
   }

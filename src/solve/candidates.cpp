@@ -30,9 +30,11 @@ struct Ranked {
   std::size_t features = 0;
 };
 
+/// A distinct text that a depends or constrains holds.
 struct ParsedSpec {
   MatchSpec spec;
-  std::string name;
+  std::optional<NameIndex> name{};   ///< once something depends on it
+  std::optional<SpecIndex> index{};  ///< once it is matched
 };
 
 class Collector {
@@ -45,13 +47,16 @@ class Collector {
     for (const std::string& name : root_names_) name_index(name);
     for (const Offer& offer : virtual_offers_) name_index(offer.record->name);
     for (NameIndex next = 0; next < table_.names.size(); ++next) rank(next);
-    for (CandidateIndex next = 0; next < table_.candidates.size(); ++next) add_constrains(next);
+    needs_begin_.push_back(needs_.size());
+    for (CandidateIndex next = 0; next < table_.candidates.size(); ++next) add_demands(next);
     for (std::size_t i = 0; i < request_.specs.size(); ++i) {
-      table_.roots.push_back(spec_index(request_.specs[i].text, request_.specs[i], root_names_[i]));
+      const MatchSpec& spec = request_.specs[i];
+      table_.roots.push_back(add_spec(spec.text, spec, names_.at(root_names_[i])));
     }
     for (const MatchSpec& preference : request_.preferences) {
-      if (!names_.contains(preference.name.text())) continue;
-      table_.preferences.push_back(spec_index(preference.text, preference, preference.name.text()));
+      const auto name = names_.find(preference.name.text());
+      if (name == names_.end()) continue;
+      table_.preferences.push_back(add_spec(preference.text, preference, name->second));
     }
     return std::move(table_);
   }
@@ -146,12 +151,15 @@ class Collector {
       candidate.name = name;
       candidate.version_rank = offer.version;
       channels_.push_back(offer.channel);
+      needs_begin_.push_back(needs_.size());
       for (const std::string& text : offer.record->depends) {
-        if (parsed(text) == nullptr) {
+        ParsedSpec* need = parsed(text);
+        if (need == nullptr) {
           candidate.unreadable_spec = text;
-        } else {
-          name_index(parsed(text)->name);
+          continue;
         }
+        if (!need->name.has_value()) need->name = name_index(need->spec.name.text());
+        needs_.push_back(need);
       }
       table_.candidates.push_back(std::move(candidate));
     }
@@ -169,7 +177,8 @@ class Collector {
       }
     }
     std::vector<std::pair<Version, std::string_view>> order;
-    for (const auto& [text, version] : parsed_versions) order.emplace_back(version, text);
+    order.reserve(parsed_versions.size());
+    for (auto& [text, version] : parsed_versions) order.emplace_back(std::move(version), text);
     std::sort(order.begin(), order.end(), [](const auto& a, const auto& b) {
       const auto compared = b.first <=> a.first;
       return compared != 0 ? compared < 0 : a.second < b.second;
@@ -205,49 +214,51 @@ class Collector {
   }
 
   /// Parses each text once; nullptr where it cannot be read or names no single package.
-  const ParsedSpec* parsed(std::string_view text) {
+  ParsedSpec* parsed(std::string_view text) {
     const auto [place, added] = parsed_.try_emplace(text);
-    if (!added) return place->second.has_value() ? &*place->second : nullptr;
-    auto spec = MatchSpec::parse(text);
-    if (!spec.has_value() || !spec->name.is_exact()) return nullptr;
-    std::string name = spec->name.text();
-    place->second = ParsedSpec{std::move(spec).value(), std::move(name)};
-    return &*place->second;
+    if (added) {
+      auto spec = MatchSpec::parse(text);
+      if (spec.has_value() && spec->name.is_exact()) {
+        place->second = ParsedSpec{std::move(spec).value()};
+      }
+    }
+    return place->second.has_value() ? &*place->second : nullptr;
   }
 
-  void add_constrains(CandidateIndex index) {
-    const PackageRecord& record = table_.record(index);
-    for (const std::string& text : record.depends) {
-      if (const ParsedSpec* spec = parsed(text))
-        add_demand(index, text, *spec, DemandKind::depends);
+  void add_demands(CandidateIndex index) {
+    for (std::size_t i = needs_begin_[index]; i < needs_begin_[index + 1]; ++i) {
+      add_demand(index, *needs_[i], DemandKind::depends);
     }
-    for (const std::string& text : record.constrains) {
-      const ParsedSpec* spec = parsed(text);
-      // What no depends reaches is never installed, and cannot violate anything.
-      if (spec == nullptr || !names_.contains(spec->name)) continue;
-      add_demand(index, text, *spec, DemandKind::constrains);
+    for (const std::string& text : table_.record(index).constrains) {
+      ParsedSpec* bound = parsed(text);
+      if (bound == nullptr) continue;
+      if (!bound->name.has_value()) {
+        const auto name = names_.find(bound->spec.name.text());
+        // What no depends reaches is never installed, and cannot violate anything.
+        if (name == names_.end()) continue;
+        bound->name = name->second;
+      }
+      add_demand(index, *bound, DemandKind::constrains);
     }
     auto& demands = table_.candidates[index].demands;
     std::stable_sort(demands.begin(), demands.end(),
                      [](const Demand& a, const Demand& b) { return a.name < b.name; });
   }
 
-  void add_demand(CandidateIndex candidate, std::string_view text, const ParsedSpec& parsed,
-                  DemandKind kind) {
-    const SpecIndex index = spec_index(text, parsed.spec, parsed.name);
-    const Spec& spec = table_.specs[index];
-    table_.candidates[candidate].demands.push_back({spec.name, index, spec.set, kind});
+  void add_demand(CandidateIndex candidate, ParsedSpec& parsed, DemandKind kind) {
+    if (!parsed.index.has_value()) {
+      parsed.index = add_spec(parsed.spec.text, parsed.spec, *parsed.name);
+    }
+    const Spec& spec = table_.specs[*parsed.index];
+    table_.candidates[candidate].demands.push_back({spec.name, *parsed.index, spec.set, kind});
     AcceptedSet& set = table_.sets[spec.set];
-    (kind == DemandKind::depends ? set.depends : set.constrains).push_back({candidate, index});
+    (kind == DemandKind::depends ? set.depends : set.constrains)
+        .push_back({candidate, *parsed.index});
   }
 
-  SpecIndex spec_index(std::string_view text, const MatchSpec& spec, std::string_view name) {
-    const auto [place, added] =
-        spec_indexes_.try_emplace(text, static_cast<SpecIndex>(table_.specs.size()));
-    if (!added) return place->second;
-    const NameIndex about = names_.at(name);
-    table_.specs.push_back({text, about, set_index(about, accepted(spec, about))});
-    return place->second;
+  SpecIndex add_spec(std::string_view text, const MatchSpec& spec, NameIndex name) {
+    table_.specs.push_back({std::string(text), name, set_index(name, accepted(spec, name))});
+    return static_cast<SpecIndex>(table_.specs.size() - 1);
   }
 
   /// Which candidates a spec accepts, one bit each; versions are compared once.
@@ -287,7 +298,8 @@ class Collector {
   std::unordered_map<std::string_view, std::vector<Offer>> offers_;
   std::unordered_map<std::string_view, NameIndex> names_;
   std::unordered_map<std::string_view, std::optional<ParsedSpec>> parsed_;
-  std::unordered_map<std::string_view, SpecIndex> spec_indexes_;
+  std::vector<ParsedSpec*> needs_;        ///< the depends of all candidates, one after the other
+  std::vector<std::size_t> needs_begin_;  ///< where those of each candidate begin, and the end
   std::vector<std::vector<Version>> versions_;  ///< of each name, newest first, equal ones once
   std::vector<std::size_t> channels_;           ///< of each candidate
 };

@@ -53,7 +53,7 @@ struct Candidate {
 
 /// A distinct text of a spec.
 struct Spec {
-  std::string_view text;
+  std::string text;
   NameIndex name = 0;
   SetIndex set = 0;
 };

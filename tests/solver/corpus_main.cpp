@@ -196,10 +196,11 @@ class OracleReader {
   /// Leaves a `.tar.bz2` out whose `.conda` is there too.
   void add_without_twins(const std::vector<Entry>& entries, std::vector<std::string>& queue) {
     for (const Entry& entry : entries) {
+      const std::string twin = entry.record->dist_name() + ".conda";
       const bool old = entry.record->file_name.ends_with(".tar.bz2");
       if (old && std::any_of(entries.begin(), entries.end(), [&](const Entry& other) {
             return other.channel == entry.channel && other.record->subdir == entry.record->subdir &&
-                   other.record->file_name == entry.record->dist_name() + ".conda";
+                   other.record->file_name == twin;
           })) {
         continue;
       }
