@@ -27,7 +27,8 @@ std::string job_name(const JobRequest& request) {
 }
 
 // sbatch reads its lines almost as a shell: blanks and `#` are safe in double quotes, where a
-// backslash guards `"` and itself; a backslash outside quotes guards no blank (tried: 22.05).
+// backslash guards `"` and itself; a backslash outside quotes guards no blank
+// (tried: 22.05, 24.11).
 std::string directive_word(std::string_view word) {
   constexpr std::string_view plain =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+./:,=@%[]()&|!*~";
