@@ -73,6 +73,29 @@ Result<std::string> zstd_decompress(std::string_view bytes, std::size_t limit) {
   return text;
 }
 
+struct ZstdPacker::State {
+  explicit State(int compression_level) : level(compression_level) {}
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+  ~State() { ZSTD_freeCCtx(context); }
+
+  ZSTD_CCtx* context = ZSTD_createCCtx();
+  int level;
+};
+
+ZstdPacker::ZstdPacker(int level) : state_(std::make_unique<State>(level)) {}
+ZstdPacker::~ZstdPacker() = default;
+ZstdPacker::ZstdPacker(ZstdPacker&&) noexcept = default;
+ZstdPacker& ZstdPacker::operator=(ZstdPacker&&) noexcept = default;
+
+std::string ZstdPacker::pack(std::string_view bytes) {
+  std::string packed(ZSTD_compressBound(bytes.size()), '\0');
+  const std::size_t size = ZSTD_compressCCtx(state_->context, packed.data(), packed.size(),
+                                             bytes.data(), bytes.size(), state_->level);
+  packed.resize(ZSTD_isError(size) != 0U ? 0 : size);
+  return packed;
+}
+
 std::string zstd_compress(std::string_view bytes, int level) {
   std::string packed(ZSTD_compressBound(bytes.size()), '\0');
   const std::size_t size =

@@ -33,4 +33,18 @@ class ZstdDecoder {
 Result<std::string> zstd_decompress(std::string_view bytes, std::size_t limit);
 std::string zstd_compress(std::string_view bytes, int level);
 
+/// Compresses many small pieces, each into a frame of its own, without setting up anew each time.
+class ZstdPacker {
+ public:
+  explicit ZstdPacker(int level);
+  ~ZstdPacker();
+  ZstdPacker(ZstdPacker&&) noexcept;
+  ZstdPacker& operator=(ZstdPacker&&) noexcept;
+  std::string pack(std::string_view bytes);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
 }  // namespace hpcenv::base

@@ -36,9 +36,11 @@ std::string words_of(const base::Json& entry, std::string_view key) {
 std::optional<std::int64_t> parse_timestamp(const base::Json& entry) {
   const auto found = entry.find("timestamp");
   if (found == entry.end() || !found->is_number()) return std::nullopt;
-  const auto value = found->is_number_float() ? static_cast<std::int64_t>(found->get<double>())
-                                              : found->get<std::int64_t>();
-  if (value <= 0) return std::nullopt;
+  // Both ends are checked before the cast: a number beyond them has no integer.
+  const auto number = found->get<double>();
+  if (!(number >= 1 && number < 9e18)) return std::nullopt;
+  const auto value =
+      found->is_number_float() ? static_cast<std::int64_t>(number) : found->get<std::int64_t>();
   return value > largest_seconds ? value : value * 1000;
 }
 

@@ -13,6 +13,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/compress.hpp"
 #include "base/fs.hpp"
 #include "base/result.hpp"
 #include "index/repodata_reader.hpp"
@@ -53,8 +54,11 @@ class IndexWriter {
     std::vector<std::uint32_t> needed;
   };
 
+  /// On these texts smaller than the levels up to 6, and the quickest.
+  static constexpr int block_level = 1;
+
   IndexWriter(std::filesystem::path path, base::Fd file)
-      : path_(std::move(path)), file_(std::move(file)) {}
+      : path_(std::move(path)), file_(std::move(file)), packer_(block_level) {}
   std::uint32_t id_of(std::string_view name);
   void note_needed(std::uint32_t user, const std::vector<std::string_view>& needed);
   Result<> flush_block();
@@ -63,6 +67,7 @@ class IndexWriter {
   std::filesystem::path path_;
   base::Fd file_;
   std::uint64_t file_size_ = 0;
+  base::ZstdPacker packer_;
   std::string block_;
   std::vector<BlockPlace> blocks_;
   std::unordered_map<std::string_view, std::uint32_t> ids_;  ///< keys lie in `names_`

@@ -23,7 +23,6 @@ inline constexpr std::string_view magic = "HPCIDX01";
 inline constexpr std::size_t tail_size = 4 * sizeof(std::uint64_t) + magic.size();
 /// Small enough that a closure touches few bytes that it does not need, big enough to pack well.
 inline constexpr std::size_t block_size = 64U << 10U;
-inline constexpr int block_level = 1;
 inline constexpr int table_level = 3;
 
 class Output {

@@ -189,28 +189,34 @@ Result<RepodataReader::Step> RepodataReader::next_entry() {
   JsonCursor cursor(buffer_, at_);
   Scan scan = first_in_list_ ? Scan::ok : cursor.expect(',');
   std::string_view raw;
-  std::string_view object;
   if (scan == Scan::ok) scan = cursor.string(raw);
   if (scan == Scan::ok) scan = cursor.expect(':');
-  if (scan == Scan::ok) scan = cursor.value(object);
+  if (scan == Scan::ok && cursor.peek() == '\0') scan = Scan::more;
   if (scan == Scan::bad) return malformed("an entry");
   if (scan == Scan::more) return Step::more;
-  HPCENV_TRY(hand_on(raw, object));
+  const JsonCursor before = cursor;
+  const Scan record = scan_record(cursor);
+  if (record == Scan::bad) cursor = before;
+  // What is no record may still be JSON: then it alone is left out.
+  const Scan value = record == Scan::bad ? cursor.value() : record;
+  if (value == Scan::bad) return malformed("an entry");
+  if (value == Scan::more) return Step::more;
+  const std::size_t begin = before.position();
+  entry_.section = section_;
+  entry_.file_name = raw;
+  entry_.object = std::string_view(buffer_).substr(begin, cursor.position() - begin);
+  HPCENV_TRY(hand_on(record));
   first_in_list_ = false;
   at_ = cursor.position();
   return Step::moved;
 }
 
-/// Finds the name and the dependencies' names of one record.
-Result<> RepodataReader::hand_on(std::string_view file_name, std::string_view object) {
+/// Passes over one record; finds its name and the names of its dependencies on the way.
+Scan RepodataReader::scan_record(JsonCursor& cursor) {
   decoded_.clear();
-  entry_.section = section_;
-  entry_.file_name = file_name;
-  entry_.object = object;
   entry_.name = {};
   entry_.needed.clear();
-  JsonCursor cursor(object);
-  const Scan scan = cursor.object([&](std::string_view key) {
+  return cursor.object([&](std::string_view key) {
     std::string_view raw;
     if (key == "name") {
       const Scan taken = cursor.string(raw);
@@ -224,19 +230,20 @@ Result<> RepodataReader::hand_on(std::string_view file_name, std::string_view ob
       return taken;
     });
   });
+}
+
+Result<> RepodataReader::hand_on(Scan scanned) {
+  const std::string_view file_name = entry_.file_name;
   if (!is_archive_name(file_name)) {
     events_.unreadable(file_name, "this is no name of an archive");
-    return {};
-  }
-  if (scan != Scan::ok) {
+  } else if (scanned != Scan::ok) {
     events_.unreadable(file_name, "name or depends are not what they should be");
-    return {};
-  }
-  if (entry_.name.empty()) {
+  } else if (entry_.name.empty()) {
     events_.unreadable(file_name, "it has no name");
-    return {};
+  } else {
+    return events_.entry(entry_);
   }
-  return events_.entry(entry_);
+  return {};
 }
 
 Result<RepodataReader::Step> RepodataReader::next_removed() {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "index/json_cursor.hpp"
 
 namespace hpcenv::index {
 
@@ -60,7 +61,8 @@ class RepodataReader {
   Result<Step> next_removed();
   Result<Step> skip_value();
   Result<Step> read_info();
-  Result<> hand_on(std::string_view file_name, std::string_view object);
+  Scan scan_record(JsonCursor& cursor);
+  Result<> hand_on(Scan scanned);
   /// Whether the list that is being read ends here.
   Result<Step> list_end(char closing, bool& ended);
   Failure malformed(std::string_view expected) const;

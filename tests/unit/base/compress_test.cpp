@@ -41,6 +41,13 @@ TEST_CASE("zstd there and back, in pieces and in one") {
   CHECK(zstd_decompress(zstd_compress("", 3), 0).value().empty());
 }
 
+TEST_CASE("a packer makes one whole frame of each piece") {
+  ZstdPacker packer(1);
+  for (const std::string& text : {std::string("short"), std::string(200'000, 'x'), std::string()}) {
+    CHECK(*zstd_decompress(packer.pack(text), 1U << 20U) == text);
+  }
+}
+
 TEST_CASE("frames one after the other are one stream") {
   CHECK(zstd_decompress(zstd_compress("a", 3) + zstd_compress("b", 3), 2).value() == "ab");
 }
