@@ -12,8 +12,6 @@ namespace hpcenv::prefix {
 
 namespace {
 
-namespace fs = std::filesystem;
-
 /// Reads pairs of names (where a source lies, where it will lie) that end with NUL; answers with
 /// the tag that stands in the names of bytecode files. Time-stamped bytecode, as the sources are
 /// never written again. What does not compile (templates, Python 2) is left out, a full disk is

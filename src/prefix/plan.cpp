@@ -44,7 +44,7 @@ Plan make_plan(const PrefixState& state, std::span<const conda::PackageRecord> s
   const auto stays = [&](const conda::PackageRecord& old_record) {
     const auto found = after.find(old_record.name);
     if (found == after.end() || !is_same(old_record, *found->second)) return false;
-    return !(relink_noarch && found->second->noarch == conda::Noarch::python);
+    return !relink_noarch || found->second->noarch != conda::Noarch::python;
   };
   Plan plan;
   plan.prefix = state.prefix;

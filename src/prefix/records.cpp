@@ -39,8 +39,10 @@ Result<> write_synced(const fs::path& path, std::string_view text) {
 
 /// Credentials in urls among the words of a command line are nobody's business later.
 std::string clean_words(const std::string& text) {
+  const std::vector<std::string_view> split = base::split(text, ' ');
   std::vector<std::string> words;
-  for (const std::string_view word : base::split(text, ' ')) {
+  words.reserve(split.size());
+  for (const std::string_view word : split) {
     words.push_back(conda::without_credentials(word));
   }
   return base::join(words, " ");
@@ -48,6 +50,7 @@ std::string clean_words(const std::string& text) {
 
 std::vector<std::string> clean_texts(const std::vector<std::string>& texts) {
   std::vector<std::string> clean;
+  clean.reserve(texts.size());
   for (const std::string& text : texts) clean.push_back(clean_words(text));
   return clean;
 }
