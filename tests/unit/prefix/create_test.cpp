@@ -500,6 +500,30 @@ TEST_CASE("create: copies keep the time of modification, for which bytecode was 
   CHECK(fs::last_write_time(directory / "env/share/y") == time);
 }
 
+TEST_CASE("create: the same comes of any number of threads") {
+  const TemporaryDirectory directory;
+  std::vector<conda::UnpackedPackage> packages;
+  for (const char* name : {"a", "b", "c", "d"}) {
+    TreePackage package{name};
+    for (int i = 0; i < 120; ++i) {
+      const std::string file = std::to_string(i);
+      package.files.push_back({std::string("share/") + name + "/deep/" + file, file});
+      package.files.push_back({std::string("etc/") + name + file, name + placeholder(),
+                               i % 2 == 0 ? "text" : "binary"});
+    }
+    package.files.push_back({"share/clash", name});
+    packages.push_back(unpack(package, directory / "cache"));
+  }
+  auto options = plain_options();
+  REQUIRE(create(directory / "env", packages, options).has_value());
+  const auto alone = snapshot(directory / "env");
+  REQUIRE(prefix::remove_environment(directory / "env").has_value());
+  options.jobs = 8;
+  REQUIRE(create(directory / "env", packages, options).has_value());
+  CHECK(snapshot(directory / "env") == alone);
+  CHECK(disagreeing_paths(directory / "env").empty());
+}
+
 TEST_CASE("create: the budget counts copies and links") {
   const TemporaryDirectory directory;
   const auto package = unpack({"a",

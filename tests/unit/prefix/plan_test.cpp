@@ -28,6 +28,7 @@ PrefixState state_of(const std::vector<conda::PackageRecord>& records) {
 
 std::vector<std::string> names(const std::vector<conda::PackageRecord>& records) {
   std::vector<std::string> list;
+  list.reserve(records.size());
   for (const conda::PackageRecord& named : records) list.push_back(named.dist_name());
   return list;
 }

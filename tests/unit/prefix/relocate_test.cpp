@@ -51,7 +51,7 @@ TEST_CASE("text: every occurrence is replaced and the file changes its size") {
           "a=/opt/placehold_placehold/lib\nb=/opt/placehold_placehold:/opt/placehold_placehold") ==
       "a=/home/u/env/lib\nb=/home/u/env:/home/u/env");
   CHECK(text_in("nothing here") == "nothing here");
-  CHECK(text_in("") == "");
+  CHECK(text_in("").empty());
   // A part of the placeholder is no placeholder.
   CHECK(text_in("/opt/placehold_") == "/opt/placehold_");
 }
@@ -90,9 +90,9 @@ TEST_CASE("binary: strings keep their place, padding stands after the whole stri
 
 TEST_CASE("binary: the size never changes") {
   const std::string old_text(old_prefix);
-  for (const std::string& bytes :
-       {old_text + nuls(1), nuls(3) + old_text + "/x" + nuls(1) + old_text + nuls(1) + "end",
-        std::string("none"), std::string()}) {
+  const std::string terminated = old_text + nuls(1);
+  const std::string twice = nuls(3) + terminated + terminated + "end";
+  for (const std::string& bytes : {terminated, twice, std::string("none"), std::string()}) {
     CHECK(binary_in(bytes).size() == bytes.size());
   }
 }
