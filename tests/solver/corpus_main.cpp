@@ -180,6 +180,7 @@ class OracleReader {
   void keep_closure() {
     std::vector<std::string> queue;
     std::set<std::string> seen;
+    queue.reserve(oracle_.request.specs.size());
     for (const auto& spec : oracle_.request.specs) queue.push_back(spec.name.text());
     while (!queue.empty()) {
       const std::string name = std::move(queue.back());
