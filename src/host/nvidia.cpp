@@ -28,7 +28,7 @@ int count_pci_gpus(const HostReader& reader) {
   const std::string devices = "/sys/bus/pci/devices";
   int count = 0;
   for (const std::string& name : reader.list(devices)) {
-    const std::string folder = devices + "/" + name;
+    const std::string folder = fmt::format("{}/{}", devices, name);
     const bool nvidia = trimmed_file(reader, folder + "/vendor") == "0x10de";
     if (nvidia && trimmed_file(reader, folder + "/class").starts_with("0x03")) ++count;
   }

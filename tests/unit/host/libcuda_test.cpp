@@ -111,7 +111,8 @@ TEST_CASE("wild numbers arrive as they are, and never too many devices", "[libcu
   CHECK(answer.end == ProbeEnd::answered);
   CHECK(answer.cuda_version == 2147483647);
   REQUIRE(answer.devices.size() == 64);
-  CHECK(answer.devices[0].name.size() == 2U * 255U);  // each byte as a character of UTF-8
+  CHECK(answer.devices[0].name.size() ==
+        std::size_t{2} * 255);  // each byte as a character of UTF-8
 }
 
 TEST_CASE("a library that hangs is left at the deadline", "[libcuda]") {
