@@ -1,4 +1,4 @@
-// CONTRACT. Package archives (libarchive): `.conda` (zip of two tar.zst) and `.tar.bz2`, read in
+// Package archives (libarchive): `.conda` (zip of two tar.zst) and `.tar.bz2`, read in
 // one pass from a source of bytes.
 #pragma once
 

@@ -1,4 +1,4 @@
-// CONTRACT. Time as a seam.
+// Time as a seam.
 #pragma once
 
 #include <chrono>

@@ -1,4 +1,4 @@
-// CONTRACT. zstd, in one piece and as a stream.
+// zstd, in one piece and as a stream.
 #pragma once
 
 #include <cstddef>

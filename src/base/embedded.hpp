@@ -1,4 +1,4 @@
-// CONTRACT. Files compiled into the program (cmake/embed.cmake writes the tables).
+// Files compiled into the program (cmake/embed.cmake writes the tables).
 #pragma once
 
 #include <cstddef>

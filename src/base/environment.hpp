@@ -1,4 +1,4 @@
-// CONTRACT. The process variables as a value: read once in main, handed down.
+// The process variables as a value: read once in main, handed down.
 #pragma once
 
 #include <map>

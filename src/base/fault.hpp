@@ -1,4 +1,4 @@
-// CONTRACT. Points where a test kills the process or fails a call; nothing in release builds.
+// Points where a test kills the process or fails a call; nothing in release builds.
 #pragma once
 
 #include "base/result.hpp"

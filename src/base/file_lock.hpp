@@ -1,4 +1,4 @@
-// CONTRACT. An advisory lock on a file with a deadline (OFD locks).
+// An advisory lock on a file with a deadline (OFD locks).
 #pragma once
 
 #include <chrono>

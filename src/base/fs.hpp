@@ -1,4 +1,4 @@
-// CONTRACT. Files on this machine: RAII descriptors, whole-file reads, writes that appear at once.
+// Files on this machine: RAII descriptors, whole-file reads, writes that appear at once.
 // Paths are bytes; nothing follows a locale.
 #pragma once
 

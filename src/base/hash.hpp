@@ -1,4 +1,4 @@
-// CONTRACT. Digests (OpenSSL).
+// Digests (OpenSSL).
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// CONTRACT. One interrupt flag for the process, polled by transfers, parallel_for, waits and
+// One interrupt flag for the process, polled by transfers, parallel_for, waits and
 // children.
 #pragma once
 

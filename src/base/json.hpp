@@ -1,4 +1,4 @@
-// CONTRACT. JSON for small documents and for writing (nlohmann). Big or hot input (repodata,
+// JSON for small documents and for writing (nlohmann). Big or hot input (repodata,
 // paths.json) goes another way. Include this in .cpp files; headers that only name Json include
 // base/json_fwd.hpp.
 #pragma once

@@ -1,4 +1,4 @@
-// CONTRACT. One parallel_for; no thread pool.
+// One parallel_for; no thread pool.
 #pragma once
 
 #include <cstddef>

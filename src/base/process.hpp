@@ -1,4 +1,4 @@
-// CONTRACT. Child processes. ProcessRunner is one of the five seams.
+// Child processes. ProcessRunner is one of the five seams.
 #pragma once
 
 #include <chrono>

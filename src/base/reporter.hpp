@@ -1,4 +1,4 @@
-// CONTRACT. Progress and warnings of long work; a failure never travels here. One of the five
+// Progress and warnings of long work; a failure never travels here. One of the five
 // seams.
 #pragma once
 

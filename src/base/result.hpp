@@ -1,4 +1,4 @@
-// CONTRACT. The one way a failure travels: Result<T>, an Error with a kind, what was being done,
+// The one way a failure travels: Result<T>, an Error with a kind, what was being done,
 // and what to do next.
 #pragma once
 

@@ -1,4 +1,4 @@
-// CONTRACT. Small functions on text; ASCII only, no locale.
+// Small functions on text; ASCII only, no locale.
 #pragma once
 
 #include <cstdint>

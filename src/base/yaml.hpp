@@ -1,4 +1,4 @@
-// CONTRACT. YAML (yaml-cpp) read into a Json tree.
+// YAML (yaml-cpp) read into a Json tree.
 #pragma once
 
 #include <string_view>

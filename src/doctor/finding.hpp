@@ -1,4 +1,4 @@
-// CONTRACT. One result of a doctor check, and the table of checks.
+// One result of a doctor check, and the table of checks.
 #pragma once
 
 #include <optional>

@@ -1,4 +1,4 @@
-// CONTRACT. NVIDIA's tables as data: driver branches, floors, error codes (facts/cuda.md; source of
+// NVIDIA's tables as data: driver branches, floors, error codes (facts/cuda.md; source of
 // each beside it in the .cpp).
 #pragma once
 

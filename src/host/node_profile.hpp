@@ -1,4 +1,4 @@
-// CONTRACT. Facts of one kind of node: a plain struct with a JSON round trip, so that a login node
+// Facts of one kind of node: a plain struct with a JSON round trip, so that a login node
 // decides with what a compute node saw.
 #pragma once
 

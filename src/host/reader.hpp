@@ -1,4 +1,4 @@
-// CONTRACT. What the machine shows of itself. HostReader is one of the five seams: the real one
+// What the machine shows of itself. HostReader is one of the five seams: the real one
 // reads /, tests read a captured tree.
 #pragma once
 

@@ -1,4 +1,4 @@
-// CONTRACT. Virtual packages of a node (CEP 30, CEP 46) with CONDA_OVERRIDE_*.
+// Virtual packages of a node (CEP 30, CEP 46) with CONDA_OVERRIDE_*.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// CONTRACT. What packages the channels offer, as far as a request can reach (design.md decision 4).
+// What packages the channels offer, as far as a request can reach (design.md decision 4).
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// CONTRACT. Which certificates are trusted; a static libcurl has no built-in path
+// Which certificates are trusted; a static libcurl has no built-in path
 // (facts/static-build.md 3.2).
 #pragma once
 

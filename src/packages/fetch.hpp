@@ -1,4 +1,4 @@
-// CONTRACT. Packages onto this disk: what the cache lacks is streamed from the channel through the
+// Packages onto this disk: what the cache lacks is streamed from the channel through the
 // digest into files.
 #pragma once
 

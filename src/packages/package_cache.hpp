@@ -1,4 +1,4 @@
-// CONTRACT. The package cache: conda's layout, no locks; a package appears by one rename when its
+// The package cache: conda's layout, no locks; a package appears by one rename when its
 // hash is right (decision 5).
 #pragma once
 

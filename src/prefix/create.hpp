@@ -1,4 +1,4 @@
-// CONTRACT. A new environment: made whole beside its place, with its final path written in, then
+// A new environment: made whole beside its place, with its final path written in, then
 // renamed once (transactions.md).
 #pragma once
 

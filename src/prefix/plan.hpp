@@ -1,4 +1,4 @@
-// CONTRACT. The difference between what is installed and a solution, as a value.
+// The difference between what is installed and a solution, as a value.
 #pragma once
 
 #include <filesystem>

@@ -1,4 +1,4 @@
-// CONTRACT. What is in a prefix.
+// What is in a prefix.
 #pragma once
 
 #include <filesystem>

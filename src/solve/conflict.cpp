@@ -229,12 +229,13 @@ std::string describe_machine(const Candidates& table, NameIndex index) {
   const Name& name = table.names[index];
   const bool is_cuda = name.text == "__cuda";
   if (name.candidate_count == 0) {
-    return fmt::format("this machine has no {}{}", name.text, is_cuda ? " (no NVIDIA driver)" : "");
+    return fmt::format("the machine solved for has no {}{}", name.text,
+                       is_cuda ? " (no NVIDIA driver)" : "");
   }
   const conda::PackageRecord& offered = table.record(name.first_candidate);
   const bool says_build = name.text == "__archspec";
-  return fmt::format("{} {} {}{}", is_cuda ? "this machine's driver offers" : "this machine offers",
-                     name.text, offered.version, says_build ? " " + offered.build : "");
+  return fmt::format("the machine solved for has {} {}{}", name.text, offered.version,
+                     says_build ? " " + offered.build : "");
 }
 
 Conflict conflict_of(std::vector<std::string> lines) {
