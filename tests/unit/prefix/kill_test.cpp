@@ -6,9 +6,8 @@
 #include <catch2/catch_test_macros.hpp>
 #include <cstdlib>
 #include <iostream>
-#include <optional>
 
-#include "prefix/prefix_lock.hpp"
+#include "prefix/create.hpp"
 #include "prefix/state.hpp"
 #include "unit/prefix/package_tree.hpp"
 #include "unit/support/temporary_directory.hpp"
@@ -129,24 +128,79 @@ class Sweep {
   std::vector<conda::UnpackedPackage> packages_ = fixture(directory_ / "cache");
 };
 
+/// A removal killed at every point, then the same removal again: nothing is left, and at no time is
+/// there half an environment.
+int sweep_removal() {
+  const TemporaryDirectory directory;
+  const auto packages = fixture(directory / "cache");
+  const fs::path place = directory / "place";
+  const fs::path prefix = place / "env";
+  const auto remove_in_child = [&](int kill_at) {
+    const pid_t child = fork();
+    if (child == 0) {
+      if (kill_at > 0) setenv("HPCENV_FAULT_KILL", std::to_string(kill_at).c_str(), 1);
+      _exit(prefix::remove_environment(prefix).has_value() ? 0 : 3);
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    return Ending{WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, WEXITSTATUS(status)};
+  };
+  fs::create_directory(place);
+  if (create_in_child(prefix, packages, plain_options(), 0).code != 0) return 1;
+  const auto whole = snapshot(prefix);
+  int point = 1;
+  for (; point < 5000; ++point) {
+    fs::remove_all(place);
+    fs::create_directory(place);
+    if (create_in_child(prefix, packages, plain_options(), 0).code != 0) return 1;
+    const Ending first = remove_in_child(point);
+    if (!first.killed) break;
+    if (fs::exists(prefix) && snapshot(prefix) != whole) return 1;
+    remove_in_child(0);
+    if (!names_in(place).empty()) {
+      std::cout << "removal, point " << point << ": something is left" << std::endl;
+      return 1;
+    }
+  }
+  std::cout << "removals killed " << point - 1 << std::endl;
+  return point > 50 ? 0 : 1;
+}
+
 }  // namespace
+
+TEST_CASE("the sweep of removals, in a process of its own", "[.][kill-removal]") {
+  CHECK(sweep_removal() == 0);
+}
 
 TEST_CASE("the sweep itself, in a process of its own", "[.][kill-sweep]") {
   CHECK(Sweep().run() == 0);
 }
 
-TEST_CASE("create: killed at any point, the same create again makes the whole environment") {
+namespace {
+
+/// Runs one of the sweeps above.
+void run_sweep(const std::string& tag, const std::string& proof) {
 #ifndef HPCENV_FAULTS
   SKIP("no fault points in this build");
 #endif
   // This process may have passed fault points already; a fresh one counts from zero in its
   // children.
   base::ProcessRequest request;
-  request.argv = {fs::read_symlink("/proc/self/exe").string(), "[kill-sweep]"};
+  request.argv = {fs::read_symlink("/proc/self/exe").string(), tag};
   // In memory: two hundred creates with their syncs take a slow disk minutes.
   if (access("/dev/shm", W_OK | X_OK) == 0) request.environment.set("TMPDIR", "/dev/shm");
   const auto result = base::make_process_runner()->run(request).value();
   INFO(result.output << result.errors);
   CHECK(result.succeeded());
-  CHECK(result.output.find("kills ") != std::string::npos);
+  CHECK(result.output.find(proof) != std::string::npos);
+}
+
+}  // namespace
+
+TEST_CASE("create: killed at any point, the same create again makes the whole environment") {
+  run_sweep("[kill-sweep]", "kills ");
+}
+
+TEST_CASE("remove: killed at any point, the same removal again leaves nothing") {
+  run_sweep("[kill-removal]", "removals killed ");
 }
