@@ -22,7 +22,8 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     return std::exchange(rest, std::span<const std::byte>{});
   };
   Nothing nothing;
-  const auto format = data[0] % 2 == 0 ? hpcenv::base::ArchiveFormat::conda : hpcenv::base::ArchiveFormat::tar_bz2;
+  const auto format =
+      data[0] % 2 == 0 ? hpcenv::base::ArchiveFormat::conda : hpcenv::base::ArchiveFormat::tar_bz2;
   (void)hpcenv::base::read_package_archive(format, source, nothing, "fuzz");
   return 0;
 }

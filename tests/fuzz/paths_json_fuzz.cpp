@@ -8,7 +8,8 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (const auto paths = hpcenv::conda::parse_paths_json(text, "fuzz")) {
     for (const hpcenv::conda::PackagePath& path : *paths) {
       hpcenv::fuzz::require(hpcenv::conda::is_safe_relative_path(path.path));
-      hpcenv::fuzz::require(path.path.find("../") == std::string::npos && !path.path.starts_with('/'));
+      hpcenv::fuzz::require(path.path.find("../") == std::string::npos &&
+                            !path.path.starts_with('/'));
     }
   }
   (void)hpcenv::conda::parse_link_json(text, "fuzz");
