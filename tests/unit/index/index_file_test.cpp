@@ -136,7 +136,8 @@ TEST_CASE("a damaged file is noticed, wherever the damage is") {
   const std::string good = *base::read_file(path);
   for (std::size_t place = 0; place < good.size(); ++place) {
     std::string bad = good;
-    bad[place] ^= static_cast<char>(1U << (place % 8));
+    const auto letter = static_cast<unsigned char>(bad[place]);
+    bad[place] = static_cast<char>(letter ^ (1U << (place % 8)));
     REQUIRE(base::write_file(path, bad));
     const auto reader = IndexReader::open(path);
     const bool noticed = !reader.has_value() || !reader->block(0).has_value();

@@ -33,6 +33,7 @@ HttpOptions quick_options() {
 
 /// A real server over a directory with one file, big enough to come in many pieces.
 struct Site {
+  static constexpr const char* script = HPCENV_SOURCE_DIR "/tests/fake/http_server.py";
   Site() {
     directory.write("big.bin", content);
     directory.write("empty.bin", "");
@@ -51,8 +52,8 @@ struct Site {
   std::string content = noise(600'000);
   fake::TemporaryDirectory directory;
   std::filesystem::path log_path = directory.path() / "log";
-  fake::Background server{{fake::python(), HPCENV_SOURCE_DIR "/tests/fake/http_server.py",
-                           directory.path().string(), "--log", log_path.string()}};
+  fake::Background server{
+      {fake::python(), script, directory.path().string(), "--log", log_path.string()}};
   std::unique_ptr<HttpClient> client = *make_http_client(quick_options());
 };
 
