@@ -1,6 +1,8 @@
 #include <catch2/catch_test_macros.hpp>
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
+#include <thread>
 
 #include "base/fs.hpp"
 #include "base/hash.hpp"
@@ -46,7 +48,12 @@ TEST_CASE("https under an authority of one's own, with HTTP/2") {
   const auto answer = get(*client, "/file");
   REQUIRE(answer.has_value());
   CHECK(answer->body == "over tls");
-  const std::string log = *base::read_file(site().path("access.log"));
+  // nginx writes its line after the answer.
+  std::string log;
+  for (int patience = 0; patience < 200 && !log.contains("/file"); ++patience) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(25));
+    log = *base::read_file(site().path("access.log"));
+  }
   CHECK(log.contains("HTTP/2.0 200 /file"));
 }
 
