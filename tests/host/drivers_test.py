@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -34,6 +35,12 @@ def run(command: list[str], library: Path | None, root: Path, **extra: str) -> s
     return subprocess.run([PROGRAM, *command], env=environment, capture_output=True, text=True, timeout=120)
 
 
+def as_nobody(program: Path) -> list[str]:
+    """A command line that runs the program without root's rights, which cuInit would use to make device nodes."""
+    nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if os.geteuid() == 0 else []
+    return [*nobody, str(program)]
+
+
 def cuda_environment(prefix: Path, version: str) -> None:
     meta = prefix / "conda-meta"
     meta.mkdir(parents=True)
@@ -51,11 +58,15 @@ class Drivers(unittest.TestCase):
         self.root = Path(self._folder.name)
         self.addCleanup(self._folder.cleanup)
 
+    def skip(self, reason: str) -> None:
+        print(f"SKIP: {reason}", flush=True)
+        self.skipTest(reason)
+
     def library(self, kind: str) -> Path:
         try:
             return drivers.ensure(kind)
         except Unavailable as reason:
-            self.skipTest(f"no libcuda of kind {kind}: {reason}")
+            self.skip(f"no libcuda of kind {kind}: {reason}")
 
     def probe(self, kind: str, *options: str) -> dict:
         done = run(["probe", "--json", *options], self.library(kind), self.root)
@@ -80,9 +91,18 @@ class Drivers(unittest.TestCase):
                 self.assertEqual(found["cuda_version"], code)
                 self.assertFalse(found["is_stub"])
 
-    @unittest.skipIf(os.geteuid() == 0, "as root cuInit makes device nodes")
     def test_a_real_driver_without_gpu_fails_to_start(self) -> None:
-        found = self.winner("real-535", "--devices")
+        self.root.chmod(0o755)
+        shutil.copy(PROGRAM, self.root / "hpcenv-copy")
+        shutil.copytree(self.library("real-535"), self.root / "driver", symlinks=True)
+        command = [*as_nobody(self.root / "hpcenv-copy"), "probe", "--json", "--devices"]
+        environment = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "LD_LIBRARY_PATH": str(self.root / "driver")}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        nvidia = json.loads(done.stdout)["profile"]["nvidia"]
+        found = nvidia["libcuda"][nvidia["winner"]]
+        self.assertEqual(found["cuda_version"], 12020)
+        # 0 where there is a GPU, 100 (no device) where there is none.
         self.assertIn(found["init_code"], (0, 100))
 
     def test_cuda_13_is_too_new_for_driver_535(self) -> None:
@@ -130,7 +150,7 @@ class Drivers(unittest.TestCase):
         cuda_environment(prefix, "13.0")
         found = self.findings(None, prefix)
         if found["D01"]["severity"] == "pass":
-            self.skipTest("there is a GPU here")
+            self.skip("there is a GPU here")
         self.assertTrue(found["D01"]["text"].startswith("no NVIDIA GPU on this node"))
         self.assertNotIn("D08", found)
         self.assertEqual(found["P01"]["severity"], "unavailable")
