@@ -10,28 +10,29 @@
 namespace hpcenv::cli {
 namespace {
 
-std::string with_code(Style style, std::string_view text) {
-  const char* code = "0";
+const char* code_of(Style style) {
   switch (style) {
-    case Style::plain:
-      return std::string(text);
     case Style::bold:
-      code = "1";
-      break;
-    case Style::green:
-      code = "32";
-      break;
-    case Style::yellow:
-      code = "33";
-      break;
-    case Style::red:
-      code = "31";
-      break;
+      return "1";
     case Style::dim:
-      code = "2";
-      break;
+      return "2";
+    case Style::red:
+      return "31";
+    case Style::green:
+      return "32";
+    case Style::yellow:
+      return "33";
+    case Style::plain:
+      return "0";
   }
-  return fmt::format("\x1b[{}m{}\x1b[0m", code, text);
+  return "0";
+}
+
+std::string with_code(Style style, std::string_view text) {
+  if (style == Style::plain) {
+    return std::string(text);
+  }
+  return fmt::format("\x1b[{}m{}\x1b[0m", code_of(style), text);
 }
 
 }  // namespace

@@ -31,7 +31,7 @@ Session::Session(base::Environment environment, Settings settings, Output output
                  Verbosity verbosity)
     : environment_(std::move(environment)),
       settings_(std::move(settings)),
-      output_(std::move(output)),
+      output_(output),
       verbosity_(verbosity) {}
 
 base::Reporter& Session::reporter() {

@@ -33,6 +33,7 @@ std::string history_text(const HistoryBlock& block) {
     text += fmt::format("+{}\n", single_line(package));
   if (!block.update_specs.empty()) {
     std::vector<std::string> literals;
+    literals.reserve(block.update_specs.size());
     for (const std::string& spec : block.update_specs) literals.push_back(python_literal(spec));
     text += fmt::format("# update specs: [{}]\n", base::join(literals, ", "));
   }

@@ -1,6 +1,7 @@
 #include "conda/package_record.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/json.hpp"
 #include "base/text.hpp"
@@ -38,7 +39,7 @@ std::optional<std::int64_t> parse_timestamp(const base::Json& entry) {
   if (found == entry.end() || !found->is_number()) return std::nullopt;
   // Both ends are checked before the cast: a number beyond them has no integer.
   const auto number = found->get<double>();
-  if (!(number >= 1 && number < 9e18)) return std::nullopt;
+  if (std::isnan(number) || number < 1 || number >= 9e18) return std::nullopt;
   const auto value =
       found->is_number_float() ? static_cast<std::int64_t>(number) : found->get<std::int64_t>();
   return value > largest_seconds ? value : value * 1000;
@@ -47,7 +48,7 @@ std::optional<std::int64_t> parse_timestamp(const base::Json& entry) {
 std::string parse_subdir(const base::Json& entry, const std::string& base_url) {
   std::string subdir = base::string_or(entry, "subdir");
   if (!subdir.empty()) return subdir;
-  const std::string last = base_url.substr(base_url.rfind('/') + 1);
+  std::string last = base_url.substr(base_url.rfind('/') + 1);
   if (is_known_subdir(last)) return last;
   return parse_noarch(entry) == Noarch::none ? "" : "noarch";
 }

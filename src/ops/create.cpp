@@ -14,6 +14,7 @@ namespace {
 
 std::vector<std::string> root_names(const std::vector<conda::MatchSpec>& specs) {
   std::vector<std::string> names;
+  names.reserve(specs.size());
   for (const conda::MatchSpec& spec : specs) {
     names.push_back(base::to_lower(spec.name.text()));
   }
@@ -24,6 +25,7 @@ std::vector<std::string> root_names(const std::vector<conda::MatchSpec>& specs) 
 
 std::vector<conda::PackageRecord> records_of(const host::VirtualPackages& virtual_packages) {
   std::vector<conda::PackageRecord> records;
+  records.reserve(virtual_packages.packages.size());
   for (const host::VirtualPackage& package : virtual_packages.packages) {
     records.push_back(host::to_record(package));
   }
