@@ -79,6 +79,7 @@ class Explainer {
 
   std::vector<CandidateIndex> all_of(NameIndex name) const {
     std::vector<CandidateIndex> all;
+    all.reserve(table_.names[name].candidate_count);
     for (std::uint32_t i = 0; i < table_.names[name].candidate_count; ++i) {
       all.push_back(table_.names[name].first_candidate + i);
     }

@@ -80,6 +80,7 @@ class Searcher {
     std::set<std::pair<SolvReason::Kind, std::string>> sorted;
     for (const SolvReason& reason : reasons) sorted.emplace(reason.kind, sentence(reason));
     std::vector<std::string> lines;
+    lines.reserve(sorted.size());
     for (const auto& [kind, line] : sorted) lines.push_back(line);
     return lines;
   }
