@@ -17,8 +17,8 @@ base::Json package_to_json(const conda::PackageRecord& record);
 base::Json plan_to_json(const ops::CreateDecision& decision);
 std::string plan_text(const ops::CreateDecision& decision, const Output& output);
 base::Json virtual_packages_to_json(const host::VirtualPackages& virtual_packages);
-/// The channel as a person calls it: what follows the well-known alias ("conda-forge/label/x"), else
-/// the last part of its url.
+/// The channel as a person calls it: what follows the well-known alias ("conda-forge/label/x"),
+/// else the last part of its url.
 std::string short_channel(const std::string& channel);
 const char* name_of(host::VirtualPackage::Origin origin);
 

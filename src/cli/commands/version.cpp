@@ -17,7 +17,8 @@ constexpr std::array examples{"hpcenv version", "hpcenv version --json"};
 
 base::Json libraries() {
   base::Json versions = base::Json::object();
-  const auto text = base::embedded_file(*hpcenv_embedded_third_party(), "third_party/dependencies.txt");
+  const auto text =
+      base::embedded_file(*hpcenv_embedded_third_party(), "third_party/dependencies.txt");
   for (std::string_view line : base::split_lines(text.value_or(""))) {
     if (const auto words = base::split_words(line); words.size() == 2) {
       versions[std::string(words[0])] = words[1];
