@@ -187,7 +187,7 @@ def main():
     parser.add_argument("build", type=Path)
     parser.add_argument("-j", dest="jobs", type=int, default=2)
     parser.add_argument("files", nargs="*", type=lambda name: Path(name).resolve())
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     return run(arguments.build.resolve(), arguments.jobs, set(arguments.files))
 
 
