@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,12 @@ struct IndexRequest {
   std::int64_t fresh_for_seconds = 3600;  ///< where the server says nothing
   enum class Offline { no, yes };
   Offline offline = Offline::no;
+  /// Records with a later timestamp are as if they were not there (milliseconds; conda's
+  /// `exclude-newer`); applied before a `.tar.bz2` gives way to its `.conda` twin.
+  std::optional<std::int64_t> exclude_newer;
+  /// `roots_only`: just the records of `root_names` (search).
+  enum class Reach { closure, roots_only };
+  Reach reach = Reach::closure;
 };
 
 struct IndexedRecord {

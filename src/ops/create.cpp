@@ -124,7 +124,7 @@ Result<CreateOutcome> decide_create(const CreateRequest& request, const Location
   }
   const auto& solution = std::get<solve::Solution>(outcome);
   decision.notes = solution.notes;
-  decision.plan = prefix::make_plan(prefix::PrefixState{request.prefix, {}}, solution.packages);
+  decision.plan = prefix::make_plan(prefix::PrefixState{request.prefix, {}, {}}, solution.packages);
   decision.plan.requested_specs = request.wishes.spec_texts;
   decision.plan.command_line = request.command_line;
   for (const auto& [name, value] : request.wishes.variables) {

@@ -19,7 +19,9 @@ struct Plan {
   std::vector<std::string> requested_specs;  ///< as the user gave them
   std::string command_line;                  ///< for the history
   std::vector<prefix::StateVariable>
-      variables;  ///< `variables:` of an environment file, for conda-meta/state
+      variables;             ///< `variables:` of an environment file, for conda-meta/state
+  MetaFingerprint based_on;  ///< conda-meta when the plan was made
+  std::vector<std::string> removed_specs;  ///< as the user gave them, for the history
 };
 
 Plan make_plan(const PrefixState& state, std::span<const conda::PackageRecord> solution);

@@ -4,11 +4,13 @@
 #include <sys/types.h>
 
 #include <atomic>
+#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <string>
 #include <string_view>
 
+#include "base/reporter.hpp"
 #include "base/result.hpp"
 
 namespace hpcenv::prefix {
@@ -16,9 +18,32 @@ namespace hpcenv::prefix {
 /// The beginning of the names that hpcenv uses beside a prefix: ".NAME.hpcenv-".
 std::string sibling_stem(const std::filesystem::path& prefix);
 
-/// Held until destruction; the file then goes, unless it is not ours any more.
+/// How a writer gets its lock.
+struct LockRequest {
+  std::string purpose;  ///< the command's name, for others to read
+  /// How long a live holder is waited for; zero: not at all. While waiting, the reporter names it.
+  std::chrono::seconds wait{0};
+  /// `ignore`: go on without a lock where the file system allows none (--no-lock).
+  enum class Missing { refuse, ignore };
+  Missing missing = Missing::refuse;
+};
+
+/// Held until destruction; the file then goes, unless it is not ours any more. A heartbeat touches
+/// it meanwhile.
 class PrefixLock {
  public:
+  /// Takes the lock inside an existing prefix, PREFIX/.hpcenv/lock. A holder that is gone (same
+  /// host, boot and pid namespace) or whose heartbeat stood still for 10 minutes of our clock is
+  /// taken over: its PREFIX/.hpcenv/<its token>/ is renamed to this lock's token, so that a woken
+  /// holder's next step fails with ENOENT. Kind refused when the wait is over: host, pid, user,
+  /// command and since when. Kind interrupted/terminated while waiting.
+  static Result<std::shared_ptr<const PrefixLock>> acquire_inside(
+      const std::filesystem::path& prefix, const LockRequest& request, base::Reporter& reporter);
+  /// The name of this writer's folder in PREFIX/.hpcenv/; nobody else ever has the same. The
+  /// folder exists only where it was taken over from a dead writer, or once the holder makes it.
+  const std::string& token() const;
+  /// Whether a dead writer's folder was taken over under our token.
+  bool took_over() const;
   /// Takes the lock of `prefix`, whose parent exists, and removes what dead holders left beside it.
   /// A lock whose process is gone (same host, boot and pid namespace) is taken over; any other is
   /// kind refused, naming host, pid, user, command and since when. `purpose` is the command's name

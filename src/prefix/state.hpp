@@ -11,9 +11,19 @@
 
 namespace hpcenv::prefix {
 
+/// Names, sizes and times of conda-meta: another tool that changed a prefix changed this.
+struct MetaFingerprint {
+  std::string text;  ///< empty: no environment was there
+  bool operator==(const MetaFingerprint&) const = default;
+};
+
+/// Empty where there is no conda-meta.
+Result<MetaFingerprint> fingerprint(const std::filesystem::path& prefix);
+
 struct PrefixState {
   std::filesystem::path prefix;
   std::vector<conda::PrefixRecord> packages;  ///< by name
+  MetaFingerprint fingerprint;                ///< taken before the records were read
 };
 
 /// True where conda-meta/history exists: that is what makes a directory an environment.

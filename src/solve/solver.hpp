@@ -24,14 +24,24 @@ struct SolveRequest {
   std::vector<conda::PackageRecord> virtual_packages;  ///< name, version, build
   std::vector<conda::MatchSpec> preferences;  ///< soft: followed where nothing is lost by it
                                               ///< (decision 3: `cuda-version <=12.2`)
+  /// What is installed now: stays where it can, except for names in `specs` and `update`.
+  std::vector<conda::PackageRecord> installed;
+  /// Specs that hold besides (asked for earlier): they need not be newest, but have to be met.
+  std::vector<conda::MatchSpec> kept;
+  /// Restrict without requiring (pinned_packages, conda-meta/pinned).
+  std::vector<conda::MatchSpec> pins;
+  /// Names whose installed record is not preferred (`update NAME`); `update_all`: none is.
+  std::vector<std::string> update;
+  bool update_all = false;
   ChannelPriority priority = ChannelPriority::strict;
   std::string channel_alias;
   Method method = Method::dive;
 };
 
 struct Solution {
-  std::vector<conda::PackageRecord>
-      packages;                    ///< topological: what a package depends on comes before it
+  /// Topological: what a package depends on comes before it. Installed records that stay are the
+  /// ones of the request, byte for byte.
+  std::vector<conda::PackageRecord> packages;
   std::vector<std::string> notes;  ///< preferences that were not met, in words
 };
 
