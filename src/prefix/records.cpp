@@ -104,6 +104,7 @@ std::string history_block(const Plan& plan, std::int64_t now, const std::string&
     block.linked.push_back(dist_in_channel(record));
   }
   block.update_specs = clean_texts(plan.requested_specs);
+  block.remove_specs = clean_texts(plan.removed_specs);
   return conda::history_text(block);
 }
 
