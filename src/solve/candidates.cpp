@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "base/text.hpp"
-#include "conda/channel.hpp"
+#include "solve/offers.hpp"
 
 namespace hpcenv::solve {
 
@@ -17,15 +17,8 @@ using conda::MatchSpec;
 using conda::PackageRecord;
 using conda::Version;
 
-/// One record of the index or a virtual package, before it is ranked.
-struct Offer {
-  const PackageRecord* record = nullptr;
-  std::size_t channel = 0;
-};
-
 struct Ranked {
-  const PackageRecord* record = nullptr;
-  std::size_t channel = 0;
+  Offer offer;
   std::uint32_t version = 0;  ///< position among the distinct versions
   std::size_t features = 0;
 };
@@ -39,97 +32,77 @@ struct ParsedSpec {
 
 class Collector {
  public:
-  explicit Collector(const SolveRequest& request) : request_(request) {}
+  Collector(const SolveRequest& request, const Wishes& wishes)
+      : request_(request), wishes_(wishes), offers_(request, wishes.roots) {}
 
-  Result<Candidates> collect() {
-    HPCENV_TRY(collect_roots());
-    group_offers();
-    for (const std::string& name : root_names_) name_index(name);
-    for (const Offer& offer : virtual_offers_) name_index(offer.record->name);
+  Candidates collect() {
+    for (const Wish& wish : wishes_.roots) name_index(wish.name);
+    for (const PackageRecord& record : request_.virtual_packages) name_index(record.name);
+    for (const PackageRecord& record : request_.installed) name_index(record.name);
+    for (const std::string& name : wishes_.direct) {
+      if (!name.starts_with("__")) table_.direct.push_back(name_index(name));
+    }
+    for (const std::string& name : wishes_.update) table_.update.push_back(name_index(name));
     for (NameIndex next = 0; next < table_.names.size(); ++next) rank(next);
     needs_begin_.push_back(needs_.size());
     for (CandidateIndex next = 0; next < table_.candidates.size(); ++next) add_demands(next);
-    for (std::size_t i = 0; i < request_.specs.size(); ++i) {
-      const MatchSpec& spec = request_.specs[i];
-      table_.roots.push_back(add_spec(spec.text, spec, names_.at(root_names_[i])));
-    }
-    for (const MatchSpec& preference : request_.preferences) {
-      const auto name = names_.find(preference.name.text());
-      if (name == names_.end()) continue;
-      table_.preferences.push_back(add_spec(preference.text, preference, name->second));
-    }
+    add_wishes();
+    add_stays();
     return std::move(table_);
   }
 
  private:
-  /// The name that each wish is about; a pattern has to fit exactly one.
-  Result<> collect_roots() {
-    for (const MatchSpec& spec : request_.specs) {
-      if (spec.name.is_exact()) {
-        root_names_.push_back(spec.name.text());
-        continue;
-      }
-      std::vector<std::string> fitting;
-      for (const std::string& name : request_.index->all_names) {
-        if (spec.name.matches(name)) fitting.push_back(name);
-      }
-      if (fitting.size() != 1) {
-        const std::string some = base::join(
-            {fitting.begin(), fitting.begin() + std::min<std::ptrdiff_t>(4, std::ssize(fitting))},
-            ", ");
-        return fail(ErrorKind::bad_spec, "'{}' has to mean one package, but it fits {}{}",
-                    spec.text, fitting.empty() ? "none" : some,
-                    fitting.size() > 4 ? " and others" : "");
-      }
-      root_names_.push_back(fitting.front());
+  void add_wishes() {
+    for (const Wish& wish : wishes_.roots) {
+      table_.roots.push_back(add_spec(*wish.spec, names_.at(wish.name), wish.origin));
     }
-    return {};
+    for (const MatchSpec& pin : request_.pins) add_limit(pin, Origin::pinned);
+    for (const MatchSpec& spec : request_.disallowed) add_limit(spec, Origin::disallowed);
+    for (const MatchSpec& preference : request_.preferences) {
+      const auto name = names_.find(preference.name.text());
+      if (name == names_.end()) continue;
+      table_.preferences.push_back(add_spec(preference, name->second, Origin::preferred));
+    }
   }
 
-  void group_offers() {
-    for (const PackageRecord& record : request_.virtual_packages) {
-      virtual_offers_.push_back({&record, 0});
-      offers_[record.name].push_back({&record, 0});
+  void add_limit(const MatchSpec& spec, Origin origin) {
+    for (NameIndex name = 0; name < table_.names.size(); ++name) {
+      if (!table_.is_virtual(name) && spec.name.matches(table_.names[name].text)) {
+        table_.limits.push_back(add_spec(spec, name, origin));
+      }
     }
-    for (const index::IndexedRecord& entry : request_.index->records) {
-      // What the machine offers is not for a channel to say.
-      if (entry.record.is_virtual()) continue;
-      offers_[entry.record.name].push_back({&entry.record, entry.channel});
-    }
-    for (auto& [name, offers] : offers_) apply_priority(name, offers);
   }
 
-  /// `channel::name` chooses the channel of a name; else, where it is strict, the first that has
-  /// it.
-  void apply_priority(std::string_view name, std::vector<Offer>& offers) {
-    for (std::size_t i = 0; i < root_names_.size(); ++i) {
-      const std::string& wanted = request_.specs[i].channel;
-      if (root_names_[i] != name || wanted.empty()) continue;
-      std::erase_if(offers, [&](const Offer& offer) { return !comes_from(offer, wanted); });
+  void add_stays() {
+    for (const std::string& name : wishes_.leaves) table_.leaves.push_back(names_.at(name));
+    if (request_.update_all) {
+      for (const NameIndex leaf : table_.leaves) {
+        if (is_direct(leaf)) continue;
+        table_.direct.push_back(leaf);
+        table_.update.push_back(leaf);
+      }
+      return;
     }
-    if (request_.priority != ChannelPriority::strict || offers.empty()) return;
-    const std::size_t first =
-        std::min_element(offers.begin(), offers.end(), [](const Offer& a, const Offer& b) {
-          return a.channel < b.channel;
-        })->channel;
-    std::erase_if(offers, [first](const Offer& offer) { return offer.channel != first; });
+    for (const PackageRecord& record : request_.installed) {
+      const Name& name = table_.names[names_.at(record.name)];
+      if (name.candidate_count == 0 || is_direct(names_.at(record.name))) continue;
+      // Ranked first, where it is offered at all.
+      if (table_.candidates[name.first_candidate].installed) {
+        table_.stays.push_back(name.first_candidate);
+      }
+    }
   }
 
-  bool comes_from(const Offer& offer, std::string_view wanted) const {
-    const auto& channels = request_.index->channels;
-    return offer.channel < channels.size() &&
-           conda::channel_matches(channels[offer.channel], wanted, request_.channel_alias);
+  bool is_direct(NameIndex name) const {
+    return std::find(table_.direct.begin(), table_.direct.end(), name) != table_.direct.end();
   }
 
   NameIndex name_index(std::string_view text) {
     if (const auto found = names_.find(text); found != names_.end()) return found->second;
     const auto index = static_cast<NameIndex>(table_.names.size());
     Name name;
-    if (const auto offers = offers_.find(text); offers != offers_.end()) {
-      name.text = offers->first;
-    } else {
-      name.text = table_.own_texts.emplace_back(text);
-    }
+    name.text = offers_.name_text(text);
+    if (name.text.empty()) name.text = table_.own_texts.emplace_back(text);
     table_.names.push_back(name);
     versions_.emplace_back();
     names_.emplace(name.text, index);
@@ -145,11 +118,12 @@ class Collector {
     entry.first_word = table_.word_count;
     entry.word_count = (entry.candidate_count + word_bits - 1) / word_bits;
     table_.word_count += entry.word_count;
-    for (const Ranked& offer : ranked) {
+    for (const auto& [offer, version, features] : ranked) {
       Candidate candidate;
       candidate.record = offer.record;
       candidate.name = name;
-      candidate.version_rank = offer.version;
+      candidate.version_rank = version;
+      candidate.installed = offer.installed;
       channels_.push_back(offer.channel);
       needs_begin_.push_back(needs_.size());
       for (const std::string& text : offer.record->depends) {
@@ -167,18 +141,36 @@ class Collector {
 
   std::vector<Ranked> sorted_offers(NameIndex name) {
     std::vector<Ranked> ranked;
-    const auto offers = offers_.find(table_.names[name].text);
-    if (offers == offers_.end()) return ranked;
-    std::unordered_map<std::string_view, Version> parsed_versions;
-    for (const Offer& offer : offers->second) {
-      if (parsed_versions.contains(offer.record->version)) continue;
+    const std::span<const Offer> offers = offers_.of(table_.names[name].text);
+    const auto ranks = rank_versions(name, offers);
+    for (const Offer& offer : offers) {
+      const auto rank = ranks.find(offer.record->version);
+      // A version that cannot be read has no place in the order: such a record is not offered.
+      if (rank == ranks.end()) continue;
+      ranked.push_back(
+          {offer, rank->second, base::split_words(offer.record->track_features).size()});
+    }
+    const bool keep_installed = !request_.update_all && !is_direct(name);
+    std::stable_sort(ranked.begin(), ranked.end(), [&](const Ranked& a, const Ranked& b) {
+      if (keep_installed && a.offer.installed != b.offer.installed) return a.offer.installed;
+      return preferred(a, b);
+    });
+    return ranked;
+  }
+
+  /// Fills `versions_` of the name; the place of each text among them.
+  std::unordered_map<std::string_view, std::uint32_t> rank_versions(NameIndex name,
+                                                                    std::span<const Offer> offers) {
+    std::unordered_map<std::string_view, Version> parsed;
+    for (const Offer& offer : offers) {
+      if (parsed.contains(offer.record->version)) continue;
       if (auto version = Version::parse(offer.record->version); version.has_value()) {
-        parsed_versions.emplace(offer.record->version, std::move(version).value());
+        parsed.emplace(offer.record->version, std::move(version).value());
       }
     }
     std::vector<std::pair<Version, std::string_view>> order;
-    order.reserve(parsed_versions.size());
-    for (auto& [text, version] : parsed_versions) order.emplace_back(std::move(version), text);
+    order.reserve(parsed.size());
+    for (auto& [text, version] : parsed) order.emplace_back(std::move(version), text);
     std::sort(order.begin(), order.end(), [](const auto& a, const auto& b) {
       const auto compared = b.first <=> a.first;
       return compared != 0 ? compared < 0 : a.second < b.second;
@@ -189,28 +181,24 @@ class Collector {
       if (distinct.empty() || distinct.back() != version) distinct.push_back(version);
       ranks.emplace(text, static_cast<std::uint32_t>(distinct.size() - 1));
     }
-    for (const Offer& offer : offers->second) {
-      const auto rank = ranks.find(offer.record->version);
-      // A version that cannot be read has no place in the order: such a record is not offered.
-      if (rank == ranks.end()) continue;
-      ranked.push_back({offer.record, offer.channel, rank->second,
-                        base::split_words(offer.record->track_features).size()});
-    }
-    std::stable_sort(ranked.begin(), ranked.end(),
-                     [this](const Ranked& a, const Ranked& b) { return preferred(a, b); });
-    return ranked;
+    return ranks;
   }
 
   bool preferred(const Ranked& a, const Ranked& b) const {
     const bool flexible = request_.priority == ChannelPriority::flexible;
     const auto key = [flexible](const Ranked& r) {
-      return std::tuple(flexible ? r.channel : 0, r.features, r.version, r.channel,
-                        -r.record->build_number, r.record->noarch != conda::Noarch::none,
-                        -r.record->timestamp.value_or(0));
+      const PackageRecord& record = *r.offer.record;
+      return std::tuple(flexible ? r.offer.channel : 0, r.features, r.version, r.offer.channel,
+                        -record.build_number, record.noarch != conda::Noarch::none,
+                        -record.timestamp.value_or(0));
     };
     const auto key_a = key(a);
     const auto key_b = key(b);
-    return key_a != key_b ? key_a < key_b : a.record->build > b.record->build;
+    if (key_a != key_b) return key_a < key_b;
+    if (a.offer.record->build != b.offer.record->build) {
+      return a.offer.record->build > b.offer.record->build;
+    }
+    return a.offer.installed && !b.offer.installed;
   }
 
   /// Parses each text once; nullptr where it cannot be read or names no single package.
@@ -247,7 +235,7 @@ class Collector {
 
   void add_demand(CandidateIndex candidate, ParsedSpec& parsed, DemandKind kind) {
     if (!parsed.index.has_value()) {
-      parsed.index = add_spec(parsed.spec.text, parsed.spec, *parsed.name);
+      parsed.index = add_spec(parsed.spec, *parsed.name, Origin::record);
     }
     const Spec& spec = table_.specs[*parsed.index];
     table_.candidates[candidate].demands.push_back({spec.name, *parsed.index, spec.set, kind});
@@ -256,8 +244,12 @@ class Collector {
         .push_back({candidate, *parsed.index});
   }
 
-  SpecIndex add_spec(std::string_view text, const MatchSpec& spec, NameIndex name) {
-    table_.specs.push_back({std::string(text), name, set_index(name, accepted(spec, name))});
+  SpecIndex add_spec(const MatchSpec& spec, NameIndex name, Origin origin) {
+    std::vector<Word> words = accepted(spec, name);
+    if (origin == Origin::disallowed) {
+      for (Word& word : words) word = ~word;
+    }
+    table_.specs.push_back({spec.text, name, set_index(name, std::move(words)), origin});
     return static_cast<SpecIndex>(table_.specs.size() - 1);
   }
 
@@ -273,7 +265,8 @@ class Collector {
       if (!fits[candidate.version_rank] || !spec.matches_beside_version(*candidate.record))
         continue;
       if (!spec.channel.empty() && !candidate.record->is_virtual() &&
-          !comes_from({candidate.record, channels_[name.first_candidate + i]}, spec.channel)) {
+          !offers_.comes_from({candidate.record, channels_[name.first_candidate + i]},
+                              spec.channel)) {
         continue;
       }
       words[i / word_bits] |= Word{1} << (i % word_bits);
@@ -292,10 +285,9 @@ class Collector {
   }
 
   const SolveRequest& request_;
+  const Wishes& wishes_;
+  Offers offers_;
   Candidates table_;
-  std::vector<std::string> root_names_;  ///< of the request's specs
-  std::vector<Offer> virtual_offers_;
-  std::unordered_map<std::string_view, std::vector<Offer>> offers_;
   std::unordered_map<std::string_view, NameIndex> names_;
   std::unordered_map<std::string_view, std::optional<ParsedSpec>> parsed_;
   std::vector<ParsedSpec*> needs_;        ///< the depends of all candidates, one after the other
@@ -307,7 +299,8 @@ class Collector {
 }  // namespace
 
 Result<Candidates> collect_candidates(const SolveRequest& request) {
-  return Collector(request).collect();
+  HPCENV_ASSIGN(const Wishes wishes, gather_wishes(request));
+  return Collector(request, wishes).collect();
 }
 
 }  // namespace hpcenv::solve

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/result.hpp"
-#include "solve/solver.hpp"
+#include "solve/wishes.hpp"
 
 namespace hpcenv::solve {
 
@@ -49,6 +49,7 @@ struct Candidate {
   std::uint32_t version_rank = 0;      ///< 0: the newest version of its name; equal ones share it
   std::vector<Demand> demands;         ///< by name
   std::string_view unreadable_spec{};  ///< a depends that cannot be read: not installable
+  bool installed = false;
 };
 
 /// A distinct text of a spec.
@@ -56,6 +57,7 @@ struct Spec {
   std::string text;
   NameIndex name = 0;
   SetIndex set = 0;
+  Origin origin = Origin::record;
 };
 
 struct SpecUser {
@@ -77,9 +79,13 @@ struct Candidates {
   std::vector<Candidate> candidates;
   std::vector<Spec> specs;
   std::vector<AcceptedSet> sets;
-  std::vector<SpecIndex> roots;  ///< of the request's specs, in their order
-  std::vector<SpecIndex>
-      preferences;  ///< of the request's preferences about names that are reached
+  std::vector<SpecIndex> roots;   ///< asked and kept: required
+  std::vector<SpecIndex> limits;  ///< pins, and what is disallowed (its set is what is allowed)
+  std::vector<SpecIndex> preferences;  ///< of the request, about names that are reached
+  std::vector<NameIndex> direct;       ///< shall be as new as they can be, in order
+  std::vector<NameIndex> update;       ///< shall be there if they can, and are among `direct`
+  std::vector<CandidateIndex> stays;   ///< installed ones that shall stay if they can
+  std::vector<NameIndex> leaves;       ///< installed names that nothing installed needs
   std::uint32_t word_count = 0;
   std::deque<std::string> own_texts;  ///< names that no record carries
 
@@ -89,7 +95,7 @@ struct Candidates {
   }
 };
 
-/// Kind bad_spec: a spec whose name is a pattern that does not fit exactly one name.
+/// Kind bad_spec as `gather_wishes`.
 Result<Candidates> collect_candidates(const SolveRequest& request);
 
 }  // namespace hpcenv::solve

@@ -15,6 +15,9 @@ using Cause = Death::Cause;
 /// Reasons told for one name; older versions mostly fail for the same.
 constexpr std::size_t group_limit = 3;
 
+/// Sentences that say why a package is not the newest.
+constexpr std::size_t reason_limit = 3;
+
 /// Candidates of one name that died of the same.
 struct Group {
   Death death;
@@ -31,6 +34,12 @@ class Explainer {
     return conflict_of(std::move(lines_));
   }
 
+  std::string explain_deaths(std::span<const CandidateIndex> dead) {
+    for (const Group& one : group(dead)) tell_group(one);
+    lines_.resize(std::min(lines_.size(), reason_limit));
+    return base::join(lines_, "; ");
+  }
+
  private:
   /// Whether it is all records of a name that are spoken of.
   enum class Told : std::uint8_t { all, some };
@@ -41,9 +50,7 @@ class Explainer {
     }
   }
 
-  void say_asked(SpecIndex root) {
-    say(fmt::format("you asked for '{}'", table_.specs[root].text));
-  }
+  void say_asked(SpecIndex root) { say(wish_sentence(table_.specs[root])); }
 
   /// Why a name has to be there, from the request on.
   void tell_requirement(NameIndex name) {
@@ -147,7 +154,7 @@ class Explainer {
       say(describe_machine(table_, name));
     } else if (roots.size() > 1) {
       say(fmt::format("no {} is both", table_.names[name].text));
-    } else if (told == Told::all) {
+    } else if (told == Told::all && table_.specs[*roots.begin()].origin != Origin::disallowed) {
       say(fmt::format("what the channels have is {}", describe(table_, all_of(name))));
     }
   }
@@ -239,6 +246,19 @@ std::string describe_machine(const Candidates& table, NameIndex index) {
                      says_build ? " " + offered.build : "");
 }
 
+std::string wish_sentence(const Spec& spec) {
+  switch (spec.origin) {
+    case Origin::kept:
+      return fmt::format("you asked for '{}' earlier", spec.text);
+    case Origin::pinned:
+      return fmt::format("'{}' is pinned", spec.text);
+    case Origin::disallowed:
+      return fmt::format("'{}' is disallowed", spec.text);
+    default:
+      return fmt::format("you asked for '{}'", spec.text);
+  }
+}
+
 Conflict conflict_of(std::vector<std::string> lines) {
   Conflict conflict;
   if (lines.size() > conflict_line_limit) {
@@ -256,6 +276,11 @@ Conflict conflict_of(std::vector<std::string> lines) {
     break;
   }
   return conflict;
+}
+
+std::string explain_deaths(const Candidates& table, const Consistency& state,
+                           std::span<const CandidateIndex> dead) {
+  return Explainer(table, state).explain_deaths(dead);
 }
 
 Conflict explain_empty(const Candidates& table, const Consistency& state, NameIndex failed) {

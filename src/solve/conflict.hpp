@@ -15,8 +15,15 @@ inline constexpr std::size_t conflict_line_limit = 12;
 /// Of what arc consistency has proven: `failed` is required and nothing of it lives.
 Conflict explain_empty(const Candidates& table, const Consistency& state, NameIndex failed);
 
+/// Why no candidate of these, of one name, can be there: `state` is at rest and has killed them.
+std::string explain_deaths(const Candidates& table, const Consistency& state,
+                           std::span<const CandidateIndex> dead);
+
 /// Of sentences that come from elsewhere; the first ones are kept.
 Conflict conflict_of(std::vector<std::string> lines);
+
+/// "you asked for 'numpy <2'", "'python 3.11.*' is pinned".
+std::string wish_sentence(const Spec& spec);
 
 /// "numpy 1.26.4", "numpy 1.26.4 and 2.0", "numpy 1.20 to 2.0": candidates of one name.
 std::string describe(const Candidates& table, std::span<const CandidateIndex> candidates);

@@ -151,6 +151,10 @@ Consistency::Failed Consistency::start(std::span<const SpecIndex> preferences) {
     kill_outside(spec.name, table.sets[spec.set].words, {Death::Cause::not_asked, root});
     require(spec.name, {Requirement::Source::request, root});
   }
+  for (const SpecIndex limit : table.limits) {
+    const Spec& spec = table.specs[limit];
+    kill_outside(spec.name, table.sets[spec.set].words, {Death::Cause::not_asked, limit});
+  }
   for (const SpecIndex preference : preferences) {
     const Spec& spec = table.specs[preference];
     kill_outside(spec.name, table.sets[spec.set].words, {Death::Cause::not_preferred, preference});
@@ -160,6 +164,24 @@ Consistency::Failed Consistency::start(std::span<const SpecIndex> preferences) {
 
 Consistency::Failed Consistency::keep_only(NameIndex name, std::span<const Word> keep) {
   kill_outside(name, keep, {Death::Cause::dropped, 0});
+  return propagate();
+}
+
+Consistency::Failed Consistency::choose(std::span<const CandidateIndex> candidates) {
+  for (const CandidateIndex candidate : candidates) {
+    const NameIndex index = table_->candidates[candidate].name;
+    const Name& name = table_->names[index];
+    std::vector<Word> only(name.word_count);
+    const std::uint32_t bit = candidate - name.first_candidate;
+    only[bit / word_bits] = Word{1} << (bit % word_bits);
+    kill_outside(index, only, {Death::Cause::dropped, 0});
+    require(index, {Requirement::Source::choice, 0});
+  }
+  return propagate();
+}
+
+Consistency::Failed Consistency::choose(NameIndex name) {
+  require(name, {Requirement::Source::choice, 0});
   return propagate();
 }
 

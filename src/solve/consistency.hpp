@@ -16,7 +16,7 @@ struct Death {
   enum class Cause : std::uint8_t {
     none,           ///< it lives
     unreadable,     ///< a depends that cannot be read
-    not_asked,      ///< the spec `by` of the request does not accept it
+    not_asked,      ///< the spec `by` of the request (asked, kept, pinned, disallowed) forbids it
     not_preferred,  ///< the preference `by` does not accept it
     no_provider,    ///< its depends `by` has no living provider
     constrained,    ///< its constrains `by` accepts none that lives of a required name
@@ -29,7 +29,7 @@ struct Death {
 
 /// Why a name has to be installed.
 struct Requirement {
-  enum class Source : std::uint8_t { none, machine, request, name };
+  enum class Source : std::uint8_t { none, machine, request, name, choice };
   Source source = Source::none;
   std::uint32_t by = 0;  ///< a spec of the request, or the name whose candidates all depend on it
 };
@@ -46,6 +46,10 @@ class Consistency {
   Failed start(std::span<const SpecIndex> preferences);
   /// Keeps those of a name that `keep` says (indexed by bit), and propagates.
   Failed keep_only(NameIndex name, std::span<const Word> keep);
+  /// Each of these, of different names, is installed and nothing else of its name.
+  Failed choose(std::span<const CandidateIndex> candidates);
+  /// Something of this name is installed.
+  Failed choose(NameIndex name);
   /// Drops one candidate that is proven impossible.
   Failed drop(CandidateIndex candidate);
   Failed drop_version(NameIndex name, std::uint32_t version_rank);

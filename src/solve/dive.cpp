@@ -17,11 +17,13 @@ class Dive {
   Dive(const Candidates& table, Consistency state) : table_(&table), state_(std::move(state)) {}
 
   /// The name that ran out, if one did.
-  Consistency::Failed run(std::span<const NameIndex> order, std::span<const NameIndex> direct) {
+  Consistency::Failed run(std::span<const NameIndex> order) {
+    for (const NameIndex name : table_->update) want(name);
     for (const NameIndex name : order) {
       if (const auto failed = choose_version(name)) return failed;
     }
-    for (const NameIndex name : direct) {
+    if (const auto failed = keep_installed()) return failed;
+    for (const NameIndex name : table_->direct) {
       if (const auto failed = choose_candidate(name)) return failed;
     }
     // Required names come in the order in which they were found, which is breadth-first.
@@ -48,18 +50,49 @@ class Dive {
   }
 
   Consistency::Failed choose_candidate(NameIndex name) {
-    while (state_.living_count(name) > 1) {
+    while (state_.is_required(name) && state_.living_count(name) > 1) {
       const CandidateIndex best = *state_.best(name);
-      const Name& entry = table_->names[name];
-      std::vector<Word> only(entry.word_count);
-      const std::uint32_t bit = best - entry.first_candidate;
-      only[bit / word_bits] = Word{1} << (bit % word_bits);
       Consistency before = state_;
-      if (!state_.keep_only(name, only).has_value()) return std::nullopt;
+      if (!state_.choose(std::span(&best, 1)).has_value()) return std::nullopt;
       state_ = std::move(before);
       if (const auto failed = state_.drop(best)) return failed;
     }
     return std::nullopt;
+  }
+
+  /// Lets a name be there, if anything of it can.
+  void want(NameIndex name) {
+    if (state_.is_required(name) || !state_.best(name).has_value()) return;
+    Consistency before = state_;
+    if (state_.choose(name).has_value()) state_ = std::move(before);
+  }
+
+  Consistency::Failed keep_installed() {
+    std::vector<CandidateIndex> living;
+    for (const CandidateIndex candidate : table_->stays) {
+      if (state_.is_living(candidate)) living.push_back(candidate);
+    }
+    if (!living.empty()) {
+      // Mostly all that live can stay together.
+      Consistency before = state_;
+      if (state_.choose(living).has_value()) {
+        state_ = std::move(before);
+        for (const CandidateIndex candidate : living) {
+          if (const auto failed = keep_one(candidate)) return failed;
+        }
+      }
+    }
+    // What somebody asked for once stays in another version rather than not at all.
+    for (const NameIndex leaf : table_->leaves) want(leaf);
+    return std::nullopt;
+  }
+
+  Consistency::Failed keep_one(CandidateIndex candidate) {
+    if (!state_.is_living(candidate)) return std::nullopt;
+    Consistency before = state_;
+    if (!state_.choose(std::span(&candidate, 1)).has_value()) return std::nullopt;
+    state_ = std::move(before);
+    return state_.drop(candidate);
   }
 
   /// The version of the most preferred one: track_features and channels go before newness.
@@ -105,16 +138,10 @@ std::uint64_t loss_of(const Candidates& table, CandidateIndex newest, CandidateI
 
 class Search {
  public:
-  Search(const Candidates& table, const Consistency& start) : table_(&table), start_(&start) {
-    for (const SpecIndex root : table.roots) {
-      const NameIndex name = table.specs[root].name;
-      const bool known = std::find(direct_.begin(), direct_.end(), name) != direct_.end();
-      if (!known && !table.is_virtual(name)) direct_.push_back(name);
-    }
-  }
+  Search(const Candidates& table, const Consistency& start) : table_(&table), start_(&start) {}
 
   std::optional<std::vector<CandidateIndex>> run() {
-    std::optional<Proposal> best = propose(direct_);
+    std::optional<Proposal> best = propose(table_->direct);
     if (!best.has_value()) return std::nullopt;
     const std::vector<NameIndex> losers = best->losers;
     for (std::size_t i = 0; i < std::min(losers.size(), order_limit) && best->loss > 0; ++i) {
@@ -126,7 +153,7 @@ class Search {
 
  private:
   std::vector<NameIndex> first(NameIndex name) const {
-    std::vector<NameIndex> order = direct_;
+    std::vector<NameIndex> order = table_->direct;
     const auto place = std::find(order.begin(), order.end(), name);
     if (place == order.end()) {
       order.insert(order.begin(), name);
@@ -140,7 +167,7 @@ class Search {
   std::optional<Proposal> propose(std::vector<NameIndex> order) {
     for (int restart = 0; restart <= restart_limit; ++restart) {
       Dive dive(*table_, *start_);
-      const auto failed = dive.run(order, direct_);
+      const auto failed = dive.run(order);
       if (!failed.has_value()) return proposal_of(dive.state());
       const auto place = std::find(order.begin(), order.end(), *failed);
       if (place != order.end()) order.erase(place);
@@ -155,7 +182,9 @@ class Search {
       if (!table_->is_virtual(name)) proposal.chosen.push_back(*state.best(name));
     }
     std::vector<std::pair<std::uint64_t, NameIndex>> losses;
-    for (const NameIndex name : direct_) {
+    for (const NameIndex name : table_->direct) {
+      // A name that shall only be updated can turn out impossible.
+      if (!state.is_required(name)) continue;
       const std::uint64_t loss = loss_of(*table_, *start_->best(name), *state.best(name));
       proposal.loss += loss;
       if (loss > 0) losses.emplace_back(loss, name);
@@ -168,7 +197,6 @@ class Search {
 
   const Candidates* table_;
   const Consistency* start_;
-  std::vector<NameIndex> direct_;
 };
 
 }  // namespace

@@ -9,8 +9,9 @@
 
 namespace hpcenv::solve {
 
-/// One candidate for every required name that is no virtual package, the direct ones as new as they
-/// can be together; nullopt where it ends dead (which proves nothing). `start` is at rest.
+/// One candidate for every name to install (no virtual ones): the direct ones as new as they can be
+/// together, then every installed one that can stay, then the best; nullopt where it ends dead
+/// (which proves nothing). `start` is at rest.
 std::optional<std::vector<CandidateIndex>> dive(const Candidates& table, const Consistency& start);
 
 }  // namespace hpcenv::solve

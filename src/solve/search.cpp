@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "solve/conflict.hpp"
 #include "solve/solv.hpp"
 
 namespace hpcenv::solve {
@@ -34,13 +35,25 @@ class Searcher {
     for (const SpecIndex root : table_.roots) {
       if (!table_.is_virtual(table_.specs[root].name)) wanted.push_back(list(root, Side::accepted));
     }
-    auto answer = solv_.solve(wanted);
+    auto answer = solv_.solve(wanted, soft_wishes());
     if (auto* reasons = std::get_if<std::vector<SolvReason>>(&answer)) return sentences(*reasons);
     std::vector<CandidateIndex> chosen;
     for (const SolvPackage package : std::get<std::vector<SolvPackage>>(answer)) {
       chosen.push_back(candidates_.at(static_cast<int>(package)));
     }
     return chosen;
+  }
+
+  bool takes_all() {
+    std::vector<SolvList> wanted;
+    for (const SpecIndex root : table_.roots) {
+      if (!table_.is_virtual(table_.specs[root].name)) wanted.push_back(list(root, Side::accepted));
+    }
+    for (const auto& [package, candidate] : candidates_) {
+      const SolvPackage one{package};
+      wanted.push_back(solv_.add_list(std::span(&one, 1)));
+    }
+    return std::holds_alternative<std::vector<SolvPackage>>(solv_.solve(wanted, {}));
   }
 
  private:
@@ -56,6 +69,44 @@ class Searcher {
         solv_.add_ban(package, list(demand.spec, Side::refused));
       }
     }
+  }
+
+  /// Where packages are installed: direct names newest, then what can stay. Of soft wishes that
+  /// cannot be met together libsolv gives up the last.
+  std::vector<SolvList> soft_wishes() {
+    std::vector<SolvList> wishes;
+    const auto add = [&](const std::vector<SolvPackage>& members) {
+      if (!members.empty()) wishes.push_back(solv_.add_list(members));
+    };
+    if (table_.stays.empty() && table_.update.empty()) return wishes;
+    for (const NameIndex name : table_.direct) add(newest(name));
+    for (const NameIndex name : table_.update) add(all_of(name));
+    for (const CandidateIndex candidate : table_.stays) {
+      if (packages_[candidate].has_value()) add({*packages_[candidate]});
+    }
+    for (const NameIndex name : table_.leaves) add(all_of(name));
+    return wishes;
+  }
+
+  std::vector<SolvPackage> all_of(NameIndex name) const {
+    std::vector<SolvPackage> members;
+    const Name& entry = table_.names[name];
+    for (std::uint32_t i = 0; i < entry.candidate_count; ++i) {
+      const auto& package = packages_[entry.first_candidate + i];
+      if (package.has_value()) members.push_back(*package);
+    }
+    return members;
+  }
+
+  /// Those of the most preferred version.
+  std::vector<SolvPackage> newest(NameIndex name) const {
+    std::vector<SolvPackage> members = all_of(name);
+    const auto rank = [&](SolvPackage package) {
+      return table_.candidates[candidates_.at(static_cast<int>(package))].version_rank;
+    };
+    std::erase_if(members, [&, best = members.empty() ? 0 : rank(members.front())](
+                               SolvPackage package) { return rank(package) != best; });
+    return members;
   }
 
   /// The packages of the spec's name that it accepts, or all others of that name.
@@ -89,9 +140,9 @@ class Searcher {
     using Kind = SolvReason::Kind;
     switch (reason.kind) {
       case Kind::wanted:
-        return fmt::format("you asked for '{}'", text_of(reason.list));
+        return wish_of(reason.list);
       case Kind::nothing_wanted:
-        return fmt::format("you asked for '{}', which nothing fits", text_of(reason.list));
+        return wish_of(reason.list) + ", which nothing fits";
       case Kind::needs:
         return fmt::format("{} needs '{}'", name_of(reason.package), text_of(reason.list));
       case Kind::needs_nothing:
@@ -105,6 +156,11 @@ class Searcher {
                            name_of(reason.other));
     }
     return {};
+  }
+
+  std::string wish_of(SolvList list) const {
+    const auto found = specs_.find(static_cast<int>(list));
+    return found == specs_.end() ? "?" : wish_sentence(table_.specs[found->second]);
   }
 
   std::string_view text_of(SolvList list) const {
@@ -131,6 +187,10 @@ class Searcher {
 
 SearchOutcome search(const Candidates& table, std::span<const CandidateIndex> available) {
   return Searcher(table, available).run();
+}
+
+bool confirm(const Candidates& table, std::span<const CandidateIndex> proposal) {
+  return Searcher(table, proposal).takes_all();
 }
 
 }  // namespace hpcenv::solve

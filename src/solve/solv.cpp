@@ -167,13 +167,17 @@ std::vector<SolvReason> Solv::State::reasons(Solver* solver) {
   return found;
 }
 
-Solv::Answer Solv::solve(std::span<const SolvList> wanted) {
+Solv::Answer Solv::solve(std::span<const SolvList> wanted, std::span<const SolvList> soft) {
   state_->write_lists();
   IdQueue jobs;
-  for (const SolvList list : wanted) {
-    queue_push2(jobs.get(), SOLVER_INSTALL | SOLVER_SOLVABLE_PROVIDES,
-                state_->lists[static_cast<std::size_t>(list)].relation);
-  }
+  const auto add_jobs = [&](std::span<const SolvList> chosen, int strength) {
+    for (const SolvList list : chosen) {
+      queue_push2(jobs.get(), SOLVER_INSTALL | SOLVER_SOLVABLE_PROVIDES | strength,
+                  state_->lists[static_cast<std::size_t>(list)].relation);
+    }
+  };
+  add_jobs(wanted, 0);
+  add_jobs(soft, SOLVER_WEAK);
   const std::unique_ptr<Solver, SolverDeleter> solver(solver_create(state_->pool.get()));
   if (solver_solve(solver.get(), jobs.get()) != 0) return state_->reasons(solver.get());
   IdQueue decisions;

@@ -48,8 +48,9 @@ class Solv {
   void add_ban(SolvPackage package, SolvList list);
 
   using Answer = std::variant<std::vector<SolvPackage>, std::vector<SolvReason>>;
-  /// One package of each wanted list with all that they need; or why there is no such choice.
-  Answer solve(std::span<const SolvList> wanted);
+  /// One package of each wanted list with all that they need, and of each `soft` one if nothing
+  /// stands against it; or why there is no such choice.
+  Answer solve(std::span<const SolvList> wanted, std::span<const SolvList> soft);
 
  private:
   struct State;

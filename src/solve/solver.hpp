@@ -24,25 +24,42 @@ struct SolveRequest {
   std::vector<conda::PackageRecord> virtual_packages;  ///< name, version, build
   std::vector<conda::MatchSpec> preferences;  ///< soft: followed where nothing is lost by it
                                               ///< (decision 3: `cuda-version <=12.2`)
-  /// What is installed now: stays where it can, except for names in `specs` and `update`.
+  /// What is installed now, one record a name. Every record that can stays, beside what is asked
+  /// for; one that no channel has any more can stay too.
   std::vector<conda::PackageRecord> installed;
-  /// Specs that hold besides (asked for earlier): they need not be newest, but have to be met.
+  /// Asked for earlier: have to be met, but need not be newest. One about a name in `specs` gives
+  /// way.
   std::vector<conda::MatchSpec> kept;
-  /// Restrict without requiring (pinned_packages, conda-meta/pinned).
+  /// Restrict without requiring (pinned_packages, conda-meta/pinned; python's minor on update). A
+  /// pattern as a name speaks of all that it fits.
   std::vector<conda::MatchSpec> pins;
-  /// Names whose installed record is not preferred (`update NAME`); `update_all`: none is.
+  /// No record that one of these fits is taken (disallowed_packages).
+  std::vector<conda::MatchSpec> disallowed;
+  /// Installed names, or patterns of them, that shall be as new as they can be (`update NAME`).
   std::vector<std::string> update;
+  /// No installed record is preferred, and what only other packages needed goes when they need it
+  /// no more (`update --all`).
   bool update_all = false;
   ChannelPriority priority = ChannelPriority::strict;
   std::string channel_alias;
   Method method = Method::dive;
 };
 
+/// How new a package came out that was asked for.
+struct Choice {
+  std::string name;
+  std::string version;
+  std::string newest;  ///< of what was asked for, in the channels
+  std::string reason;  ///< why it is not the newest, in words; empty where it is
+};
+
 struct Solution {
   /// Topological: what a package depends on comes before it. Installed records that stay are the
   /// ones of the request, byte for byte.
   std::vector<conda::PackageRecord> packages;
-  std::vector<std::string> notes;  ///< preferences that were not met, in words
+  std::vector<std::string> notes;  ///< preferences that were not met, installed packages that
+                                   ///< nothing needs and that could not stay: in words
+  std::vector<Choice> asked;       ///< of `specs` and `update`, in their order
 };
 
 /// No solution: a value, not an error.
@@ -57,7 +74,8 @@ struct Conflict {
 
 using SolveOutcome = std::variant<Solution, Conflict>;
 
-/// Kind bad_spec: a spec whose name is a pattern that does not fit exactly one package.
+/// A pattern as the name of a spec stands for all installed packages that it fits; where none is
+/// installed it has to fit exactly one package, else kind bad_spec.
 Result<SolveOutcome> solve(const SolveRequest& request);
 
 }  // namespace hpcenv::solve

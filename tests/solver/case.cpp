@@ -1,6 +1,7 @@
 #include "solver/case.hpp"
 
 #include <algorithm>
+#include <array>
 #include <set>
 
 #include "base/fs.hpp"
@@ -35,32 +36,60 @@ class CaseReader {
       conda::Channel channel{std::string(words.at(1)),
                              "https://example.org/" + std::string(words[1])};
       case_.index.channels.push_back(channel);
-    } else if (section_ != "machine" && section_ != "ask" && section_ != "prefer" &&
-               section_ != "settings") {
+    } else if (!is_input(section_)) {
       case_.expected[section_];
     }
     return {};
   }
 
+  static bool is_input(std::string_view section) {
+    constexpr std::array inputs = {"installed", "machine",  "ask",    "prefer",  "keep",
+                                   "pin",       "disallow", "update", "settings"};
+    return std::find(inputs.begin(), inputs.end(), section) != inputs.end();
+  }
+
   Result<> read_line(std::string_view line, bool indented) {
-    if (section_ == "channel") return indented ? add_field(line) : add_record(line);
-    if (section_ == "ask" || section_ == "prefer") {
-      HPCENV_ASSIGN(auto spec, conda::MatchSpec::parse(line));
-      (section_ == "ask" ? case_.request.specs : case_.request.preferences)
-          .push_back(std::move(spec));
+    if (section_ == "channel" || section_ == "installed") {
+      return indented ? add_field(line) : add_record(line);
+    }
+    if (std::vector<conda::MatchSpec>* specs = specs_of_section()) {
+      HPCENV_ASSIGN(specs->emplace_back(), conda::MatchSpec::parse(line));
       return {};
     }
     if (section_ == "machine") {
       HPCENV_ASSIGN(case_.request.virtual_packages.emplace_back(), record_of(line));
       return {};
     }
-    if (section_ == "settings") {
-      if (line == "priority flexible") case_.request.priority = solve::ChannelPriority::flexible;
-      if (line == "priority disabled") case_.request.priority = solve::ChannelPriority::disabled;
-      if (line == "only dive") case_.only_dive = true;
+    if (section_ == "update") {
+      case_.request.update.emplace_back(line);
       return {};
     }
+    if (section_ == "settings") return read_setting(line);
     case_.expected[section_].emplace_back(line);
+    return {};
+  }
+
+  std::vector<conda::MatchSpec>* specs_of_section() {
+    if (section_ == "ask") return &case_.request.specs;
+    if (section_ == "prefer") return &case_.request.preferences;
+    if (section_ == "keep") return &case_.request.kept;
+    if (section_ == "pin") return &case_.request.pins;
+    if (section_ == "disallow") return &case_.request.disallowed;
+    return nullptr;
+  }
+
+  Result<> read_setting(std::string_view line) {
+    if (line == "priority flexible") {
+      case_.request.priority = solve::ChannelPriority::flexible;
+    } else if (line == "priority disabled") {
+      case_.request.priority = solve::ChannelPriority::disabled;
+    } else if (line == "update all") {
+      case_.request.update_all = true;
+    } else if (line == "only dive") {
+      case_.only_dive = true;
+    } else {
+      return fail(ErrorKind::refused, "'{}' is no setting of a case", line);
+    }
     return {};
   }
 
@@ -80,10 +109,20 @@ class CaseReader {
     HPCENV_ASSIGN(conda::PackageRecord record, record_of(line));
     record.subdir = "linux-64";
     record.file_name = record.dist_name() + ".conda";
-    const conda::Channel& channel = case_.index.channels.back();
+    const bool installed = section_ == "installed";
+    if (installed && case_.index.channels.empty()) {
+      return fail(ErrorKind::refused, "[installed] stands below the channels");
+    }
+    // What is installed came from the first channel, if it does not say otherwise.
+    const conda::Channel& channel =
+        installed ? case_.index.channels.front() : case_.index.channels.back();
     record.channel = channel.base_url;
     record.url = channel.url_of(record.subdir, record.file_name);
-    case_.index.records.push_back({std::move(record), case_.index.channels.size() - 1});
+    if (installed) {
+      case_.request.installed.push_back(std::move(record));
+    } else {
+      case_.index.records.push_back({std::move(record), case_.index.channels.size() - 1});
+    }
     return {};
   }
 
@@ -91,7 +130,8 @@ class CaseReader {
     const std::size_t blank = std::min(line.find(' '), line.size());
     const std::string_view key = line.substr(0, blank);
     const std::string value(base::trim(line.substr(blank)));
-    conda::PackageRecord& record = case_.index.records.back().record;
+    conda::PackageRecord& record = section_ == "installed" ? case_.request.installed.back()
+                                                           : case_.index.records.back().record;
     if (key == "depends") {
       record.depends.push_back(value);
     } else if (key == "constrains") {
@@ -100,6 +140,10 @@ class CaseReader {
       record.build_number = std::stoll(value);
     } else if (key == "time") {
       record.timestamp = std::stoll(value);
+    } else if (key == "from") {
+      record.channel = value;
+    } else if (key == "sha256") {
+      record.sha256 = value;
     } else if (key == "features") {
       record.track_features = value;
     } else if (key == "noarch") {
@@ -141,6 +185,26 @@ void check_spec(const Records& records, const std::string& text, std::string_vie
   }
 }
 
+/// A spec asked for earlier holds, if none of the new ones is about the same name.
+void check_kept(const solve::SolveRequest& request, const Records& records,
+                const conda::MatchSpec& spec, std::vector<std::string>& faults) {
+  const bool replaced = std::any_of(
+      request.specs.begin(), request.specs.end(),
+      [&](const conda::MatchSpec& asked) { return asked.name.matches(spec.name.text()); });
+  if (!replaced) check_spec(records, spec.text, "kept", true, faults);
+}
+
+enum class Limit : std::uint8_t { pin, disallowed };
+
+void check_limits(const std::vector<conda::PackageRecord>& packages, const conda::MatchSpec& spec,
+                  Limit limit, std::vector<std::string>& faults) {
+  for (const auto& record : packages) {
+    if (spec.name.matches(record.name) && spec.matches(record) == (limit == Limit::disallowed)) {
+      faults.push_back(fmt::format("limit '{}' is not kept by {}", spec.text, record.dist_name()));
+    }
+  }
+}
+
 }  // namespace
 
 Result<Case> read_case(const std::filesystem::path& path) {
@@ -170,6 +234,11 @@ std::vector<std::string> faults_of(const solve::SolveRequest& request,
     }
   }
   for (const auto& spec : request.specs) check_spec(records, spec.text, "request", true, faults);
+  for (const auto& spec : request.kept) check_kept(request, records, spec, faults);
+  for (const auto& spec : request.pins) check_limits(packages, spec, Limit::pin, faults);
+  for (const auto& spec : request.disallowed) {
+    check_limits(packages, spec, Limit::disallowed, faults);
+  }
   return faults;
 }
 

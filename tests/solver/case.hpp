@@ -18,8 +18,8 @@ struct Case {
   index::ChannelIndex index;
   solve::SolveRequest request;  ///< without the index
   bool only_dive = false;
-  /// "packages", "order", "conflict", "unknown", "hints", "notes": lines of the sections that stand
-  /// in the file.
+  /// "packages", "order", "conflict", "unknown", "hints", "notes", "choices": lines of the sections
+  /// that stand in the file.
   std::map<std::string, std::vector<std::string>> expected;
 };
 

@@ -36,6 +36,14 @@ void check_solution(const Case& test, const solve::SolveRequest& request,
   std::sort(lines.begin(), lines.end());
   check_section(test, "packages", lines);
   check_section(test, "notes", solution.notes);
+  Lines choices;
+  for (const solve::Choice& choice : solution.asked) {
+    choices.push_back(fmt::format("{} {}", choice.name, choice.version));
+    if (!choice.reason.empty()) {
+      choices.back() += fmt::format(" (newest {}: {})", choice.newest, choice.reason);
+    }
+  }
+  check_section(test, "choices", choices);
   if (test.expected.contains("conflict") || test.expected.contains("unknown")) {
     FAIL_CHECK("a conflict was expected, found:\n" << base::join(lines, "\n"));
   }

@@ -31,7 +31,7 @@ TEST_CASE("the most preferred package of a list is chosen, with what it needs") 
   const auto b0 = solv.add_package("b", 0);
   const auto wanted = solv.add_list(Packages{a0, a1});
   solv.add_need(a0, solv.add_list(Packages{b1, b0}));
-  CHECK(chosen(solv.solve(std::vector{wanted})) == Packages{a0, b0});
+  CHECK(chosen(solv.solve(std::vector{wanted}, {})) == Packages{a0, b0});
 }
 
 TEST_CASE("many positions keep their order") {
@@ -41,7 +41,7 @@ TEST_CASE("many positions keep their order") {
     all.push_back(solv.add_package("a", 119 - position));
   }
   const auto wanted = solv.add_list(all);
-  CHECK(chosen(solv.solve(std::vector{wanted})) == Packages{all.back()});
+  CHECK(chosen(solv.solve(std::vector{wanted}, {})) == Packages{all.back()});
 }
 
 TEST_CASE("a ban forbids packages without asking for one") {
@@ -51,14 +51,14 @@ TEST_CASE("a ban forbids packages without asking for one") {
   const auto b1 = solv.add_package("b", 1);
   solv.add_ban(a, solv.add_list(Packages{b0}));
   const auto want_a = solv.add_list(Packages{a});
-  SECTION("nobody wants it") { CHECK(chosen(solv.solve(std::vector{want_a})) == Packages{a}); }
+  SECTION("nobody wants it") { CHECK(chosen(solv.solve(std::vector{want_a}, {})) == Packages{a}); }
   SECTION("the other is taken") {
     const auto want_b = solv.add_list(Packages{b0, b1});
-    CHECK(chosen(solv.solve(std::vector{want_a, want_b})) == Packages{a, b1});
+    CHECK(chosen(solv.solve(std::vector{want_a, want_b}, {})) == Packages{a, b1});
   }
   SECTION("there is no other") {
     const auto want_b = solv.add_list(Packages{b0});
-    const auto answer = solv.solve(std::vector{want_a, want_b});
+    const auto answer = solv.solve(std::vector{want_a, want_b}, {});
     REQUIRE(std::holds_alternative<Reasons>(answer));
     const auto& reasons = std::get<Reasons>(answer);
     CHECK(has(reasons, SolvReason::Kind::forbids));
@@ -72,7 +72,7 @@ TEST_CASE("two packages of one name exclude each other") {
   const auto a1 = solv.add_package("a", 1);
   const auto first = solv.add_list(Packages{a0});
   const auto second = solv.add_list(Packages{a1});
-  const auto answer = solv.solve(std::vector{first, second});
+  const auto answer = solv.solve(std::vector{first, second}, {});
   REQUIRE(std::holds_alternative<Reasons>(answer));
   CHECK(has(std::get<Reasons>(answer), SolvReason::Kind::same_name));
 }
@@ -82,13 +82,13 @@ TEST_CASE("an empty list is nothing that can be had") {
   const auto a = solv.add_package("a", 0);
   const auto nothing = solv.add_list({});
   SECTION("asked for") {
-    const auto answer = solv.solve(std::vector{nothing});
+    const auto answer = solv.solve(std::vector{nothing}, {});
     REQUIRE(std::holds_alternative<Reasons>(answer));
   }
   SECTION("needed") {
     solv.add_need(a, nothing);
     const auto wanted = solv.add_list(Packages{a});
-    const auto answer = solv.solve(std::vector{wanted});
+    const auto answer = solv.solve(std::vector{wanted}, {});
     REQUIRE(std::holds_alternative<Reasons>(answer));
     const auto& reasons = std::get<Reasons>(answer);
     REQUIRE(has(reasons, SolvReason::Kind::needs_nothing));
@@ -98,7 +98,7 @@ TEST_CASE("an empty list is nothing that can be had") {
     CHECK(reason->package == a);
     CHECK(reason->list == nothing);
   }
-  SECTION("not needed") { CHECK(chosen(solv.solve({})).empty()); }
+  SECTION("not needed") { CHECK(chosen(solv.solve({}, {})).empty()); }
 }
 
 TEST_CASE("the handle can be moved") {
@@ -108,7 +108,7 @@ TEST_CASE("the handle can be moved") {
   const auto wanted = second.add_list(Packages{a});
   Solv third;
   third = std::move(second);
-  CHECK(chosen(third.solve(std::vector{wanted})) == Packages{a});
+  CHECK(chosen(third.solve(std::vector{wanted}, {})) == Packages{a});
 }
 
 }  // namespace
