@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,9 +51,13 @@ class Part:
 
 CLIB = Part("clib", parts_clib.make, ("parts_clib.py",))
 PYTHON = Part("python", parts_python.make, ("parts_python.py", "parts_clib.py"))
+OLDER_CLIB = Part("clib-older", parts_clib.make_older, ("parts_clib.py",))
+OLDER_PYTHON = Part("python-older", parts_python.make_older, ("parts_python.py", "parts_clib.py"))
+OLDER_WHEELS = Part("wheels-older", parts_wheels.make_older, ("parts_wheels.py",))
 PKGCONF = Part("pkgconf", parts_pkgconf.make, ("parts_pkgconf.py",))
 WHEELS = Part("wheels-basic", parts_wheels.make_basic, ("parts_wheels.py",))
 MORE_WHEELS = Part("wheels-more", parts_wheels.make_more, ("parts_wheels.py",))
+NUMPY = Part("numpy", parts_wheels.make_numpy, ("parts_wheels.py",))
 COMPILER = Part("compiler", parts_compiler.make, ("parts_compiler.py", "parts_clib.py", "../scripts"))
 CUDA_SOURCES = ("parts_cuda.py", "parts_compiler.py", "parts_clib.py", "../scripts")
 CUDA_VERSIONS = Part("cuda-version", parts_cuda.make_versions, ("parts_cuda.py",))
@@ -60,8 +65,8 @@ TOOLKIT = Part("cuda13", parts_cuda.make_toolkit, CUDA_SOURCES)
 CUDA12 = Part("cuda12", parts_cuda.make_cuda12, CUDA_SOURCES)
 CUDNN = Part("cudnn13", parts_cuda.make_cudnn, CUDA_SOURCES)
 FAULT = Part("fault", parts_fault.make, ("parts_fault.py",))
-MINI = [CLIB, PYTHON, PKGCONF, WHEELS, CUDA_VERSIONS]
-PROFILES = {"mini": MINI, "python": [*MINI, MORE_WHEELS], "cuda": [*MINI, COMPILER, TOOLKIT, CUDNN, CUDA12], "fault": [FAULT]}
+MINI = [CLIB, PYTHON, PKGCONF, WHEELS, CUDA_VERSIONS, OLDER_CLIB, OLDER_PYTHON, OLDER_WHEELS]
+PROFILES = {"mini": MINI, "python": [*MINI, MORE_WHEELS, NUMPY], "cuda": [*MINI, COMPILER, TOOLKIT, CUDNN, CUDA12], "fault": [FAULT]}
 
 
 def _say(text: str) -> None:
@@ -85,12 +90,18 @@ def ensure_part(part: Part, root: Path) -> Path:
 
 def gather_parts(parts: list[Part], root: Path) -> tuple[list[Path], Skips]:
     """The folders of all parts that can be had, and what is missing or left out, each with its reason."""
-    folders, skips = [], []
-    for part in parts:
+    def attempt(part: Part) -> Path | Unavailable:
         try:
-            folder = ensure_part(part, root)
+            return ensure_part(part, root)
         except Unavailable as reason:
-            skips.append({"part": part.name, "left_out": "all of it", "reason": str(reason)})
+            return reason
+
+    folders, skips = [], []
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        made = list(pool.map(attempt, parts))
+    for part, folder in zip(parts, made, strict=True):
+        if isinstance(folder, Unavailable):
+            skips.append({"part": part.name, "left_out": "all of it", "reason": str(folder)})
             continue
         folders.append(folder)
         skips += json.loads((folder / "skipped.json").read_text())

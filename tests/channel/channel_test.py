@@ -19,7 +19,7 @@ from rattler.package.build_string import BuildString
 
 HERE = Path(__file__).resolve().parent
 WANTED = {"mini": {"python", "openssl", "pkgconf", "click", "rich", "cuda-version"},
-          "python": {"httpie", "flask", "black"},
+          "python": {"httpie", "flask", "black", "numpy"},
           "cuda": {"cuda-nvcc", "cudnn", "gxx_linux-64", "cuda-cudart-dev", "cuda-nvrtc", "cuda-version"}}
 VIRTUAL = {"__glibc": "2.36", "__unix": "0", "__linux": "6.1"}
 
@@ -127,6 +127,30 @@ class ChannelTest(unittest.TestCase):
             self.assertEqual(paths.stdout.strip(), f"{prefix}/lib/pkgconfig:{prefix}/share/pkgconfig")
             pip = subprocess.run([prefix / "bin/pip", "--version"], capture_output=True, text=True, check=True)
             self.assertIn(str(prefix), pip.stdout)
+
+
+    def test_the_older_python_runs_with_packages_of_its_own_and_shared_ones(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            prefix, cache = Path(folder) / "prefix", Path(folder) / "pkgs"
+            chosen = asyncio.run(solved(self.channel, ["python=3.9", "rich", "requests", "pip"], VIRTUAL))
+            versions = {record.name.normalized: str(record.version) for record in chosen}
+            self.assertEqual((versions["openssl"], versions["libffi"]), ("1.1.1w", "3.3"))
+            asyncio.run(install(chosen, prefix, cache_dir=cache, show_progress=False))
+            code = ("import bz2, ctypes, curses, decimal, hashlib, lzma, readline, requests, rich, sqlite3, ssl, sys, uuid\n"
+                    "import charset_normalizer.md; print(sys.version[:4], sys.prefix); print(rich.__file__)\n"
+                    "print(ssl.OPENSSL_VERSION[:14]); print(charset_normalizer.md.__file__)")
+            answer = subprocess.run([prefix / "bin/python", "-I", "-c", code], capture_output=True, text=True, check=True)
+            site = f"{prefix}/lib/python3.9/site-packages"
+            version, module, ssl, binary = answer.stdout.splitlines()
+            self.assertEqual((version, module, ssl), (f"3.9. {prefix}", f"{site}/rich/__init__.py", "OpenSSL 1.1.1w"))
+            self.assertRegex(binary, rf"^{site}/charset_normalizer/md.*\.cpython-39-x86_64-linux-gnu\.so$")
+            pip = subprocess.run([prefix / "bin/pip", "--version"], capture_output=True, text=True, check=True)
+            self.assertIn(f"{site}/pip (python 3.9)", pip.stdout)
+
+    def test_only_the_newer_python_names_its_site_packages(self) -> None:
+        paths = {record["version"]: record.get("python_site_packages_path")
+                 for record in records_of(self.channel, "linux-64").values() if record["name"] == "python"}
+        self.assertEqual(paths, {"3.11.2": "lib/python3.11/site-packages", "3.9.2": None})
 
 
 def main() -> int:

@@ -113,6 +113,11 @@ class Sources(unittest.TestCase):
                                              "deb-src mirror://host/debian/ bookworm-updates main non-free"])
 
 
+    def test_sources_of_an_older_release(self) -> None:
+        text = apt.sources_text([apt.Repository("mirror://host/security/", "bookworm-security", "/none.gpg")], "main", "old")
+        self.assertEqual(text.splitlines()[0], "deb mirror://host/security/ old-security main")
+
+
 class Cache(Folder):
     def test_a_failed_attempt_leaves_nothing(self) -> None:
         with self.assertRaises(ValueError), cache.made_once(self.root / "part") as scratch:

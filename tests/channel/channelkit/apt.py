@@ -12,6 +12,7 @@ from .cache import locked
 from .errors import Unavailable
 
 RELEASE = "bookworm"
+OLDER_RELEASE = "bullseye"
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
 
@@ -49,27 +50,28 @@ def machine_repositories() -> list[Repository]:
     return list(found.values())
 
 
-def sources_text(repositories: list[Repository], components: str) -> str:
-    """A sources.list for RELEASE with `components`, at the places where the machine gets its own release from."""
+def sources_text(repositories: list[Repository], components: str, release: str = RELEASE) -> str:
+    """A sources.list for `release` with `components`, at the places where the machine gets its own release from."""
     codename = _machine_codename()
     lines = []
     for repository in repositories:
-        release = re.sub(rf"^(?:{codename}|stable)", RELEASE, repository.release)
+        suite = re.sub(rf"^(?:{codename}|stable)", release, repository.release)
         keyring = repository.signed_by if repository.signed_by.startswith("/") else str(KEYRING)
         option = f"[signed-by={keyring}] " if Path(keyring).exists() else ""
-        lines += [f"{kind} {option}{repository.uri} {release} {components}" for kind in ("deb", "deb-src")]
+        lines += [f"{kind} {option}{repository.uri} {suite} {components}" for kind in ("deb", "deb-src")]
     return "\n".join(lines) + "\n"
 
 
 class Apt:
-    """Downloads packages of Debian RELEASE into `root`; a package that is there already is not asked for again."""
+    """Downloads packages of a Debian release into `root`; a package that is there already is not asked for again."""
 
-    _unreachable: dict[str, Unavailable] = {}
+    _unreachable: dict[Path, Unavailable] = {}
 
-    def __init__(self, root: Path, components: str = "main") -> None:
-        self._home = root / ("apt-" + components.replace(" ", "-"))
+    def __init__(self, root: Path, components: str = "main", release: str = RELEASE) -> None:
+        self._home = root / "-".join(["apt", *([] if release == RELEASE else [release]), *components.split()])
         self._debs = root / "debs"
         self._components = components
+        self._release = release
         self._updated = False
 
     def fetch(self, names: list[str]) -> dict[str, Path]:
@@ -111,21 +113,35 @@ class Apt:
         for folder in ("state/lists/partial", "cache/archives/partial"):
             (self._home / folder).mkdir(parents=True, exist_ok=True)
         (self._home / "status").touch()
-        (self._home / "sources.list").write_text(sources_text(machine_repositories(), self._components))
         (self._home / "apt.conf").write_text("".join([
             "#clear APT::Update::Post-Invoke;\n#clear APT::Update::Post-Invoke-Success;\n",
             f'Dir::State "{self._home}/state";\nDir::State::status "{self._home}/status";\n',
             f'Dir::Cache "{self._home}/cache";\nDir::Etc::SourceList "{self._home}/sources.list";\n',
             'Dir::Etc::SourceParts "/dev/null";\nAPT::Sandbox::User "root";\nAcquire::Languages "none";\n',
             'Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled "false";\nAPT::Update::Error-Mode "any";\n']))
-        if earlier := Apt._unreachable.get(self._components):
+        if earlier := Apt._unreachable.get(self._home):
             raise earlier
         try:
-            self._run(["update", "--quiet"])
+            self._read_indexes()
         except Unavailable as reason:
-            Apt._unreachable[self._components] = reason
+            Apt._unreachable[self._home] = reason
             raise
         self._updated = True
+
+    def _read_indexes(self) -> None:
+        """Reads the indexes of all suites; of an older release, whose updates may have been moved away, of those there are."""
+        repositories = machine_repositories()
+        attempts = [repositories]
+        if self._release != RELEASE:
+            attempts += [[one for one in repositories if "-" not in one.release]]
+        for attempt in attempts:
+            (self._home / "sources.list").write_text(sources_text(attempt, self._components, self._release))
+            try:
+                self._run(["update", "--quiet"])
+                return
+            except Unavailable as error:
+                reason = error
+        raise reason
 
     def _run(self, arguments: list[str], program: str = "apt-get", cwd: Path | None = None) -> str:
         command = [program, "-c", str(self._home / "apt.conf"), *arguments]

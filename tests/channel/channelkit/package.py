@@ -41,6 +41,7 @@ class Package:
     noarch: str | None = None
     entry_points: list[str] = field(default_factory=list)
     track_features: str = ""
+    site_packages: str = ""
     tar_bz2: bool = False
     timestamp: int = TIMESTAMP_MS
 
@@ -66,6 +67,8 @@ class Package:
             index["noarch"] = self.noarch
         if self.track_features:
             index["track_features"] = self.track_features
+        if self.site_packages:
+            index["python_site_packages_path"] = self.site_packages
         return index
 
 

@@ -59,6 +59,15 @@ LIBRARIES = [
 ]
 
 
+# What CPython 3.9 of the older release was linked against, where it is not what LIBRARIES have.
+OLDER_LIBRARIES = [
+    Library("libffi", ["libffi7"], ["lib/libffi.so.*"], "MIT", [GLIBC, "libgcc >=12"]),
+    Library("mpdecimal", ["libmpdec3"], ["lib/libmpdec.so.*"], "BSD-2-Clause", [GLIBC, "libgcc >=12"]),
+    Library("openssl", ["libssl1.1"], ["lib/lib*.so.*", "lib/engines-1.1/*"], "OpenSSL",
+            [GLIBC, "ca-certificates", "libgcc >=12"]),
+]
+
+
 def build_of(name: str, versions: dict[str, str]) -> str:
     """The build string that the library `name` gets here."""
     return package.build_string(name, versions[name])
@@ -72,7 +81,8 @@ def _fill(text: str, name: str, versions: dict[str, str]) -> str:
 
 
 def _versions(debs: dict[str, Path]) -> dict[str, str]:
-    return {library.name: apt.upstream_version(debs[library.debs[0]]) for library in LIBRARIES}
+    known = [library for library in (*LIBRARIES, *OLDER_LIBRARIES) if library.debs[0] in debs]
+    return {library.name: apt.upstream_version(debs[library.debs[0]]) for library in known}
 
 
 def _certificates(debs: dict[str, Path], work: Path, channel: Path) -> None:
@@ -121,4 +131,13 @@ def make(downloads: Path, work: Path, channel: Path) -> list[dict[str, str]]:
         shutil.rmtree(work / library.name)
     _certificates(debs, work / "ca-certificates", channel)
     _openmp_mutex(work / "_openmp_mutex", channel)
+    return []
+
+
+def make_older(downloads: Path, work: Path, channel: Path) -> list[dict[str, str]]:
+    """Writes OLDER_LIBRARIES; tells what was left out."""
+    names = [deb for library in OLDER_LIBRARIES for deb in library.debs]
+    debs = apt.Apt(downloads, release=apt.OLDER_RELEASE).fetch(names)
+    for library in OLDER_LIBRARIES:
+        _library(library, debs, work / library.name, channel)
     return []

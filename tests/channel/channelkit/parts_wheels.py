@@ -22,13 +22,15 @@ MORE = [
     "flask==3.1.3", "blinker==1.9.0", "itsdangerous==2.2.0", "jinja2==3.1.6", "markupsafe==3.0.4", "werkzeug==3.1.9",
     "httpie==3.2.4", "defusedxml==0.7.1", "multidict==7.2.1", "requests-toolbelt==1.0.0", "pysocks==1.7.1",
     "black==26.10.1", "mypy-extensions==1.2.0", "pathspec==1.1.1", "platformdirs==4.14.8", "pytokens==0.4.1"]
+# The same programs for CPython 3.9, in the newest versions that know it.
+OLDER = ["pip==25.3", "setuptools==81.0.0", "packaging==25.0", "click==8.1.8", "markdown-it-py==3.0.0", "requests==2.32.5",
+         "urllib3==2.6.3", "charset-normalizer==3.5.3"]
+NUMPY = ["numpy==2.0.2"]
 CONDA_NAMES = {"typing-extensions": "typing_extensions", "mypy-extensions": "mypy_extensions"}
 EXTRA_DEPENDS = {"pip": ["setuptools", "wheel"]}
-ENVIRONMENT = {"python_version": "3.11", "python_full_version": "3.11.2", "sys_platform": "linux", "os_name": "posix",
-               "platform_system": "Linux", "platform_machine": "x86_64", "implementation_name": "cpython",
-               "platform_python_implementation": "CPython", "extra": ""}
-SITE = "lib/python3.11/site-packages"
-SHEBANG = f"#!{package.PLACEHOLDER}/bin/python3.11\n"
+ENVIRONMENT = {"sys_platform": "linux", "os_name": "posix", "platform_system": "Linux", "platform_machine": "x86_64",
+               "implementation_name": "cpython", "platform_python_implementation": "CPython", "extra": ""}
+FULL_VERSIONS = {"3.11": "3.11.2", "3.9": "3.9.2"}
 
 
 def conda_name(distribution: str) -> str:
@@ -44,9 +46,10 @@ def conda_spec(requirement: Requirement) -> str:
     return f"{conda_name(requirement.name)} {text}".strip()
 
 
-def _depends(metadata: dict[str, list[str]], name: str) -> list[str]:
+def _depends(metadata: dict[str, list[str]], name: str, minor: str) -> list[str]:
+    environment = {**ENVIRONMENT, "python_version": minor, "python_full_version": FULL_VERSIONS[minor]}
     requirements = [Requirement(text) for text in metadata.get("Requires-Dist", [])]
-    wanted = [one for one in requirements if one.marker is None or one.marker.evaluate(ENVIRONMENT)]
+    wanted = [one for one in requirements if one.marker is None or one.marker.evaluate(environment)]
     python = (metadata.get("Requires-Python") or [">=3.9"])[0].replace(" ", "")
     return [f"python {python}", *EXTRA_DEPENDS.get(name, []), *sorted({conda_spec(one) for one in wanted})]
 
@@ -76,24 +79,28 @@ def _spread_data(tree: Path, site: Path, scripts: Path) -> None:
         shutil.rmtree(data)
 
 
-def _write_script(path: Path, entry_point: str) -> None:
+def _shebang(minor: str) -> str:
+    return f"#!{package.PLACEHOLDER}/bin/python{minor}\n"
+
+
+def _write_script(path: Path, entry_point: str, minor: str) -> None:
     module, function = entry_point.split("=", 1)[1].strip().split(":")
     first = function.split(".")[0]
-    path.write_text(f"{SHEBANG}import sys\nfrom {module} import {first}\n\nif __name__ == '__main__':\n"
+    path.write_text(f"{_shebang(minor)}import sys\nfrom {module} import {first}\n\nif __name__ == '__main__':\n"
                     f"    sys.exit({function}())\n")
 
 
-def _set_shebangs(scripts: Path) -> None:
+def _set_shebangs(scripts: Path, minor: str) -> None:
     for script in scripts.iterdir() if scripts.exists() else ():
         text = script.read_text()
-        script.write_text(re.sub(r"\A#!\s*python\S*\n", lambda _: SHEBANG, text))
+        script.write_text(re.sub(r"\A#!\s*python\S*\n", lambda _: _shebang(minor), text))
         script.chmod(0o755)
 
 
-def _package_of(wheel: Path, work: Path) -> package.Package:
+def _package_of(wheel: Path, work: Path, minor: str) -> package.Package:
     tree = work / "tree"
     pure = wheel.stem.endswith("-none-any")
-    site, scripts = (tree / "site-packages", tree / "python-scripts") if pure else (tree / SITE, tree / "bin")
+    site, scripts = (tree / "site-packages", tree / "python-scripts") if pure else (tree / f"lib/python{minor}/site-packages", tree / "bin")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(site)
     _spread_data(tree, site, scripts)
@@ -101,28 +108,41 @@ def _package_of(wheel: Path, work: Path) -> package.Package:
     (info / "INSTALLER").write_text("conda\n")
     metadata, entry_points = _metadata(info), _entry_points(info)
     name, version = conda_name(metadata["Name"][0]), metadata["Version"][0]
-    depends = _depends(metadata, name)
+    depends = _depends(metadata, name, minor)
+    abi = minor.replace(".", "")
     if not pure:
         scripts.mkdir(exist_ok=True)
         for entry_point in entry_points:
-            _write_script(scripts / entry_point.split("=")[0].strip(), entry_point)
-        depends += ["__glibc >=2.17,<3.0.a0", "python >=3.11,<3.12.0a0", "python_abi 3.11.* *_cp311"]
-    _set_shebangs(scripts)
-    build = "pyhd8ed1ab_0" if pure else f"py311{package.build_string(name, version)}"
+            _write_script(scripts / entry_point.split("=")[0].strip(), entry_point, minor)
+        after = f"3.{int(minor.split('.')[1]) + 1}.0a0"
+        depends += ["__glibc >=2.17,<3.0.a0", f"python >={minor},<{after}", f"python_abi {minor}.* *_cp{abi}"]
+    _set_shebangs(scripts, minor)
+    build = "pyhd8ed1ab_0" if pure else f"py{abi}{package.build_string(name, version)}"
     terms = (metadata["License-Expression"] + metadata["License"] + ["LicenseRef-see-dist-info"])[0]
     return package.Package(name, version, tree, terms.splitlines()[0][:80], build=build, depends=depends,
                            noarch="python" if pure else None, entry_points=entry_points if pure else [])
 
 
-def _make(pins: list[str], downloads: Path, work: Path, channel: Path) -> list[dict[str, str]]:
-    for wheel in pypi.fetch(pins, downloads / "wheels"):
-        package.write(_package_of(wheel, work / wheel.stem), channel)
+def _make(pins: list[str], downloads: Path, work: Path, channel: Path, minor: str = "3.11") -> list[dict[str, str]]:
+    folder = downloads / ("wheels" if minor == "3.11" else f"wheels-{minor}")
+    for wheel in pypi.fetch(pins, folder, minor):
+        package.write(_package_of(wheel, work / wheel.stem, minor), channel)
     return []
 
 
 def make_basic(downloads: Path, work: Path, channel: Path) -> list[dict[str, str]]:
     """Writes pip, click, rich, requests and what they need."""
     return _make(BASIC, downloads, work, channel)
+
+
+def make_older(downloads: Path, work: Path, channel: Path) -> list[dict[str, str]]:
+    """Writes what of make_basic needs other versions, or another build, for CPython 3.9."""
+    return _make(OLDER, downloads, work, channel, "3.9")
+
+
+def make_numpy(downloads: Path, work: Path, channel: Path) -> list[dict[str, str]]:
+    """Writes numpy for both minors of Python."""
+    return [*_make(NUMPY, downloads, work, channel), *_make(NUMPY, downloads, work, channel, "3.9")]
 
 
 def make_more(downloads: Path, work: Path, channel: Path) -> list[dict[str, str]]:

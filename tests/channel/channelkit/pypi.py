@@ -9,18 +9,19 @@ from pathlib import Path
 from .cache import locked
 from .errors import Unavailable
 
-TARGET = ["--python-version", "3.11", "--implementation", "cp", "--abi", "cp311", "--abi", "abi3", "--abi", "none"]
 PLATFORMS = ["manylinux2014_x86_64", "manylinux_2_17_x86_64", "manylinux2010_x86_64", "manylinux_2_12_x86_64",
              "manylinux_2_27_x86_64", "manylinux_2_28_x86_64"]
 
 
-def fetch(pins: list[str], folder: Path) -> list[Path]:
-    """The wheels of `pins` ("name==version"), for CPython 3.11 on linux-64, in that order. Raises Unavailable."""
+def fetch(pins: list[str], folder: Path, minor: str = "3.11") -> list[Path]:
+    """The wheels of `pins` ("name==version"), for CPython `minor` on linux-64, in that order. Raises Unavailable.
+
+    A folder holds the wheels of one minor."""
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder.with_suffix(".lock")):
         missing = [pin for pin in pins if _wheel(pin, folder) is None]
         if missing:
-            _download(missing, folder)
+            _download(missing, folder, minor)
     wheels = [(pin, _wheel(pin, folder)) for pin in pins]
     if lost := [pin for pin, wheel in wheels if wheel is None]:
         raise Unavailable(f"pip left no wheel of {', '.join(lost)}")
@@ -33,10 +34,15 @@ def _wheel(pin: str, folder: Path) -> Path | None:
     return min(found, default=None)
 
 
-def _download(pins: list[str], folder: Path) -> None:
+def _target(minor: str) -> list[str]:
+    abis = [f"cp{minor.replace('.', '')}", "abi3", "none"]
+    return ["--python-version", minor, "--implementation", "cp", *(word for abi in abis for word in ("--abi", abi))]
+
+
+def _download(pins: list[str], folder: Path, minor: str) -> None:
     platforms = [word for platform in PLATFORMS for word in ("--platform", platform)]
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
-               "--only-binary", ":all:", *TARGET, *platforms, "--dest", str(folder), *pins]
+               "--only-binary", ":all:", *_target(minor), *platforms, "--dest", str(folder), *pins]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise Unavailable(f"pip download {' '.join(pins)[:200]}: {done.stderr.strip()[-400:]}")
