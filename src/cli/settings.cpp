@@ -13,6 +13,7 @@ namespace hpcenv::cli {
 namespace {
 
 constexpr std::array priorities{"strict", "flexible", "disabled"};
+constexpr std::array solvers{"dive", "libsolv"};
 
 // The files of conda's search path that a user of a cluster has, in order; later ones win (facts:
 // conda's documentation of condarc).
@@ -61,6 +62,13 @@ Result<> check_values(const Settings& settings) {
                                  priority.value, priority.source),
                      "use strict, flexible or disabled");
   }
+  const Setting& solver = settings.setting("solver");
+  if (std::ranges::find(solvers, solver.value) == solvers.end()) {
+    return fail_hint(ErrorKind::refused,
+                     fmt::format("solver '{}' (from {}) is none that hpcenv knows", solver.value,
+                                 solver.source),
+                     "use dive or libsolv");
+  }
   return {};
 }
 
@@ -85,6 +93,8 @@ std::span<const SettingSpec> all_settings() {
       SettingSpec{"channel_alias", "HPCENV_CHANNEL_ALIAS",
                   "what stands before a channel's bare name"},
       SettingSpec{"channel_priority", "HPCENV_CHANNEL_PRIORITY", "strict, flexible or disabled"},
+      SettingSpec{"solver", "HPCENV_SOLVER",
+                  "dive, or libsolv: it searches among all packages (slow; to compare)"},
   };
   return settings;
 }
@@ -98,6 +108,7 @@ Result<Settings> load_settings(const base::Environment& environment, RcFiles rc_
   settings.set("channels", "conda-forge", "default");
   settings.set("channel_alias", std::string(conda::default_channel_alias), "default");
   settings.set("channel_priority", "strict", "default");
+  settings.set("solver", "dive", "default");
   if (rc_files == RcFiles::read) {
     for (const std::string& file : condarc_files(environment)) {
       HPCENV_TRY(apply_condarc(settings, file));

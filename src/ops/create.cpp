@@ -70,6 +70,7 @@ Result<solve::SolveOutcome> solve_wishes(const CreateRequest& request,
   HPCENV_ASSIGN(wanted.preferences, soft_bounds(virtual_packages));
   wanted.priority = request.priority;
   wanted.channel_alias = request.channel_alias;
+  wanted.method = request.method;
   return solve::solve(wanted);
 }
 

@@ -26,6 +26,7 @@ struct CreateRequest {
   std::string subdir;
   std::string channel_alias;
   solve::ChannelPriority priority = solve::ChannelPriority::strict;
+  solve::Method method = solve::Method::dive;
   index::IndexRequest::Offline offline = index::IndexRequest::Offline::no;
   std::string command_line;  ///< for the history
 };

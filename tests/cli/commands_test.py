@@ -4,6 +4,7 @@ import os
 import subprocess
 import unittest
 
+import tiny_channel
 from cli_case import PROGRAM, CliCase  # noqa: F401 (PROGRAM fails early where the variable is missing)
 
 
@@ -58,6 +59,23 @@ class Create(CliCase):
         self.assertIn("12.2", done.stderr)
         answer = self.run_json("create", "-n", "x", "cuda-version", "--dry-run", env={"CONDA_OVERRIDE_CUDA": "12.2"})
         self.assertEqual(answer["plan"]["link"][0]["version"], "12.2")
+
+    def test_libsolv_can_be_told_to_search_by_itself(self):
+        # It takes the first wish as new as it can be, where a dive sees what that costs the second.
+        channel = f"{self.home}/versions"
+        tiny_channel.write_repodata(channel, [
+            tiny_channel.add_package(channel, "a", "1.0.1", depends=["python <3.9"]),
+            tiny_channel.add_package(channel, "a", "1.0.0"),
+            tiny_channel.add_package(channel, "python", "3.8"),
+            tiny_channel.add_package(channel, "python", "3.12"),
+        ])
+        command = ["create", "-n", "x", "-c", channel, "--override-channels", "a", "python", "--dry-run"]
+        for solver, versions in (("dive", ["3.12", "1.0.0"]), ("libsolv", ["3.8", "1.0.1"])):
+            answer = self.run_json(*command, env={"HPCENV_SOLVER": solver})
+            found = {p["name"]: p["version"] for p in answer["plan"]["link"]}
+            self.assertEqual([found["python"], found["a"]], versions)
+        done = self.run_program(*command, check=1, env={"HPCENV_SOLVER": "none"})
+        self.assertIn("solver 'none' (from HPCENV_SOLVER)", done.stderr)
 
     def test_environment_file(self):
         with open(f"{self.home}/environment.yml", "w", encoding="utf-8") as out:

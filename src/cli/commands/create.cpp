@@ -88,6 +88,7 @@ Result<ops::CreateRequest> request_of(const Arguments& arguments, Session& sessi
   request.subdir = conda::native_subdir();
   request.channel_alias = session.settings().value("channel_alias");
   HPCENV_ASSIGN(request.priority, priority_of(arguments, session.settings()));
+  if (session.settings().value("solver") == "libsolv") request.method = solve::Method::search;
   if (arguments.has("offline")) {
     request.offline = index::IndexRequest::Offline::yes;
   }
