@@ -8,6 +8,7 @@
 #include "host/node_profile.hpp"
 #include "packages/fetch.hpp"
 #include "packages/package_cache.hpp"
+#include "prefix/transaction.hpp"
 
 namespace hpcenv::ops {
 namespace {
@@ -125,7 +126,9 @@ Result<CreateOutcome> decide_create(const CreateRequest& request, const Location
   }
   const auto& solution = std::get<solve::Solution>(outcome);
   decision.notes = solution.notes;
-  decision.plan = prefix::make_plan(prefix::PrefixState{request.prefix, {}, {}}, solution.packages);
+  HPCENV_ASSIGN(const prefix::MetaFingerprint based_on, prefix::fingerprint(request.prefix));
+  decision.plan =
+      prefix::make_plan(prefix::PrefixState{request.prefix, {}, based_on}, solution.packages);
   decision.plan.requested_specs = request.wishes.spec_texts;
   decision.plan.command_line = request.command_line;
   for (const auto& [name, value] : request.wishes.variables) {
@@ -146,16 +149,25 @@ Result<CreateReport> carry_out_create(const CreateDecision& decision,
   HPCENV_ASSIGN(const prefix::Budget budget, prefix::exact_budget(unpacked, decision.plan.prefix));
   HPCENV_TRY(check_space(decision.plan.prefix, budget));
   seams.reporter.step("Linking");
-  HPCENV_ASSIGN(
-      const prefix::Prepared prepared,
-      prefix::prepare_create(decision.plan, unpacked, options, seams.runner, seams.reporter));
-  HPCENV_ASSIGN(const std::vector<std::string> script_messages,
-                prefix::commit_create(prepared, seams.runner));
+  HPCENV_ASSIGN(prefix::PrepareOutcome outcome,
+                prefix::prepare(decision.plan, unpacked, options, {"hpcenv create", {}, {}},
+                                seams.runner, seams.reporter));
+  if (std::holds_alternative<prefix::PlanIsStale>(outcome)) {
+    return fail_hint(
+        ErrorKind::refused,
+        fmt::format("{} was changed while it was planned for", decision.plan.prefix.native()),
+        "run the same command again");
+  }
+  const auto change = std::get<std::shared_ptr<prefix::PreparedChange>>(std::move(outcome));
+  HPCENV_ASSIGN(prefix::ChangeReport done, prefix::commit(*change, seams.runner, seams.reporter));
   if (auto registered = register_environment(locations, decision.plan.prefix); !registered) {
     seams.reporter.detail("not registered: " + registered.error().message);
   }
-  CreateReport report{prepared.files, prepared.bytes, prepared.messages};
-  report.messages.insert(report.messages.end(), script_messages.begin(), script_messages.end());
+  CreateReport report{done.files, done.bytes, std::move(done.messages)};
+  for (const std::string& path : done.kept) {
+    report.messages.push_back(fmt::format("'{}' was in the way and is kept in {}/.hpcenv/kept",
+                                          path, decision.plan.prefix.native()));
+  }
   return report;
 }
 

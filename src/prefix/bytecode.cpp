@@ -51,7 +51,8 @@ std::string batch_input(const BytecodeJob& job, std::size_t begin, std::size_t e
 base::ProcessRequest batch_request(const BytecodeJob& job, std::size_t begin, std::size_t end) {
   base::ProcessRequest request;
   // -I and -S: nothing of the user's and no .pth file of the packages is run.
-  request.argv = {(job.directory / job.python.program).native(),
+  const std::filesystem::path& home = job.python_home.empty() ? job.directory : job.python_home;
+  request.argv = {(home / job.python.program).native(),
                   "-I",
                   "-S",
                   "-B",
@@ -61,6 +62,7 @@ base::ProcessRequest batch_request(const BytecodeJob& job, std::size_t begin, st
                   std::string(driver)};
   request.environment.set("PATH", "/usr/bin:/bin");
   request.environment.set("LC_ALL", "C.UTF-8");
+  if (!job.library_path.empty()) request.environment.set("LD_LIBRARY_PATH", job.library_path);
   request.directory = job.directory;
   request.input = batch_input(job, begin, end);
   request.deadline = batch_deadline;

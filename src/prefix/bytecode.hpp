@@ -18,6 +18,8 @@ struct BytecodeJob {
   PythonFacts python;                ///< its program is run in `directory`
   std::vector<std::string> sources;  ///< relative paths of .py files
   std::size_t jobs = 1;
+  std::filesystem::path python_home;  ///< where python lies, if not in `directory`
+  std::string library_path;           ///< for LD_LIBRARY_PATH of python, or empty
 };
 
 struct Bytecode {

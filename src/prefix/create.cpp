@@ -39,7 +39,9 @@ Result<> prepare_locked(Prepared& prepared, const Blueprint& blueprint, base::Pr
                         base::Reporter& reporter) {
   HPCENV_ASSIGN(prepared.directory, base::make_private_directory(prepared.prefix.parent_path(),
                                                                  sibling_stem(prepared.prefix)));
-  return fill_directory(blueprint, prepared, runner, reporter);
+  HPCENV_ASSIGN(const std::vector<conda::PrefixRecord> records,
+                fill_directory(blueprint, prepared, runner, reporter));
+  return finish_directory(blueprint, prepared, records);
 }
 
 /// Takes what marks the link scripts as not yet run, in one step: renamed out of the prefix, then

@@ -27,8 +27,9 @@ struct LinkOptions {
 };
 
 /// Facts of a prefix that all packages have to live with; checked before anything is fetched.
-/// Refused: longer than 255 bytes, a control character or one of `:"$\` and backquote; not empty;
-/// parent not writable.
+/// Refused: longer than 255 bytes, a control character or one of `:"$\` and backquote; an
+/// environment already; a file or link; not writable. A directory with other files in it is none of
+/// these: what is in the way is kept.
 Result<> check_new_prefix(const std::filesystem::path& prefix);
 
 class PrefixLock;
@@ -36,6 +37,8 @@ class PrefixLock;
 /// A package whose post-link script has to run in the finished prefix.
 struct PendingScript {
   std::string package;  ///< name-version-build
+  std::string action;   ///< "post-link" and the like
+  std::string text;     ///< the same for a file in .hpcenv/scripts/
   base::ProcessRequest request;
 };
 

@@ -56,6 +56,11 @@ Result<> check_parent(const fs::path& prefix) {
   return {};
 }
 
+Failure is_there(const fs::path& prefix) {
+  return fail_hint(ErrorKind::refused, fmt::format("{} is an environment already", prefix.native()),
+                   fmt::format("hpcenv env remove -p {} removes it", prefix.native()));
+}
+
 Result<> check_directory(const fs::path& prefix, const struct stat& status) {
   struct stat parent{};
   if (stat(prefix.parent_path().c_str(), &parent) == 0 && parent.st_dev != status.st_dev) {
@@ -66,11 +71,7 @@ Result<> check_directory(const fs::path& prefix, const struct stat& status) {
         fmt::format("create it in a directory below, such as {}/env", prefix.native()));
   }
   if (is_unfinished_create(prefix)) return {};
-  if (is_environment(prefix)) {
-    return fail_hint(ErrorKind::refused,
-                     fmt::format("{} is an environment already", prefix.native()),
-                     fmt::format("hpcenv env remove -p {} removes it", prefix.native()));
-  }
+  if (is_environment(prefix)) return is_there(prefix);
   HPCENV_ASSIGN(const std::vector<std::string> names, base::list_directory(prefix));
   if (names.empty()) return {};
   return fail_hint(ErrorKind::refused,
@@ -126,7 +127,14 @@ Result<> check_new_prefix(const fs::path& prefix) {
   if (prefix.empty()) return fail(ErrorKind::refused, "the path of the environment is empty");
   HPCENV_ASSIGN(const fs::path resolved, base::resolve_path(prefix));
   HPCENV_TRY(check_prefix_text(resolved));
-  return check_prefix_place(resolved);
+  struct stat status{};
+  if (lstat(resolved.c_str(), &status) != 0 || !S_ISDIR(status.st_mode)) {
+    return check_prefix_place(resolved);
+  }
+  if (is_environment(resolved) && !is_unfinished_create(resolved)) return is_there(resolved);
+  if (access(resolved.c_str(), W_OK | X_OK) == 0) return {};
+  return fail_hint(ErrorKind::refused, fmt::format("{} cannot be written", resolved.native()),
+                   std::string(other_place_hint));
 }
 
 Result<> remove_place(const fs::path& prefix) {

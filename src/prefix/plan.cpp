@@ -48,6 +48,7 @@ Plan make_plan(const PrefixState& state, std::span<const conda::PackageRecord> s
   };
   Plan plan;
   plan.prefix = state.prefix;
+  plan.based_on = state.fingerprint;
   for (const conda::PackageRecord& record : solution) {
     const auto old_record = before.find(record.name);
     if (record.is_virtual()) continue;

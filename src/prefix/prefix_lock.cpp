@@ -280,6 +280,30 @@ Result<std::shared_ptr<const PrefixLock>> PrefixLock::acquire(const fs::path& pr
   return held_by(holder, prefix, file);
 }
 
+Result<std::shared_ptr<const PrefixLock>> PrefixLock::acquire_inside(const fs::path& prefix,
+                                                                     const LockRequest& request,
+                                                                     base::Reporter& /*reporter*/) {
+  const fs::path file = prefix / ".hpcenv/lock";
+  const Holder here = this_process(request.purpose);
+  const std::string text = text_of(here);
+  std::optional<Holder> holder;
+  for (int attempt = 0; attempt < 8; ++attempt) {
+    HPCENV_ASSIGN(const Taken taken, try_place(file, text));
+    const auto status = status_of(file);
+    if (taken == Taken::yes && status.has_value()) {
+      std::shared_ptr<PrefixLock> lock(new PrefixLock(file, status->st_dev, status->st_ino));
+      lock->token_ = fmt::format("{}-{}", here.pid, here.started);
+      return std::shared_ptr<const PrefixLock>(std::move(lock));
+    }
+    const Result<std::string> found = base::read_file(file);
+    if (!found.has_value()) continue;
+    holder = parse_holder(*found, file);
+    if (!holder.has_value() || !is_gone(*holder)) break;
+    HPCENV_TRY(break_lock(file));
+  }
+  return held_by(holder, prefix, file);
+}
+
 PrefixLock::~PrefixLock() { release(); }
 
 void PrefixLock::release() const {

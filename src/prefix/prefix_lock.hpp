@@ -41,9 +41,9 @@ class PrefixLock {
       const std::filesystem::path& prefix, const LockRequest& request, base::Reporter& reporter);
   /// The name of this writer's folder in PREFIX/.hpcenv/; nobody else ever has the same. The
   /// folder exists only where it was taken over from a dead writer, or once the holder makes it.
-  const std::string& token() const;
+  const std::string& token() const { return token_; }
   /// Whether a dead writer's folder was taken over under our token.
-  bool took_over() const;
+  bool took_over() const { return took_over_; }
   /// Takes the lock of `prefix`, whose parent exists, and removes what dead holders left beside it.
   /// A lock whose process is gone (same host, boot and pid namespace) is taken over; any other is
   /// kind refused, naming host, pid, user, command and since when. `purpose` is the command's name
@@ -65,6 +65,8 @@ class PrefixLock {
   dev_t device_;
   ino_t inode_;
   bool swept_ = false;
+  bool took_over_ = false;
+  std::string token_;
   mutable std::atomic<bool> released_ = false;
 };
 

@@ -16,6 +16,7 @@
 #include "base/parallel.hpp"
 #include "prefix/bytecode.hpp"
 #include "prefix/layout_names.hpp"
+#include "prefix/link_scripts.hpp"
 #include "prefix/records.hpp"
 
 namespace hpcenv::prefix {
@@ -78,14 +79,13 @@ class Filling {
         linked_(blueprint.layout.paths.size()),
         records_(blueprint.packages.size()) {}
 
-  Result<> fill() {
+  Result<std::vector<conda::PrefixRecord>> fill() {
     HPCENV_TRY(make_all_directories());
     HPCENV_TRY(link_all());
     collect_records();
     if (blueprint_.options.bytecode == LinkOptions::Bytecode::compile) HPCENV_TRY(compile());
     HPCENV_TRY(base::check_interrupt());
-    HPCENV_TRY(write_metadata());
-    return open_directory();
+    return std::move(records_);
   }
 
  private:
@@ -186,7 +186,13 @@ class Filling {
     const std::vector<std::size_t> indices = compilable();
     if (indices.empty()) return {};
     reporter_.step("Compiling Python files");
-    BytecodeJob job{prepared_.directory, prepared_.prefix, *blueprint_.python, {}, blueprint_.jobs};
+    BytecodeJob job;
+    job.directory = prepared_.directory;
+    job.prefix = prepared_.prefix;
+    job.python = *blueprint_.python;
+    job.jobs = blueprint_.jobs;
+    job.python_home = blueprint_.python_home;
+    job.library_path = blueprint_.library_path;
     for (const std::size_t index : indices) {
       job.sources.push_back(blueprint_.layout.paths[index].target);
     }
@@ -220,34 +226,6 @@ class Filling {
     return {};
   }
 
-  Result<> write_metadata() {
-    if (!prepared_.scripts.empty()) {
-      std::string names;
-      for (const PendingScript& script : prepared_.scripts) names += script.package + "\n";
-      HPCENV_TRY(base::write_file(prepared_.directory / pending_scripts_file, names));
-    }
-    const LinkOptions& options = blueprint_.options;
-    const std::int64_t now = options.now != 0 ? options.now : base::SystemClock().now();
-    return write_conda_meta(prepared_.directory, records_, blueprint_.plan,
-                            history_block(blueprint_.plan, now, options.tool), blueprint_.jobs);
-  }
-
-  /// The tree was private while it was made; now it gets the mode that the umask, or a default
-  /// ACL, gives to directories here.
-  Result<> open_directory() {
-    struct stat status{};
-    const fs::path model = prepared_.directory / meta_folder;
-    if (stat(model.c_str(), &status) != 0) {
-      return fail_errno(errno, fmt::format("cannot examine {}", model.native()));
-    }
-    base::fault_point("prepare.chmod");
-    if (chmod(prepared_.directory.c_str(), status.st_mode & 07777U) != 0) {
-      return fail_errno(errno,
-                        fmt::format("cannot set the mode of {}", prepared_.directory.native()));
-    }
-    return {};
-  }
-
   const Blueprint& blueprint_;
   Prepared& prepared_;
   base::ProcessRunner& runner_;
@@ -257,14 +235,44 @@ class Filling {
   std::vector<conda::PrefixRecord> records_;
 };
 
+Result<> write_scripts(const Prepared& prepared) {
+  if (prepared.scripts.empty()) return {};
+  std::string names;
+  for (const PendingScript& script : prepared.scripts) names += script.package + "\n";
+  HPCENV_TRY(base::write_file(prepared.directory / pending_scripts_file, names));
+  for (std::size_t i = 0; i < prepared.scripts.size(); ++i) {
+    const fs::path file = prepared.directory / pending_script_file("create", i);
+    HPCENV_TRY(base::write_file(file, prepared.scripts[i].text));
+  }
+  return {};
+}
+
+/// The tree was private while it was made; now it gets the mode that the umask, or a default
+/// ACL, gives to directories here.
+Result<> open_directory(const fs::path& directory) {
+  struct stat status{};
+  const fs::path model = directory / meta_folder;
+  if (stat(model.c_str(), &status) != 0) {
+    return fail_errno(errno, fmt::format("cannot examine {}", model.native()));
+  }
+  base::fault_point("prepare.chmod");
+  if (chmod(directory.c_str(), status.st_mode & 07777U) == 0) return {};
+  return fail_errno(errno, fmt::format("cannot set the mode of {}", directory.native()));
+}
+
 }  // namespace
 
 Result<Blueprint> draw_blueprint(const Plan& plan,
                                  const std::vector<conda::UnpackedPackage>& packages,
-                                 const LinkOptions& options, const fs::path& prefix) {
-  Blueprint blueprint{plan, packages, options, {}, {}, options.jobs};
+                                 const LinkOptions& options, const fs::path& prefix,
+                                 const std::optional<PythonFacts>& installed) {
+  Blueprint blueprint{plan, packages, options, {}, {}, options.jobs, {}, {}};
   if (blueprint.jobs == 0) blueprint.jobs = base::available_processors();
   HPCENV_ASSIGN(blueprint.python, python_facts(plan.link));
+  if (!blueprint.python.has_value() && installed.has_value()) {
+    blueprint.python = installed;
+    blueprint.python_home = prefix;
+  }
   std::vector<std::vector<PlannedPath>> layouts(packages.size());
   const auto lay_out = [&](std::size_t index) -> Result<> {
     HPCENV_ASSIGN(layouts[index], package_layout(packages[index], index, blueprint.python, prefix));
@@ -275,9 +283,23 @@ Result<Blueprint> draw_blueprint(const Plan& plan,
   return blueprint;
 }
 
-Result<> fill_directory(const Blueprint& blueprint, Prepared& prepared, base::ProcessRunner& runner,
-                        base::Reporter& reporter) {
+Result<std::vector<conda::PrefixRecord>> fill_directory(const Blueprint& blueprint,
+                                                        Prepared& prepared,
+                                                        base::ProcessRunner& runner,
+                                                        base::Reporter& reporter) {
   return Filling(blueprint, prepared, runner, reporter).fill();
+}
+
+Result<> finish_directory(const Blueprint& blueprint, const Prepared& prepared,
+                          const std::vector<conda::PrefixRecord>& records) {
+  HPCENV_TRY(write_scripts(prepared));
+  const LinkOptions& options = blueprint.options;
+  const std::int64_t now = options.now != 0 ? options.now : base::SystemClock().now();
+  MetaTexts texts;
+  texts.history = history_block(blueprint.plan, now, options.tool);
+  texts.state = state_text({}, blueprint.plan.variables);
+  HPCENV_TRY(write_conda_meta(prepared.directory, records, texts, blueprint.jobs));
+  return open_directory(prepared.directory);
 }
 
 }  // namespace hpcenv::prefix

@@ -62,16 +62,6 @@ std::string record_text(conda::PrefixRecord record) {
   return base::dump_json(conda::prefix_record_to_json(record));
 }
 
-std::string state_text(const std::vector<StateVariable>& variables) {
-  base::Json values = base::Json::object();
-  for (const StateVariable& variable : variables) {
-    values[variable.name] = variable.value.value_or(std::string(unset_mark));
-  }
-  base::Json state = base::Json::object();
-  state["env_vars"] = std::move(values);
-  return base::dump_json(state);
-}
-
 /// "conda-forge/linux-64::python-3.11.2-h1_0"
 std::string dist_in_channel(const conda::PackageRecord& record) {
   return fmt::format("{}/{}::{}", conda::without_credentials(record.channel), record.subdir,
@@ -108,18 +98,30 @@ std::string history_block(const Plan& plan, std::int64_t now, const std::string&
   return conda::history_text(block);
 }
 
+std::string state_text(const std::string& before, const std::vector<StateVariable>& variables) {
+  if (variables.empty()) return {};
+  base::Json state = base::Json::object();
+  if (const auto old = base::parse_json(before, "state"); old.has_value() && old->is_object()) {
+    state = *old;
+  }
+  base::Json& values = state["env_vars"];
+  if (!values.is_object()) values = base::Json::object();
+  for (const StateVariable& variable : variables) {
+    values[variable.name] = variable.value.value_or(std::string(unset_mark));
+  }
+  return base::dump_json(state);
+}
+
 Result<> write_conda_meta(const fs::path& directory,
-                          const std::vector<conda::PrefixRecord>& records, const Plan& plan,
-                          const std::string& history, std::size_t jobs) {
+                          const std::vector<conda::PrefixRecord>& records, const MetaTexts& texts,
+                          std::size_t jobs) {
   const fs::path folder = directory / meta_folder;
   HPCENV_TRY(base::parallel_for(records.size(), jobs, [&](std::size_t index) {
     const conda::PrefixRecord& record = records[index];
     return write_synced(folder / (record.record.dist_name() + ".json"), record_text(record));
   }));
-  HPCENV_TRY(write_synced(directory / history_file, history));
-  if (!plan.variables.empty()) {
-    HPCENV_TRY(write_synced(directory / state_file, state_text(plan.variables)));
-  }
+  HPCENV_TRY(write_synced(directory / history_file, texts.history));
+  if (!texts.state.empty()) HPCENV_TRY(write_synced(directory / state_file, texts.state));
   return base::sync_directory(folder);
 }
 

@@ -1,11 +1,15 @@
 #include "prefix/state.hpp"
 
+#include <sys/stat.h>
+
 #include <algorithm>
+#include <cerrno>
 
 #include "base/fs.hpp"
 #include "base/json.hpp"
 #include "base/parallel.hpp"
 #include "prefix/layout_names.hpp"
+#include "prefix/link_scripts.hpp"
 
 namespace hpcenv::prefix {
 
@@ -75,14 +79,32 @@ Result<> add_package_variables(std::vector<StateVariable>& variables, const fs::
 
 bool is_environment(const fs::path& prefix) { return base::path_exists(prefix / history_file); }
 
+Result<MetaFingerprint> fingerprint(const fs::path& prefix) {
+  const fs::path folder = prefix / meta_folder;
+  HPCENV_ASSIGN(const std::vector<std::string> names, names_in(folder));
+  MetaFingerprint result;
+  for (const std::string& name : names) {
+    struct stat status{};
+    if (lstat((folder / name).c_str(), &status) != 0) {
+      if (errno == ENOENT) continue;  // its tool has just removed it
+      return fail_errno(errno, fmt::format("cannot examine {}", (folder / name).native()));
+    }
+    if (S_ISDIR(status.st_mode)) continue;
+    result.text += fmt::format("{}/{} {}.{:09}\n", name, status.st_size, status.st_mtim.tv_sec,
+                               status.st_mtim.tv_nsec);
+  }
+  return result;
+}
+
 Result<PrefixState> read_state(const fs::path& prefix) {
   if (!is_environment(prefix)) {
     return fail_hint(ErrorKind::not_found, fmt::format("{} is no environment", prefix.native()),
                      "hpcenv env list shows the environments");
   }
-  HPCENV_ASSIGN(const std::vector<std::string> names, json_names(prefix / meta_folder));
   PrefixState state;
   state.prefix = prefix;
+  HPCENV_ASSIGN(state.fingerprint, fingerprint(prefix));
+  HPCENV_ASSIGN(const std::vector<std::string> names, json_names(prefix / meta_folder));
   state.packages.resize(names.size());
   // Threads cost more than they save on a handful of records.
   const std::size_t jobs = names.size() < 32 ? 1 : base::available_processors();
@@ -106,7 +128,7 @@ Result<> require_usable(const fs::path& prefix) {
                      fmt::format("a change of {} is unfinished", prefix.native()),
                      fmt::format("hpcenv install -p {} completes it", prefix.native()));
   }
-  if (base::path_exists(prefix / pending_scripts_file)) {
+  if (base::path_exists(prefix / pending_scripts_file) || has_pending_scripts(prefix)) {
     return fail_hint(
         ErrorKind::refused,
         fmt::format("{} is unfinished: link scripts of its packages have not run", prefix.native()),

@@ -19,7 +19,8 @@
 
 namespace hpcenv::prefix {
 
-/// A change that lies ready in PREFIX/.hpcenv/<token>/ (or a whole prefix beside PREFIX).
+/// A change that lies ready in PREFIX/.hpcenv/<token>/ (or a whole prefix beside PREFIX). At its
+/// end all is given back as by `discard`, unless it was committed.
 class PreparedChange;
 
 /// Somebody changed conda-meta since the plan was made: read the prefix again and plan again.
@@ -43,6 +44,8 @@ Result<PrepareOutcome> prepare(const Plan& plan,
                                const std::vector<conda::UnpackedPackage>& packages,
                                const LinkOptions& options, const LockRequest& lock,
                                base::ProcessRunner& runner, base::Reporter& reporter);
+/// What `commit` will do, the user's files that it moves aside among it.
+const ChangeReport& forecast(const PreparedChange& change);
 /// The commit record, then renames. Killed at any instant, `complete_unfinished` ends it. No space
 /// after the record: kind no_space, and the next writing command with space goes on.
 Result<ChangeReport> commit(PreparedChange& change, base::ProcessRunner& runner,

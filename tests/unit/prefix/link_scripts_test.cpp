@@ -3,7 +3,9 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include "prefix/state.hpp"
+#include "unit/prefix/change_case.hpp"
 #include "unit/prefix/package_tree.hpp"
+#include "unit/support/message_of.hpp"
 #include "unit/support/temporary_directory.hpp"
 
 using namespace hpcenv;
@@ -75,14 +77,18 @@ TEST_CASE("link scripts: a create that was killed before they ran starts over") 
   CHECK(names_in(directory.path()) == Names{"cache", "env"});
 }
 
-TEST_CASE("link scripts: pre-link is refused before anything is made, naming the package") {
+TEST_CASE("link scripts: a create with a pre-link script runs it before the files are there") {
   const TemporaryDirectory directory;
-  const auto package = unpack(with_script("pre-link", "exit 0\n"), directory / "cache");
-  const auto created = create(directory / "env", {package});
-  REQUIRE_FALSE(created.has_value());
-  CHECK(created.error().kind == ErrorKind::refused);
-  CHECK(created.error().message == "a-1.0-0 has a pre-link script, which this hpcenv cannot run");
-  CHECK(names_in(directory.path()) == Names{"cache"});
+  const auto package = unpack(with_script("pre-link",
+                                          "test ! -e \"$PREFIX/bin/.a-pre-link.sh\" || exit 1\n"
+                                          "echo \"$PKG_NAME $SOURCE_DIR\" > \"$PREFIX/ran\"\n"),
+                              directory / "cache");
+  const fs::path prefix = directory / "env";
+  const auto created = change_to(prefix, {package});
+  REQUIRE(message_of(created) == no_failure);
+  CHECK(text_of(prefix / "ran") == "a " + package.directory.string() + "\n");
+  CHECK(prefix::require_usable(prefix).has_value());
+  CHECK(names_in(directory.path()) == Names{"cache", "env"});
 }
 
 TEST_CASE("link scripts: without a bash they are refused before anything is made") {

@@ -19,7 +19,7 @@ conda::PackageRecord record(const std::string& name, const std::string& version,
 }
 
 PrefixState state_of(const std::vector<conda::PackageRecord>& records) {
-  PrefixState state{"/p", {}};
+  PrefixState state{"/p", {}, {}};
   for (const conda::PackageRecord& installed : records) {
     state.packages.emplace_back().record = installed;
   }
@@ -38,8 +38,9 @@ using Names = std::vector<std::string>;
 }  // namespace
 
 TEST_CASE("plan: into nothing, all of the solution in its order, without virtual packages") {
-  const Plan plan = make_plan(
-      {"/p", {}}, std::vector{record("zlib", "1"), record("__glibc", "2.36"), record("abc", "2")});
+  const Plan plan =
+      make_plan({"/p", {}, {}},
+                std::vector{record("zlib", "1"), record("__glibc", "2.36"), record("abc", "2")});
   CHECK(plan.prefix == "/p");
   CHECK(names(plan.link) == Names{"zlib-1-0", "abc-2-0"});
   CHECK(plan.unlink.empty());

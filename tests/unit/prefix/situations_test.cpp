@@ -13,7 +13,9 @@
 #include "base/fs.hpp"
 #include "prefix/create.hpp"
 #include "prefix/state.hpp"
+#include "unit/prefix/change_case.hpp"
 #include "unit/prefix/package_tree.hpp"
+#include "unit/support/message_of.hpp"
 #include "unit/support/temporary_directory.hpp"
 
 using namespace hpcenv;
@@ -183,16 +185,16 @@ TEST_CASE("situation: another user's read-only cache") {
   CHECK(names_in(directory / "home").empty());
 }
 
-TEST_CASE("situation: a mount point is no place for a new environment") {
+TEST_CASE("situation: a mount point becomes an environment from inside") {
   const TemporaryDirectory directory;
-  const SmallDisk disk(directory / "mounted", "size=1m");
+  const auto packages = packages_in(directory / "cache");
+  const SmallDisk disk(directory / "mounted", "size=4m");
   if (!disk.made()) SKIP("no right to mount a file system");
-  const auto checked = prefix::check_new_prefix(directory / "mounted");
-  REQUIRE_FALSE(checked.has_value());
-  CHECK(checked.error().kind == ErrorKind::refused);
-  CHECK(checked.error().message == (directory / "mounted").string() +
-                                       " is a mount point, which no new environment can be "
-                                       "renamed to");
+  const fs::path prefix = directory / "mounted";
+  REQUIRE(prefix::check_new_prefix(prefix).has_value());
+  REQUIRE(message_of(change_to(prefix, packages, full_options())) == no_failure);
+  CHECK(trouble_with(prefix) == "none");
+  CHECK(own_names(prefix).empty());
 }
 
 TEST_CASE("situation: two creates of one environment at once: one is made, one is refused") {
