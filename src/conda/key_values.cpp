@@ -12,18 +12,20 @@ bool is_key_character(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (c >= '0' && c <= '9');
 }
 
+/// The place of the quote that closes the one at `open`; a backslash keeps it from doing so.
+std::size_t closing_quote(std::string_view text, std::size_t open) {
+  std::size_t at = text.find(text[open], open + 1);
+  while (at != std::string_view::npos && text[at - 1] == '\\') at = text.find(text[open], at + 1);
+  return at;
+}
+
 /// The place of the closing bracket that belongs to the one at `open`; quotes hide brackets.
 std::size_t closing_bracket(std::string_view text, std::size_t open) {
-  char quote = 0;
   for (std::size_t at = open + 1; at < text.size(); ++at) {
-    const char c = text[at];
-    if (quote != 0) {
-      if (c == quote) quote = 0;
-    } else if (c == '"' || c == '\'') {
-      quote = c;
-    } else if (c == ']') {
-      return at;
-    }
+    if (text[at] == ']') return at;
+    if (text[at] != '"' && text[at] != '\'') continue;
+    at = closing_quote(text, at);
+    if (at == std::string_view::npos) break;
   }
   return std::string_view::npos;
 }
@@ -80,9 +82,14 @@ class PairReader {
       rest_.remove_prefix(value.size());
       return value;
     }
-    const std::size_t end = rest_.find(rest_.front(), 1);
+    const std::size_t end = closing_quote(rest_, 0);
     if (end == std::string_view::npos) return fail(ErrorKind::bad_spec, "a quote is not closed");
+    const char escaped[] = {'\\', rest_.front()};
     std::string value(base::trim(rest_.substr(1, end - 1)));
+    for (std::size_t at = value.find(escaped, 0, 2); at != std::string::npos;
+         at = value.find(escaped, at + 1, 2)) {
+      value.erase(at, 1);
+    }
     rest_.remove_prefix(end + 1);
     return value;
   }

@@ -27,15 +27,17 @@ class Maker {
 
   VirtualPackages make() {
     const bool linux = subdir_.starts_with("linux-");
-    const bool unix = linux || subdir_.starts_with("osx-");
+    const bool osx = subdir_.starts_with("osx-");
+    const bool windows = subdir_.starts_with("win-");
+    const bool unix =
+        linux || osx || subdir_.starts_with("freebsd-") || subdir_.starts_with("emscripten-");
     if (unix) add({"__unix", "0", "0", Origin::detected, "the platform"});
-    if (subdir_.starts_with("win-")) add({"__win", "0", "0", Origin::assumed, "the platform"});
-    if (subdir_.starts_with("osx-")) add_osx();
+    if (windows) add_unknown("__win", "CONDA_OVERRIDE_WIN");
+    if (osx) add_unknown("__osx", "CONDA_OVERRIDE_OSX");
     if (linux) add_linux_family();
+    if (linux || windows) add_cuda_family();
     add_archspec();
-    for (const char* name : {"CONDA_OVERRIDE_OSX", "CONDA_OVERRIDE_WIN"}) {
-      if (linux) warn_unused(name, fmt::format("{} is no such platform", subdir_));
-    }
+    warn_of_other_platforms();
     std::ranges::sort(made_.packages, {}, &VirtualPackage::name);
     return std::move(made_);
   }
@@ -46,6 +48,17 @@ class Maker {
   void warn_unused(const std::string& variable, const std::string& why) {
     if (!environment_.get_or(variable, "").empty()) {
       made_.warnings.push_back(fmt::format("{} is not used: {}", variable, why));
+    }
+  }
+
+  void warn_of_other_platforms() {
+    warn_unused("CONDA_OVERRIDE_UNIX", "__unix cannot be overridden (CEP 30)");
+    constexpr std::array variables = {
+        std::pair{"CONDA_OVERRIDE_LINUX", "linux-"}, std::pair{"CONDA_OVERRIDE_GLIBC", "linux-"},
+        std::pair{"CONDA_OVERRIDE_OSX", "osx-"}, std::pair{"CONDA_OVERRIDE_WIN", "win-"}};
+    for (const auto& [variable, platform] : variables) {
+      if (subdir_.starts_with(platform)) continue;
+      warn_unused(variable, fmt::format("{} is no such platform", subdir_));
     }
   }
 
@@ -78,19 +91,38 @@ class Maker {
     return true;
   }
 
-  void add_osx() {
-    if (add_overridden("__osx", "CONDA_OVERRIDE_OSX")) return;
-    add({"__osx", "0", "0", Origin::assumed, "unknown from this machine"});
+  /// Of a platform that this program never runs on.
+  void add_unknown(const std::string& name, const std::string& variable) {
+    if (add_overridden(name, variable)) return;
+    add({name, "0", "0", Origin::assumed, "unknown from this machine"});
   }
 
   void add_linux_family() {
-    if (!add_overridden("__linux", "CONDA_OVERRIDE_LINUX")) add_linux();
+    if (!overrides_linux()) add_linux();
     if (!add_overridden("__glibc", "CONDA_OVERRIDE_GLIBC")) add_glibc();
+  }
+
+  void add_cuda_family() {
     if (add_cuda()) {
       add_cuda_arch();
     } else {
       warn_unused("CONDA_OVERRIDE_CUDA_ARCH", "without __cuda there is no __cuda_arch (CEP 46)");
     }
+  }
+
+  /// Two to four numbers and nothing else (CEP 30).
+  bool overrides_linux() {
+    const std::string variable = "CONDA_OVERRIDE_LINUX";
+    const std::string value(base::trim(environment_.get_or(variable, "")));
+    const std::vector<std::string_view> numbers = base::split(value, '.');
+    const bool usable = numbers.size() >= 2 && numbers.size() <= 4 &&
+                        std::ranges::all_of(numbers, [](std::string_view number) {
+                          return base::parse_unsigned(number).has_value();
+                        });
+    if (value.empty() || usable) return add_overridden("__linux", variable);
+    made_.warnings.push_back(fmt::format(
+        "{}={} is not used: a kernel's version is written like 5.14 or 5.14.0", variable, value));
+    return false;
   }
 
   /// CEP 30: the distribution's suffix goes ("4.18.0-553.el8" is 4.18.0).
@@ -178,32 +210,37 @@ class Maker {
 
   /// Version 1 with a name of archspec's, 0 with the plain architecture (CEP 30).
   void add_archspec() {
-    const std::string given = environment_.get_or("CONDA_OVERRIDE_ARCHSPEC", "");
-    const std::string plain = plain_architecture();
-    if (const std::string_view name = base::trim(given); !name.empty()) {
-      add({"__archspec", "1", std::string(name), Origin::overridden, "CONDA_OVERRIDE_ARCHSPEC"});
-    } else if (is_native() && !profile_.cpu.empty()) {
+    const std::string given(base::trim(environment_.get_or("CONDA_OVERRIDE_ARCHSPEC", "")));
+    if (is_build(given)) {
+      add({"__archspec", "1", given, Origin::overridden, "CONDA_OVERRIDE_ARCHSPEC"});
+      return;
+    }
+    if (!given.empty()) {
+      made_.warnings.push_back(fmt::format(
+          "CONDA_OVERRIDE_ARCHSPEC={} is not used: that is no name of a microarchitecture", given));
+    }
+    if (is_native() && !profile_.cpu.empty()) {
       add({"__archspec", "1", profile_.cpu, Origin::detected, "/proc/cpuinfo"});
-    } else if (!plain.empty()) {
-      add({"__archspec", "0", plain, Origin::assumed, "the platform"});
+    } else {
+      add({"__archspec", "0", plain_architecture(), Origin::assumed, "the platform"});
     }
   }
 
+  /// The characters of a build string (CEP 26).
+  static bool is_build(std::string_view text) {
+    return !text.empty() && text.size() <= 64 && std::ranges::all_of(text, [](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+             std::string_view("_.+").contains(c);
+    });
+  }
+
+  /// CEP 30, appendix A.
   std::string plain_architecture() const {
-    constexpr std::array names = {
-        std::pair{"-64", "x86_64"},
-        std::pair{"-aarch64", "aarch64"},
-        std::pair{"-ppc64le", "ppc64le"},
-        std::pair{"osx-arm64", "arm64"},
-        std::pair{"win-arm64", "arm64"},
-        std::pair{"-s390x", "s390x"},
-        std::pair{"linux-riscv64", "riscv64"},
-        std::pair{"-32", "x86"},
-    };
-    for (const auto& [suffix, name] : names) {
-      if (subdir_.ends_with(suffix)) return name;
-    }
-    return {};
+    const std::string_view second = subdir_.substr(std::min(subdir_.find('-') + 1, subdir_.size()));
+    if (second == "64") return "x86_64";
+    if (second == "32") return "x86";
+    if (second == "arm64") return "aarch64";
+    return std::string(second);
   }
 
   const NodeProfile& profile_;

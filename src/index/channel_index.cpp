@@ -2,12 +2,17 @@
 
 #include <algorithm>
 #include <atomic>
+#include <functional>
 #include <optional>
 #include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 
 #include "base/parallel.hpp"
+#include "conda/match_spec.hpp"
 #include "index/closure.hpp"
 #include "index/json_cursor.hpp"
 #include "index/record_reader.hpp"
@@ -23,6 +28,7 @@ struct Origin {
   std::size_t channel = 0;
   std::string channel_url;
   std::string base_url;  ///< where the archives lie
+  std::optional<std::int64_t> exclude_newer;
 };
 
 /// The records of one block, and what could not be read.
@@ -44,7 +50,7 @@ Result<Origin> origin_of(const SubdirSource& source, const IndexRequest& request
   const std::string& channel = request.channels[source.channel].base_url;
   const std::string directory = channel + "/" + source.subdir;
   const std::string& stated = source.reader.base_url();
-  Origin origin{source.channel, channel, directory};
+  Origin origin{source.channel, channel, directory, request.exclude_newer};
   if (stated.empty()) return origin;
   origin.base_url = net::join_url(directory, stated);
   while (origin.base_url.ends_with('/')) origin.base_url.pop_back();
@@ -56,6 +62,14 @@ Result<Origin> origin_of(const SubdirSource& source, const IndexRequest& request
               conda::without_credentials(directory), stated);
 }
 
+/// Records without any time stay: the request says nothing of them.
+bool is_too_new(const conda::PackageRecord& record, std::string_view object, const Origin& origin) {
+  if (!origin.exclude_newer.has_value()) return false;
+  const auto indexed = indexed_timestamp(object);
+  const auto time = indexed.has_value() ? indexed : record.timestamp;
+  return time.has_value() && *time > *origin.exclude_newer;
+}
+
 void read_entry(JsonCursor& cursor, const Origin& origin, Section section, Harvest& harvest) {
   std::string_view file;
   std::string_view object;
@@ -65,6 +79,7 @@ void read_entry(JsonCursor& cursor, const Origin& origin, Section section, Harve
   if (scan != Scan::ok) return harvest.skip("damaged text");
   auto record = read_record(object, std::string(file), origin.channel_url, origin.base_url);
   if (!record.has_value()) return harvest.skip(record.error().message);
+  if (is_too_new(*record, object, origin)) return;
   harvest.items.push_back({std::move(*record), section});
 }
 
@@ -80,6 +95,60 @@ Result<> read_block(const IndexReader& reader, const WantedBlock& wanted, const 
     }
   }
   return {};
+}
+
+/// Which texts of `depends` are specs of one package, and which versions are versions; each text is
+/// read once.
+class ReadableTexts {
+ public:
+  /// Why a record cannot be used, if it cannot.
+  std::optional<std::string> unreadable_in(const conda::PackageRecord& record) {
+    if (!is_version(record.version)) {
+      return fmt::format("'{}' is no version", record.version);
+    }
+    for (const std::string& text : record.depends) {
+      const auto known = reasons_.find(text);
+      const std::string& reason = known != reasons_.end()
+                                      ? known->second
+                                      : reasons_.emplace(text, reason_of(text)).first->second;
+      if (!reason.empty()) return reason;
+    }
+    return std::nullopt;
+  }
+
+ private:
+  struct Hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const {
+      return std::hash<std::string_view>()(text);
+    }
+  };
+
+  bool is_version(const std::string& text) {
+    const auto known = versions_.find(text);
+    if (known != versions_.end()) return known->second;
+    return versions_.emplace(text, conda::Version::parse(text).has_value()).first->second;
+  }
+
+  static std::string reason_of(const std::string& text) {
+    const auto spec = conda::MatchSpec::parse(text);
+    if (!spec.has_value()) return spec.error().message;
+    return spec->name.is_exact() ? "" : fmt::format("'{}' names no single package", text);
+  }
+
+  std::unordered_map<std::string, std::string, Hash, std::equal_to<>> reasons_;
+  std::unordered_map<std::string, bool> versions_;
+};
+
+/// Leaves out the records whose version or dependencies cannot be read.
+void drop_unreadable(std::span<Harvest> harvests, ReadableTexts& texts) {
+  for (Harvest& harvest : harvests) {
+    std::erase_if(harvest.items, [&](const Harvest::Item& item) {
+      const auto reason = texts.unreadable_in(item.record);
+      if (reason.has_value()) harvest.skip(item.record.file_name + ": " + *reason);
+      return reason.has_value();
+    });
+  }
 }
 
 std::string_view stem_of(std::string_view file_name) {
@@ -153,16 +222,19 @@ Result<Attempt> attempt(const IndexRequest& request, std::span<const SubdirSourc
     HPCENV_ASSIGN(Origin origin, origin_of(source, request));
     origins.push_back(std::move(origin));
   }
-  const std::vector<WantedBlock> wanted = wanted_blocks(readers, request.root_names);
+  HPCENV_ASSIGN(const std::vector<WantedBlock> wanted,
+                wanted_blocks(readers, request.root_names, request.reach));
   std::vector<Harvest> harvests(wanted.size());
   std::atomic<std::size_t> damaged{sources.size()};
   Result<> read = read_blocks(sources, wanted, origins, harvests, damaged);
   if (damaged.load() < sources.size()) return Attempt{{}, damaged.load()};
   HPCENV_TRY(std::move(read));
   Attempt done{{request.channels, {}, all_names(readers)}, {}};
+  ReadableTexts texts;
   for (std::size_t i = 0; i < sources.size(); ++i) {
     const auto own = std::ranges::equal_range(wanted, i, {}, &WantedBlock::source);
     const std::span<Harvest> part(harvests.begin() + (own.begin() - wanted.begin()), own.size());
+    drop_unreadable(part, texts);
     warn(part, origins[i], sources[i].subdir, reporter);
     gather(part, sources[i], done.index.records);
   }

@@ -4,7 +4,7 @@
 #include <tuple>
 #include <unordered_set>
 
-#include "base/text.hpp"
+#include "conda/text_pattern.hpp"
 
 namespace hpcenv::index {
 
@@ -16,20 +16,25 @@ class Walk {
     runs_.resize(sources.size());
   }
 
-  void add_root(std::string_view root) {
-    if (!root.contains('*')) return reach(root);
+  Result<> add_root(std::string_view root) {
+    HPCENV_ASSIGN(const conda::TextPattern pattern, conda::TextPattern::parse(root));
+    if (pattern.is_exact()) {
+      reach(root);
+      return {};
+    }
     for (const IndexReader* source : sources_) {
       for (IndexReader::Id id = 0; id < source->name_count(); ++id) {
-        if (base::glob_match(root, source->name(id))) reach(source->name(id));
+        if (pattern.matches(source->name(id))) reach(source->name(id));
       }
     }
+    return {};
   }
 
-  void follow() {
+  void follow(IndexRequest::Reach how_far) {
     while (!open_.empty()) {
       const std::string_view name = open_.back();
       open_.pop_back();
-      for (std::size_t i = 0; i < sources_.size(); ++i) visit(i, name);
+      for (std::size_t i = 0; i < sources_.size(); ++i) visit(i, name, how_far);
     }
   }
 
@@ -53,12 +58,13 @@ class Walk {
     if (seen_.insert(name).second) open_.push_back(name);
   }
 
-  void visit(std::size_t source, std::string_view name) {
+  void visit(std::size_t source, std::string_view name, IndexRequest::Reach how_far) {
     const IndexReader& reader = *sources_[source];
     const auto id = reader.find(name);
     if (!id.has_value()) return;
     const std::span<const Run> runs = reader.runs(*id);
     runs_[source].insert(runs_[source].end(), runs.begin(), runs.end());
+    if (how_far == IndexRequest::Reach::roots_only) return;
     for (const IndexReader::Id needed : reader.needed(*id)) reach(reader.name(needed));
   }
 
@@ -70,11 +76,12 @@ class Walk {
 
 }  // namespace
 
-std::vector<WantedBlock> wanted_blocks(std::span<const IndexReader* const> sources,
-                                       std::span<const std::string> roots) {
+Result<std::vector<WantedBlock>> wanted_blocks(std::span<const IndexReader* const> sources,
+                                               std::span<const std::string> roots,
+                                               IndexRequest::Reach reach) {
   Walk walk(sources);
-  for (const std::string& root : roots) walk.add_root(root);
-  walk.follow();
+  for (const std::string& root : roots) HPCENV_TRY(walk.add_root(root));
+  walk.follow(reach);
   return walk.take();
 }
 

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "base/result.hpp"
+#include "index/channel_index.hpp"
 #include "index/index_file.hpp"
 
 namespace hpcenv::index {
@@ -19,9 +21,11 @@ struct WantedBlock {
   std::vector<Run> runs;
 };
 
-/// By source, then as the records lie in the file. A root with `*` stands for all names that match.
-std::vector<WantedBlock> wanted_blocks(std::span<const IndexReader* const> sources,
-                                       std::span<const std::string> roots);
+/// By source, then as the records lie in the file. A root with `*`, or a regex `^...$`, stands for
+/// all names that match; kind bad_spec for a regex that cannot be read.
+Result<std::vector<WantedBlock>> wanted_blocks(std::span<const IndexReader* const> sources,
+                                               std::span<const std::string> roots,
+                                               IndexRequest::Reach reach);
 
 /// Names of records (not of what is only needed), sorted, each once.
 std::vector<std::string> all_names(std::span<const IndexReader* const> sources);

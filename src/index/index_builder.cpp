@@ -47,8 +47,10 @@ Result<std::unique_ptr<IndexBuilder>> IndexBuilder::create(const std::filesystem
 Result<> IndexBuilder::push(std::span<const std::byte> bytes) {
   if (!decoder_.has_value()) return reader_.push(bytes);
   Result<> pushed = decoder_->push(bytes);
-  if (!pushed.has_value())
-    return Failure(with_context(std::move(pushed).error(), "reading " + name_));
+  // The reader behind the decoder names the file itself.
+  if (!pushed.has_value() && !pushed.error().message.contains(name_)) {
+    pushed.error().message = fmt::format("{}: {}", name_, pushed.error().message);
+  }
   return pushed;
 }
 

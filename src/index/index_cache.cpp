@@ -1,5 +1,6 @@
 #include "index/index_cache.hpp"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,6 +19,32 @@ namespace {
 
 constexpr std::int64_t longest_fresh = 86400;
 constexpr std::int64_t schema = 1;
+constexpr std::int64_t abandoned_after = 3600;
+
+constexpr std::size_t key_length = 16;
+constexpr std::string_view index_suffix = ".index";
+constexpr std::string_view state_suffix = ".json";
+constexpr std::string_view partial_suffix = ".partial";
+
+bool has_key(std::string_view name) {
+  return name.size() > key_length && std::ranges::all_of(name.substr(0, key_length), [](char c) {
+           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+         });
+}
+
+/// KEY.PID.COUNT.partial, and what base::write_file renames: .KEY.json.LETTERS
+bool is_unfinished(std::string_view name) {
+  if (has_key(name)) return name.substr(key_length).ends_with(partial_suffix);
+  if (!name.starts_with('.') || !has_key(name.substr(1))) return false;
+  return name.substr(1 + key_length).starts_with(fmt::format("{}.", state_suffix));
+}
+
+/// KEY.index, KEY.json, and the unfinished.
+bool is_ours(std::string_view name) {
+  if (is_unfinished(name)) return true;
+  const std::string_view rest = has_key(name) ? name.substr(key_length) : std::string_view();
+  return rest == index_suffix || rest == state_suffix;
+}
 
 base::Json json_of(const CacheState& state) {
   base::Json json = base::Json::object();
@@ -66,14 +93,18 @@ std::int64_t fresh_seconds(const std::string& cache_control, std::int64_t unsaid
 IndexCache::IndexCache(std::filesystem::path directory, const std::string& subdir_url)
     : directory_(std::move(directory)),
       url_(conda::without_credentials(subdir_url)),
-      key_(base::hash_text(base::HashKind::sha256, url_).substr(0, 16)) {}
+      key_(base::hash_text(base::HashKind::sha256, url_).substr(0, key_length)) {}
 
-std::filesystem::path IndexCache::index_path() const { return directory_ / (key_ + ".index"); }
-std::filesystem::path IndexCache::state_path() const { return directory_ / (key_ + ".json"); }
+std::filesystem::path IndexCache::index_path() const {
+  return directory_ / fmt::format("{}{}", key_, index_suffix);
+}
+std::filesystem::path IndexCache::state_path() const {
+  return directory_ / fmt::format("{}{}", key_, state_suffix);
+}
 
 std::filesystem::path IndexCache::temporary_path() const {
   static std::atomic<unsigned> count{0};
-  return directory_ / fmt::format("{}.{}.{}.partial", key_, getpid(), count.fetch_add(1));
+  return directory_ / fmt::format("{}.{}.{}{}", key_, getpid(), count.fetch_add(1), partial_suffix);
 }
 
 std::optional<IndexCache::Cached> IndexCache::load() const {
@@ -103,6 +134,50 @@ Result<> IndexCache::write_state(CacheState state) const {
 void IndexCache::discard() const {
   ::unlink(state_path().c_str());
   ::unlink(index_path().c_str());
+}
+
+namespace {
+
+std::string url_of(const std::filesystem::path& directory, const std::string& name) {
+  if (is_unfinished(name)) return {};
+  const std::filesystem::path state =
+      directory / fmt::format("{}{}", name.substr(0, key_length), state_suffix);
+  const auto text = base::read_file(state);
+  if (!text.has_value()) return {};
+  const auto json = base::parse_json(*text, state.native());
+  return json.has_value() ? base::string_or(*json, "url") : std::string();
+}
+
+}  // namespace
+
+Result<std::vector<CachedIndexFile>> cached_index_files(const std::filesystem::path& directory) {
+  std::vector<CachedIndexFile> files;
+  const Result<std::vector<std::string>> names = base::list_directory(directory);
+  if (!names.has_value()) {
+    if (names.error().kind == ErrorKind::not_found) return files;
+    return Failure(names.error());
+  }
+  for (const std::string& name : *names) {
+    if (!is_ours(name)) continue;
+    const std::filesystem::path path = directory / name;
+    struct stat status{};
+    if (lstat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
+    files.push_back({path, url_of(directory, name), static_cast<std::uint64_t>(status.st_size)});
+  }
+  return files;
+}
+
+void sweep_index_cache(const std::filesystem::path& directory, std::int64_t now) {
+  const Result<std::vector<std::string>> names = base::list_directory(directory);
+  if (!names.has_value()) return;
+  for (const std::string& name : *names) {
+    if (!is_unfinished(name)) continue;
+    const std::filesystem::path path = directory / name;
+    struct stat status{};
+    if (lstat(path.c_str(), &status) == 0 && now - status.st_mtime >= abandoned_after) {
+      ::unlink(path.c_str());
+    }
+  }
 }
 
 }  // namespace hpcenv::index

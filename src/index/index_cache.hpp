@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/result.hpp"
 #include "index/index_file.hpp"
@@ -58,5 +59,18 @@ class IndexCache {
   std::string url_;  ///< without credentials
   std::string key_;
 };
+
+/// One file of a cache directory, for who shows or deletes what lies there.
+struct CachedIndexFile {
+  std::filesystem::path path;
+  std::string url;  ///< of the subdir; empty where it belongs to none: what a killed run left
+  std::uint64_t bytes = 0;
+};
+
+/// All that this module keeps in a cache directory; a directory that is not there holds nothing.
+Result<std::vector<CachedIndexFile>> cached_index_files(const std::filesystem::path& directory);
+
+/// Removes unfinished files that nothing has written to for an hour: their runs were killed.
+void sweep_index_cache(const std::filesystem::path& directory, std::int64_t now);
 
 }  // namespace hpcenv::index

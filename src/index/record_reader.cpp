@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -145,6 +146,85 @@ class PlainReader {
   bool usual_ = true;
 };
 
+enum class Wanted { text, whole_number, list_of_texts, words };
+
+/// Fields that decide what is installed: of another type they make the record unreadable. The rest
+/// is for show; what is odd there is as if it were not said.
+struct CheckedField {
+  const char* key;
+  Wanted wanted;
+  const char* words;
+};
+constexpr std::array<CheckedField, 9> checked_fields = {{
+    {"build_number", Wanted::whole_number, "a whole number"},
+    {"size", Wanted::whole_number, "a whole number"},
+    {"subdir", Wanted::text, "a text"},
+    {"md5", Wanted::text, "a text"},
+    {"sha256", Wanted::text, "a text"},
+    {"depends", Wanted::list_of_texts, "a list of texts"},
+    {"constrains", Wanted::list_of_texts, "a list of texts"},
+    {"track_features", Wanted::words, "a text or a list of texts"},
+    {"python_site_packages_path", Wanted::text, "a text"},
+}};
+
+bool is_list_of_texts(const base::Json& value) {
+  return value.is_array() &&
+         std::ranges::all_of(value, [](const base::Json& item) { return item.is_string(); });
+}
+
+bool has_type(const base::Json& value, Wanted wanted) {
+  switch (wanted) {
+    case Wanted::text:
+      return value.is_string();
+    case Wanted::whole_number:
+      return value.is_number_unsigned() || (value.is_number_integer() && value >= 0);
+    case Wanted::list_of_texts:
+      return is_list_of_texts(value);
+    case Wanted::words:
+      return value.is_string() || is_list_of_texts(value);
+  }
+  return false;
+}
+
+Result<> check_types(const base::Json& json, const std::string& file_name) {
+  for (const CheckedField& field : checked_fields) {
+    const auto found = json.find(field.key);
+    if (found == json.end() || found->is_null() || has_type(*found, field.wanted)) continue;
+    return fail(ErrorKind::refused, "{}: '{}' is not {}", file_name, field.key, field.words);
+  }
+  return {};
+}
+
+bool is_hex(std::string_view text) {
+  return std::ranges::all_of(text, [](char letter) {
+    return (letter >= '0' && letter <= '9') || (letter >= 'a' && letter <= 'f');
+  });
+}
+
+/// What becomes part of file names and commands must be plain words, a checksum a checksum.
+Result<> check_values(const PackageRecord& record) {
+  const auto plain = [](const std::string& text) {
+    return !text.empty() && !text.starts_with('.') && std::ranges::all_of(text, [](char letter) {
+      return letter > ' ' && letter <= '~' && letter != '/' && letter != '\\';
+    });
+  };
+  for (const auto& [key, field] : std::span(text_fields).first(3)) {
+    if (!plain(record.*field)) {
+      return fail(ErrorKind::refused, "{}: '{}' is no {}", record.file_name, record.*field, key);
+    }
+  }
+  constexpr std::size_t md5_letters = 32;
+  constexpr std::size_t sha256_letters = 64;
+  if (!record.md5.empty() && (record.md5.size() != md5_letters || !is_hex(record.md5))) {
+    return fail(ErrorKind::refused, "{}: its md5 is no checksum", record.file_name);
+  }
+  if (!record.sha256.empty() &&
+      (record.sha256.size() != sha256_letters || !is_hex(record.sha256))) {
+    return fail(ErrorKind::refused, "{}: its sha256 is no checksum", record.file_name);
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<PackageRecord> read_record(std::string_view object, const std::string& file_name,
@@ -152,7 +232,10 @@ Result<PackageRecord> read_record(std::string_view object, const std::string& fi
   PlainReader reader(object);
   if (!reader.read() || file_name.empty() || base_url.empty()) {
     HPCENV_ASSIGN(const base::Json json, base::parse_json(object, file_name));
-    return conda::record_from_json(json, file_name, channel, base_url);
+    if (json.is_object()) HPCENV_TRY(check_types(json, file_name));
+    HPCENV_ASSIGN(PackageRecord odd, conda::record_from_json(json, file_name, channel, base_url));
+    HPCENV_TRY(check_values(odd));
+    return odd;
   }
   PackageRecord record = reader.take();
   record.file_name = file_name;
@@ -161,7 +244,27 @@ Result<PackageRecord> read_record(std::string_view object, const std::string& fi
   record.url = base_url;
   record.url += '/';
   record.url += file_name;
+  HPCENV_TRY(check_values(record));
   return record;
+}
+
+std::optional<std::int64_t> indexed_timestamp(std::string_view object) {
+  constexpr std::string_view key = "indexed_timestamp";
+  if (!object.contains(key)) return std::nullopt;
+  std::optional<std::int64_t> time;
+  JsonCursor cursor(object);
+  cursor.object([&](std::string_view member) {
+    std::string_view text;
+    const Scan scan = cursor.value(text);
+    std::int64_t value = 0;
+    const char* end = text.data() + text.size();
+    if (scan == Scan::ok && member == key && std::from_chars(text.data(), end, value).ptr == end &&
+        value > 0) {
+      time = value > largest_seconds ? value : value * 1000;
+    }
+    return scan;
+  });
+  return time;
 }
 
 }  // namespace hpcenv::index

@@ -70,6 +70,7 @@ class Loader {
 
   Result<std::vector<SubdirSource>> load() {
     HPCENV_TRY(base::make_directories(request_.cache_directory));
+    sweep_index_cache(request_.cache_directory, clock_.now());
     list_parts();
     HPCENV_TRY(use_cache());
     for (const Form& form : forms) HPCENV_TRY(fetch(form));

@@ -3,8 +3,10 @@
 #include <curl/curl.h>
 
 #include <array>
+#include <filesystem>
 #include <map>
 #include <mutex>
+#include <system_error>
 #include <utility>
 
 #include "base/hash.hpp"
@@ -112,13 +114,27 @@ void set_transport(Setter& easy, const HttpOptions& options, const std::string& 
   easy.set(CURLOPT_BUFFERSIZE, 262144L);
   easy.set(CURLOPT_TCP_KEEPALIVE, 1L);
   // Given even where they are empty: libcurl would read the process's variables otherwise.
-  easy.set(CURLOPT_PROXY, (is_https(url) ? options.https_proxy : options.http_proxy).c_str());
+  easy.set(CURLOPT_PROXY, proxy_for(url, options).c_str());
   easy.set(CURLOPT_NOPROXY, options.no_proxy.c_str());
   easy.set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-  if (!options.ca_bundle.empty()) {
+}
+
+void set_trust(Setter& easy, const HttpOptions& options) {
+  std::error_code error;
+  if (std::filesystem::is_directory(options.ca_bundle, error)) {
+    easy.set(CURLOPT_CAPATH, options.ca_bundle.c_str());
+    easy.set(CURLOPT_PROXY_CAPATH, options.ca_bundle.c_str());
+  } else if (!options.ca_bundle.empty()) {
     easy.set(CURLOPT_CAINFO, options.ca_bundle.c_str());
     easy.set(CURLOPT_PROXY_CAINFO, options.ca_bundle.c_str());
   }
+  if (!options.client_certificate.empty()) {
+    easy.set(CURLOPT_SSLCERT, options.client_certificate.c_str());
+  }
+  if (!options.client_key.empty()) easy.set(CURLOPT_SSLKEY, options.client_key.c_str());
+  if (options.verify == HttpOptions::Verify::yes) return;
+  easy.set(CURLOPT_SSL_VERIFYPEER, 0L);
+  easy.set(CURLOPT_SSL_VERIFYHOST, 0L);
 }
 
 void set_request(Setter& easy, const HttpOptions& options, const std::string& url) {
@@ -181,6 +197,7 @@ Result<> Curl::start(CurlListener& listener, const CurlOrder& order) {
   Setter easy(transfer.handle.get());
   set_request(easy, state_->options, order.url);
   set_transport(easy, state_->options, order.url);
+  set_trust(easy, state_->options);
   easy.set(CURLOPT_HTTPHEADER, transfer.headers.get());
   easy.set(CURLOPT_ERRORBUFFER, transfer.error.data());
   easy.set(CURLOPT_HEADERFUNCTION, &take_header);

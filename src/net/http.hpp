@@ -9,6 +9,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -67,10 +68,23 @@ class HttpClient {
   virtual void wake() = 0;
 };
 
+/// What condarc calls `proxy_servers`: whose requests go through which proxy.
+struct ProxyRule {
+  std::string whose;  ///< "https", "http", "all", or one of them with a host: "https://host"
+  std::string proxy;  ///< url; empty: none
+};
+
 struct HttpOptions {
-  std::string ca_bundle;  ///< path; see ca_bundle()
+  enum class Offline { no, yes };
+  Offline offline = Offline::no;  ///< `yes`: http(s) is refused before anything is opened
+  std::string ca_bundle;          ///< path; see ca_bundle(); a directory of hashed names works too
+  enum class Verify { yes, no };
+  Verify verify = Verify::yes;     ///< `no`: whoever answers is believed (`ssl_verify: false`)
+  std::string client_certificate;  ///< path (PEM), with its key where that lies elsewhere
+  std::string client_key;
   std::string user_agent = "hpcenv";
-  std::string https_proxy, http_proxy, no_proxy;
+  std::vector<ProxyRule> proxies;                 ///< win over the next three
+  std::string https_proxy, http_proxy, no_proxy;  ///< as the variables of these names
   std::size_t connections = 8;
   std::chrono::milliseconds connect_timeout{10000};
   std::chrono::milliseconds stall_timeout{30000};  ///< no byte for that long
@@ -78,7 +92,12 @@ struct HttpOptions {
   std::chrono::milliseconds retry_delay{500};  ///< before the first retry; doubles with each
 };
 
-/// The real client. One thread at a time calls get_all.
+/// The proxy for a url, empty: none. The most special rule wins: scheme and host, scheme, all and
+/// host, all.
+std::string proxy_for(std::string_view url, const HttpOptions& options);
+
+/// The real client. One thread at a time calls get_all. Nothing is opened before the first http
+/// request. Offline, http(s) gives kind not_found with a hint.
 Result<std::unique_ptr<HttpClient>> make_http_client(const HttpOptions& options);
 
 /// One request into memory, at most `limit` bytes. A 304 gives an empty body.

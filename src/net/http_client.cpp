@@ -1,7 +1,9 @@
 #include <algorithm>
-#include <atomic>
+#include <condition_variable>
 #include <deque>
 #include <list>
+#include <memory>
+#include <mutex>
 #include <utility>
 
 #include "base/interrupt.hpp"
@@ -24,12 +26,43 @@ constexpr Milliseconds sink_patience{50};
 /// How long the interrupt flag may go unseen.
 constexpr Milliseconds longest_wait{100};
 
+/// Makes a waiting Batch look up; curl comes into being with the first http request.
+class Bell {
+ public:
+  void ring() {
+    const std::lock_guard lock(mutex_);
+    rung_ = true;
+    if (curl_ != nullptr) curl_->wake();
+    news_.notify_one();
+  }
+  /// Whether it rang since the last call.
+  bool take() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(rung_, false);
+  }
+  void wait(Milliseconds longest) {
+    std::unique_lock lock(mutex_);
+    news_.wait_for(lock, longest, [this] { return rung_; });
+  }
+  /// Who waits in `curl` is woken too. It outlives the bell.
+  void wake_too(Curl* curl) {
+    const std::lock_guard lock(mutex_);
+    curl_ = curl;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable news_;
+  bool rung_ = false;
+  Curl* curl_ = nullptr;
+};
+
 /// One call of get_all.
 class Batch {
  public:
-  Batch(Curl& curl, const HttpOptions& options, std::atomic<bool>& woken,
+  Batch(std::unique_ptr<Curl>& curl, const HttpOptions& options, Bell& bell,
         std::span<const Transfer> transfers)
-      : curl_(curl), options_(options), woken_(woken), transfers_(transfers) {
+      : curl_(curl), options_(options), bell_(bell), transfers_(transfers) {
     outcomes_.resize(transfers.size());
     for (std::size_t i = 0; i < transfers.size(); ++i) queue_.push_back(i);
   }
@@ -63,17 +96,21 @@ class Batch {
   };
 
   Result<> move_on() {
-    begin_queued();
+    HPCENV_TRY(begin_queued());
     HPCENV_TRY(start_waiting());
     ask_sinks_again();
     step_files();
-    HPCENV_TRY(curl_.drive(wait_time()));
-    while (std::optional<Curl::Finished> finished = curl_.take_finished()) take(*finished);
+    if (http_.empty()) {
+      bell_.wait(wait_time());
+      return {};
+    }
+    HPCENV_TRY(curl_->drive(wait_time()));
+    while (std::optional<Curl::Finished> finished = curl_->take_finished()) take(*finished);
     end_stalled();
     return {};
   }
 
-  void begin_queued() {
+  Result<> begin_queued() {
     const std::size_t slots = std::max<std::size_t>(1, options_.connections);
     while (!queue_.empty() && http_.size() + files_.size() < slots) {
       const std::size_t index = queue_.front();
@@ -81,7 +118,14 @@ class Batch {
       const Transfer& transfer = transfers_[index];
       if (is_file_url(transfer.request.url)) {
         files_.push_back({index, FileJob(transfer)});
+      } else if (is_http_url(transfer.request.url) &&
+                 options_.offline == HttpOptions::Offline::yes) {
+        outcomes_[index] = fail_hint(ErrorKind::not_found,
+                                     fmt::format("cannot fetch {}: this is offline",
+                                                 conda::without_credentials(transfer.request.url)),
+                                     "run the command once without --offline");
       } else if (is_http_url(transfer.request.url)) {
+        HPCENV_TRY(make_curl());
         http_.emplace_back(index, transfer, options_);
       } else {
         outcomes_[index] = fail_hint(ErrorKind::usage,
@@ -90,6 +134,14 @@ class Batch {
                                      "addresses begin with https://, http:// or file://");
       }
     }
+    return {};
+  }
+
+  Result<> make_curl() {
+    if (curl_) return {};
+    HPCENV_ASSIGN(curl_, Curl::make(options_));
+    bell_.wake_too(curl_.get());
+    return {};
   }
 
   Result<> start_waiting() {
@@ -97,19 +149,19 @@ class Batch {
     for (HttpEntry& entry : http_) {
       if (entry.state == State::running || entry.not_before > now) continue;
       entry.state = State::running;
-      HPCENV_TRY(curl_.start(entry.job, entry.job.begin_attempt()));
+      HPCENV_TRY(curl_->start(entry.job, entry.job.begin_attempt()));
     }
     return {};
   }
 
   void ask_sinks_again() {
     const Time now = std::chrono::steady_clock::now();
-    if (!woken_.exchange(false) && now < ask_again_) return;
+    if (!bell_.take() && now < ask_again_) return;
     ask_again_ = now + sink_patience;
     for (HttpEntry& entry : http_) {
       if (entry.state != State::running || !entry.job.paused()) continue;
       entry.job.unpause();
-      curl_.unpause(entry.job);
+      curl_->unpause(entry.job);
     }
     for (FileEntry& entry : files_) entry.blocked = false;
   }
@@ -168,7 +220,7 @@ class Batch {
     for (auto entry = http_.begin(); entry != http_.end();) {
       const auto current = entry++;
       if (current->state != State::running || !current->job.stalled(now)) continue;
-      curl_.drop(current->job);
+      curl_->drop(current->job);
       CurlOutcome outcome;
       outcome.end = CurlEnd::timed_out;
       outcome.detail = fmt::format("no byte for {} ms", options_.stall_timeout.count());
@@ -184,7 +236,7 @@ class Batch {
 
   void end_all(const Error& error) {
     for (HttpEntry& entry : http_) {
-      curl_.drop(entry.job);
+      curl_->drop(entry.job);
       entry.job.abandon_sink(error);
     }
     for (FileEntry& entry : files_) entry.job.abandon_sink(error);
@@ -193,9 +245,9 @@ class Batch {
     }
   }
 
-  Curl& curl_;
+  std::unique_ptr<Curl>& curl_;
   const HttpOptions& options_;
-  std::atomic<bool>& woken_;
+  Bell& bell_;
   std::span<const Transfer> transfers_;
   std::vector<std::optional<Result<HttpResponse>>> outcomes_;
   std::deque<std::size_t> queue_;
@@ -206,26 +258,22 @@ class Batch {
 
 class CurlHttpClient final : public HttpClient {
  public:
-  CurlHttpClient(HttpOptions options, std::unique_ptr<Curl> curl)
-      : options_(std::move(options)), curl_(std::move(curl)) {}
+  explicit CurlHttpClient(HttpOptions options) : options_(std::move(options)) {}
 
   std::vector<Result<HttpResponse>> get_all(std::span<const Transfer> transfers) override {
     std::vector<Result<HttpResponse>> outcomes;
-    for (auto& outcome : Batch(*curl_, options_, woken_, transfers).run()) {
+    for (auto& outcome : Batch(curl_, options_, bell_, transfers).run()) {
       outcomes.push_back(std::move(*outcome));
     }
     return outcomes;
   }
 
-  void wake() override {
-    woken_.store(true);
-    curl_->wake();
-  }
+  void wake() override { bell_.ring(); }
 
  private:
   HttpOptions options_;
   std::unique_ptr<Curl> curl_;
-  std::atomic<bool> woken_{false};
+  Bell bell_;
 };
 
 /// Keeps a body in memory.
@@ -255,8 +303,7 @@ class TextSink final : public BodySink {
 }  // namespace
 
 Result<std::unique_ptr<HttpClient>> make_http_client(const HttpOptions& options) {
-  HPCENV_ASSIGN(std::unique_ptr<Curl> curl, Curl::make(options));
-  return std::make_unique<CurlHttpClient>(options, std::move(curl));
+  return std::make_unique<CurlHttpClient>(options);
 }
 
 Result<TextResponse> get_text(HttpClient& client, const HttpRequest& request, std::size_t limit) {

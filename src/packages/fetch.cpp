@@ -14,7 +14,9 @@
 #include <utility>
 
 #include "base/interrupt.hpp"
+#include "base/text.hpp"
 #include "conda/channel.hpp"
+#include "net/url.hpp"
 #include "packages/byte_queue.hpp"
 #include "packages/unpack.hpp"
 
@@ -56,7 +58,7 @@ class Fetcher {
 
   /// Packages in the order of `records`, which is the order in which they are fetched.
   Result<std::vector<conda::UnpackedPackage>> run(
-      const std::vector<const conda::PackageRecord*>& records);
+      const std::vector<const conda::PackageRecord*>& records, std::size_t workers);
 
   // For deliveries.
   void hand_to_worker(Delivery& delivery);
@@ -206,13 +208,13 @@ void Fetcher::join_workers() {
 }
 
 Result<std::vector<conda::UnpackedPackage>> Fetcher::run(
-    const std::vector<const conda::PackageRecord*>& records) {
+    const std::vector<const conda::PackageRecord*>& records, std::size_t workers) {
   std::deque<Delivery> deliveries;  // a deque: sinks must not move
   for (const conda::PackageRecord* record : records) {
     deliveries.emplace_back(*record, *this);
     total_ += record->size.value_or(0);
   }
-  HPCENV_TRY(start_workers(std::min(most_workers, records.size())));
+  HPCENV_TRY(start_workers(workers));
   const Outcomes outcomes = transfer(deliveries);
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
     // A worker may still wait for the rest of a transfer that failed. The others end what they have
@@ -248,11 +250,37 @@ void warn_of_missing_checksums(const std::vector<const conda::PackageRecord*>& r
   }
 }
 
+Result<> check_offline(const std::vector<const conda::PackageRecord*>& records) {
+  constexpr std::size_t most_named = 5;
+  std::vector<std::string> remote;
+  for (const conda::PackageRecord* record : records) {
+    if (!net::is_file_url(record->url)) remote.push_back(record->file_name);
+  }
+  if (remote.empty()) return {};
+  const std::size_t count = remote.size();
+  std::sort(remote.begin(), remote.end());
+  remote.resize(std::min(count, most_named));
+  return fail_hint(ErrorKind::not_found,
+                   fmt::format("offline, and {} not in the package cache: {}{}",
+                               count == 1 ? "1 package is" : fmt::format("{} packages are", count),
+                               base::join(remote, ", "), count > most_named ? ", ..." : ""),
+                   "run the command once without --offline");
+}
+
 }  // namespace
+
+std::vector<std::size_t> missing_packages(const std::vector<conda::PackageRecord>& records,
+                                          const PackageCache& cache) {
+  std::vector<std::size_t> missing;
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    if (!cache.find(records[i]).has_value()) missing.push_back(i);
+  }
+  return missing;
+}
 
 Result<std::vector<conda::UnpackedPackage>> ensure_unpacked(
     const std::vector<conda::PackageRecord>& records, PackageCache& cache, net::HttpClient& client,
-    base::Reporter& reporter) {
+    base::Reporter& reporter, const FetchOptions& options) {
   std::vector<std::optional<conda::UnpackedPackage>> found;
   std::vector<std::size_t> missing;
   for (std::size_t i = 0; i < records.size(); ++i) {
@@ -267,10 +295,13 @@ Result<std::vector<conda::UnpackedPackage>> ensure_unpacked(
     std::vector<const conda::PackageRecord*> wanted;
     wanted.reserve(missing.size());
     for (const std::size_t i : missing) wanted.push_back(&records[i]);
+    if (options.offline == FetchOptions::Offline::yes) HPCENV_TRY(check_offline(wanted));
     warn_of_missing_checksums(wanted, reporter);
     reporter.step("Fetching packages");
+    const std::size_t workers =
+        std::min(options.workers > 0 ? options.workers : most_workers, wanted.size());
     HPCENV_ASSIGN(std::vector<conda::UnpackedPackage> fetched,
-                  Fetcher(cache, client, reporter).run(wanted));
+                  Fetcher(cache, client, reporter).run(wanted, workers));
     for (std::size_t i = 0; i < missing.size(); ++i) found[missing[i]] = std::move(fetched[i]);
   }
   std::vector<conda::UnpackedPackage> packages;

@@ -2,6 +2,7 @@
 // digest into files.
 #pragma once
 
+#include <cstddef>
 #include <vector>
 
 #include "base/reporter.hpp"
@@ -12,10 +13,22 @@
 
 namespace hpcenv::packages {
 
+/// Positions of the records that the cache lacks: what would be fetched.
+std::vector<std::size_t> missing_packages(const std::vector<conda::PackageRecord>& records,
+                                          const PackageCache& cache);
+
+struct FetchOptions {
+  enum class Offline { no, yes };
+  /// `yes`: packages that no cache holds and no file:// channel offers are kind not_found, all
+  /// named at once, before anything is fetched.
+  Offline offline = Offline::no;
+  std::size_t workers = 0;  ///< packages unpacked at once; 0: as many as are of use here
+};
+
 /// In the order of `records`. Kind refused for a wrong hash or size, a damaged or unsafe archive
 /// (with url, expected and found); nothing of a refused package stays in the cache.
 Result<std::vector<conda::UnpackedPackage>> ensure_unpacked(
     const std::vector<conda::PackageRecord>& records, PackageCache& cache, net::HttpClient& client,
-    base::Reporter& reporter);
+    base::Reporter& reporter, const FetchOptions& options = {});
 
 }  // namespace hpcenv::packages

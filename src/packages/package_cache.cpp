@@ -11,6 +11,7 @@
 #include "base/fs.hpp"
 #include "base/hash.hpp"
 #include "base/json.hpp"
+#include "base/parallel.hpp"
 #include "conda/channel.hpp"
 
 namespace hpcenv::packages {
@@ -44,7 +45,118 @@ std::string distinction_of(const conda::PackageRecord& record) {
   return base::hash_text(base::HashKind::sha256, record.url).substr(0, length);
 }
 
+/// Where a package may lie in a cache, the usual place first.
+std::vector<std::filesystem::path> places_in(const std::filesystem::path& directory,
+                                             const conda::PackageRecord& record) {
+  const std::string name = record.dist_name();
+  return {directory / name, directory / (name + "." + distinction_of(record))};
+}
+
+conda::UnpackedPackage package_at(const std::filesystem::path& place,
+                                  const conda::PackageRecord& record) {
+  return {record, place, place.parent_path() / record.file_name};
+}
+
+/// An access list shows as the group's bits too.
+bool others_can_write(const std::filesystem::path& path) {
+  struct stat status{};
+  return stat(path.c_str(), &status) != 0 || (status.st_mode & (S_IWGRP | S_IWOTH)) != 0;
+}
+
+Failure not_writable(const std::filesystem::path& directory) {
+  Failure failure =
+      fail_errno(errno, fmt::format("cannot write the package cache {}", directory.native()));
+  failure.error().hints.emplace_back("set HPCENV_ROOT to a directory of your own");
+  return failure;
+}
+
+/// Makes sure that a directory is there, ours to write to, and nobody's whom we do not know.
+Result<> prepare_for_writing(const std::filesystem::path& directory) {
+  HPCENV_TRY(base::make_directories(directory));
+  struct stat status{};
+  if (stat(directory.c_str(), &status) != 0) return not_writable(directory);
+  if (access(directory.c_str(), W_OK | X_OK) != 0) return not_writable(directory);
+  if ((status.st_mode & S_IWOTH) != 0) {
+    return fail_hint(ErrorKind::refused,
+                     fmt::format("everybody can write to the package cache {}, so anybody could "
+                                 "change what it installs",
+                                 directory.native()),
+                     fmt::format("run: chmod o-w {}", directory.native()));
+  }
+  const std::filesystem::path urls = directory / "urls.txt";
+  // conda takes a directory for a package cache only if it holds this file.
+  return base::path_exists(urls) ? Result<>() : base::write_file(urls, "");
+}
+
+/// Blocks on disk, by whether a file has other names too.
+struct Usage {
+  std::uint64_t files = 0;
+  std::uint64_t own = 0;
+  std::uint64_t shared = 0;
+};
+
+Usage usage_of(const std::filesystem::path& path) {
+  constexpr std::uint64_t unit = 512;  // of st_blocks
+  Usage usage;
+  struct stat status{};
+  if (lstat(path.c_str(), &status) != 0) return usage;
+  const auto bytes = static_cast<std::uint64_t>(status.st_blocks) * unit;
+  if (!S_ISDIR(status.st_mode)) {
+    usage.files = 1;
+    (status.st_nlink > 1 ? usage.shared : usage.own) = bytes;
+    return usage;
+  }
+  usage.own = bytes;
+  const Result<std::vector<std::string>> names = base::list_directory(path);
+  if (!names.has_value()) return usage;
+  for (const std::string& name : *names) {
+    const Usage below = usage_of(path / name);
+    usage.files += below.files;
+    usage.own += below.own;
+    usage.shared += below.shared;
+  }
+  return usage;
+}
+
+std::string url_of(const std::filesystem::path& package) {
+  const std::filesystem::path note = package / "info" / "repodata_record.json";
+  const Result<std::string> text = base::read_file(note);
+  if (!text.has_value()) return {};
+  const Result<base::Json> json = base::parse_json(*text, note.native());
+  return json.has_value() ? base::string_or(*json, "url") : std::string();
+}
+
+std::int64_t changed_of(const std::filesystem::path& path) {
+  struct stat status{};
+  return lstat(path.c_str(), &status) == 0 ? status.st_mtime : 0;
+}
+
+bool is_real_directory(const std::filesystem::path& path) {
+  struct stat status{};
+  return lstat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+}
+
 }  // namespace
+
+std::optional<std::string> distrust(const CachePlace& place) {
+  const Result<std::filesystem::path> path = base::resolve_path(place.directory);
+  struct stat own{};
+  struct stat above{};
+  if (!path.has_value() || stat(path->c_str(), &own) != 0 || !S_ISDIR(own.st_mode) ||
+      stat(path->parent_path().c_str(), &above) != 0) {
+    return "it cannot be read";
+  }
+  if ((own.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+    return fmt::format("others can write to it (chmod go-w {})", path->native());
+  }
+  if ((above.st_mode & S_IWOTH) != 0 && (above.st_mode & S_ISVTX) == 0) {
+    return fmt::format("others can replace it: {} is open to everybody",
+                       path->parent_path().native());
+  }
+  const bool known = own.st_uid == 0 || own.st_uid == geteuid();
+  if (known || place.standing == CachePlace::Standing::named) return std::nullopt;
+  return "somebody else owns it (name it in pkgs_dirs to use it)";
+}
 
 Workspace::Workspace(Workspace&& other) noexcept
     : directory_(std::exchange(other.directory_, std::filesystem::path())) {}
@@ -55,19 +167,40 @@ Workspace::~Workspace() {
 }
 
 Result<PackageCache> PackageCache::open(std::filesystem::path directory) {
-  HPCENV_TRY(base::make_directories(directory));
-  if (access(directory.c_str(), W_OK | X_OK) != 0) {
-    Failure failure =
-        fail_errno(errno, fmt::format("cannot write the package cache {}", directory.native()));
-    failure.error().hints.emplace_back("set HPCENV_ROOT to a directory of your own");
-    return failure;
+  return open(std::vector<CachePlace>{{std::move(directory), CachePlace::Standing::named}});
+}
+
+Result<PackageCache> PackageCache::open(const std::vector<CachePlace>& places) {
+  std::optional<Error> first_failure;
+  std::optional<PackageCache> cache;
+  std::vector<std::filesystem::path> read_only;
+  std::vector<std::string> left_out;
+  for (const CachePlace& place : places) {
+    if (!cache.has_value()) {
+      Result<> writable = prepare_for_writing(place.directory);
+      if (writable.has_value()) {
+        cache = PackageCache(place.directory);
+        continue;
+      }
+      if (!first_failure.has_value()) first_failure = std::move(writable).error();
+    }
+    const std::optional<std::string> reason = distrust(place);
+    if (!reason.has_value()) {
+      read_only.push_back(place.directory);
+    } else if (place.standing == CachePlace::Standing::named &&
+               base::path_exists(place.directory)) {
+      left_out.push_back(
+          fmt::format("the package cache {} is not used: {}", place.directory.native(), *reason));
+    }
   }
-  const std::filesystem::path urls = directory / "urls.txt";
-  // conda takes a directory for a package cache only if it holds this file.
-  if (!base::path_exists(urls)) HPCENV_TRY(base::write_file(urls, ""));
-  PackageCache cache(std::move(directory));
-  cache.sweep();
-  return cache;
+  if (!cache.has_value()) {
+    if (first_failure.has_value()) return Failure(std::move(*first_failure));
+    return fail(ErrorKind::bug, "no package cache is named");
+  }
+  cache->read_only_ = std::move(read_only);
+  cache->left_out_ = std::move(left_out);
+  cache->sweep();
+  return std::move(*cache);
 }
 
 void PackageCache::sweep() const {
@@ -83,20 +216,15 @@ void PackageCache::sweep() const {
   }
 }
 
-std::vector<std::filesystem::path> PackageCache::places_of(
-    const conda::PackageRecord& record) const {
-  const std::string name = record.dist_name();
-  return {directory_ / name, directory_ / (name + "." + distinction_of(record))};
-}
-
-conda::UnpackedPackage PackageCache::package_at(const std::filesystem::path& place,
-                                                const conda::PackageRecord& record) const {
-  return {record, place, directory_ / record.file_name};
-}
-
 std::optional<conda::UnpackedPackage> PackageCache::find(const conda::PackageRecord& record) const {
-  for (const std::filesystem::path& place : places_of(record)) {
+  for (const std::filesystem::path& place : places_in(directory_, record)) {
     if (agrees(place, record)) return package_at(place, record);
+  }
+  for (const std::filesystem::path& directory : read_only_) {
+    for (const std::filesystem::path& place : places_in(directory, record)) {
+      // A package of its own that everybody can write to is no better than such a cache.
+      if (agrees(place, record) && !others_can_write(place)) return package_at(place, record);
+    }
   }
   return std::nullopt;
 }
@@ -112,7 +240,7 @@ Result<Workspace> PackageCache::make_workspace() const {
 
 Result<conda::UnpackedPackage> PackageCache::publish(Workspace workspace,
                                                      const conda::PackageRecord& record) const {
-  const std::vector<std::filesystem::path> places = places_of(record);
+  const std::vector<std::filesystem::path> places = places_in(directory_, record);
   for (const std::filesystem::path& place : places) {
     base::fault_point("package_cache.rename");
     if (rename(workspace.package().c_str(), place.c_str()) == 0) return package_at(place, record);
@@ -131,6 +259,49 @@ Result<conda::UnpackedPackage> PackageCache::publish(Workspace workspace,
   base::fault_point("package_cache.rename");
   HPCENV_TRY(base::rename_path(workspace.package(), places.back()));
   return package_at(places.back(), record);
+}
+
+Result<CacheContents> PackageCache::contents() const {
+  HPCENV_ASSIGN(const std::vector<std::string> names, base::list_directory(directory_));
+  CacheContents contents;
+  for (const std::string& name : names) {
+    const std::filesystem::path path = directory_ / name;
+    const bool archive = name.ends_with(".conda") || name.ends_with(".tar.bz2");
+    if (!is_real_directory(path)) {
+      if (archive) contents.archives.push_back({path, 0, changed_of(path)});
+    } else if (name.starts_with(workspace_prefix)) {
+      contents.workspaces.push_back({path, 0, changed_of(path)});
+    } else if (base::path_exists(path / "info")) {
+      contents.packages.push_back({path, url_of(path)});
+    }
+  }
+  for (auto* files : {&contents.archives, &contents.workspaces}) {
+    for (CachedFile& file : *files) {
+      const Usage usage = usage_of(file.path);
+      file.bytes = usage.own + usage.shared;
+    }
+  }
+  HPCENV_TRY(base::parallel_for(contents.packages.size(), base::available_processors(),
+                                [&](std::size_t i) -> Result<> {
+                                  CachedPackage& package = contents.packages[i];
+                                  const Usage usage = usage_of(package.directory);
+                                  package.files = usage.files;
+                                  package.bytes = usage.own;
+                                  package.shared_bytes = usage.shared;
+                                  return {};
+                                }));
+  return contents;
+}
+
+Result<> PackageCache::discard(const std::filesystem::path& path) const {
+  const std::string name = path.filename().native();
+  if (path.parent_path() != directory_ || name.empty() || name == "." || name == "..") {
+    return fail(ErrorKind::usage, "{} does not lie in the package cache {}", path.native(),
+                directory_.native());
+  }
+  HPCENV_ASSIGN(const Workspace workspace, make_workspace());
+  base::fault_point("package_cache.rename");
+  return base::rename_path(path, workspace.directory() / "discarded");
 }
 
 }  // namespace hpcenv::packages

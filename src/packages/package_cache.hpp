@@ -2,6 +2,7 @@
 // hash is right (decision 5).
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -29,16 +30,62 @@ class Workspace {
   std::filesystem::path directory_;
 };
 
-/// Functions may be called from several threads and processes at once.
+/// A directory that may hold unpacked packages.
+struct CachePlace {
+  std::filesystem::path directory;
+  /// `named`: settings name it, so anybody may own it. `found`: only root or the user may.
+  enum class Standing { named, found };
+  Standing standing = Standing::named;
+};
+
+/// Whether packages of a cache that is not ours may be used (design.md decision 11): nothing where
+/// they may, else why not. Nobody but its owner may be able to write to it or to replace it.
+std::optional<std::string> distrust(const CachePlace& place);
+
+struct CachedFile {
+  std::filesystem::path path;
+  std::uint64_t bytes = 0;   ///< on disk
+  std::int64_t changed = 0;  ///< seconds since the epoch: the last change in it
+};
+
+/// One unpacked package, whoever made it.
+struct CachedPackage {
+  std::filesystem::path directory;
+  std::string url;  ///< empty: half a package, which nothing uses
+  std::uint64_t files = 0;
+  std::uint64_t bytes = 0;         ///< what deleting it frees: files that lie nowhere else
+  std::uint64_t shared_bytes = 0;  ///< files with more than one name: environments have them too
+};
+
+struct CacheContents {
+  std::vector<CachedPackage> packages;  ///< by name
+  std::vector<CachedFile> archives;     ///< `.conda` and `.tar.bz2` files that other tools left
+  std::vector<CachedFile> workspaces;   ///< of runs that go on or were killed
+};
+
+/// One directory of ours that packages are put into, and others that are only read: without
+/// locks, and nothing in them is changed. Functions may be called from several threads and
+/// processes at once.
 class PackageCache {
  public:
   /// Makes the directory where it is missing and removes what killed runs left there more than a
-  /// day ago; kind io where it cannot be written.
+  /// day ago; kind io where it cannot be written, refused where everybody can write to it.
   static Result<PackageCache> open(std::filesystem::path directory);
+  /// The first place that can be written is ours, the others are only read: those that may not be
+  /// used are left out, and `left_out` says which and why. Failures as those of the first place.
+  static Result<PackageCache> open(const std::vector<CachePlace>& places);
   const std::filesystem::path& directory() const { return directory_; }
+  const std::vector<std::filesystem::path>& read_only_directories() const { return read_only_; }
+  /// Places that settings name and that are not used, one sentence each.
+  const std::vector<std::string>& left_out() const { return left_out_; }
   /// A package whose repodata_record.json agrees in checksum (sha256, else md5), or where either
-  /// side has none, in url; nothing is changed.
+  /// side has none, in url; nothing is changed. Our own directory comes first.
   std::optional<conda::UnpackedPackage> find(const conda::PackageRecord& record) const;
+  /// What lies in our own directory; reads it whole, with several threads.
+  Result<CacheContents> contents() const;
+  /// Takes a package, an archive or a workspace of `contents` out of sight by one rename, then
+  /// deletes it. Kind usage for a path that is not directly in our own directory.
+  Result<> discard(const std::filesystem::path& path) const;
   Result<Workspace> make_workspace() const;
   /// Makes the package visible by one rename, as NAME-VERSION-BUILD, or beside it with part of the
   /// checksum in its name where another archive of that name has the place. If the same package has
@@ -48,13 +95,11 @@ class PackageCache {
 
  private:
   explicit PackageCache(std::filesystem::path directory) : directory_(std::move(directory)) {}
-  /// Where a package may lie, the usual place first.
-  std::vector<std::filesystem::path> places_of(const conda::PackageRecord& record) const;
-  conda::UnpackedPackage package_at(const std::filesystem::path& place,
-                                    const conda::PackageRecord& record) const;
   void sweep() const;
 
   std::filesystem::path directory_;
+  std::vector<std::filesystem::path> read_only_;
+  std::vector<std::string> left_out_;
 };
 
 }  // namespace hpcenv::packages

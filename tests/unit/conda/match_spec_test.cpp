@@ -6,10 +6,14 @@
 #include <vector>
 
 #include "base/text.hpp"
-#include "unit/conda/case_file.hpp"
+#include "unit/support/case_file.hpp"
 
 namespace hpcenv::conda {
 namespace {
+
+using test::CaseLine;
+using test::read_case_lines;
+using test::read_case_lines_with_blanks;
 
 MatchSpec parsed(std::string_view text) {
   INFO("spec " << text);
@@ -21,6 +25,7 @@ MatchSpec parsed(std::string_view text) {
 void set_field(PackageRecord& record, std::string_view key, std::string_view value) {
   if (key == "subdir") record.subdir = value;
   if (key == "md5") record.md5 = value;
+  if (key == "sha256") record.sha256 = value;
   if (key == "license") record.license = value;
   if (key == "track_features") record.track_features = value;
   if (key == "fn") record.file_name = value;

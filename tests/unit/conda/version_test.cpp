@@ -6,10 +6,13 @@
 #include <vector>
 
 #include "base/text.hpp"
-#include "unit/conda/case_file.hpp"
+#include "unit/support/case_file.hpp"
 
 namespace hpcenv::conda {
 namespace {
+
+using test::CaseLine;
+using test::read_case_lines;
 
 struct Ranked {
   std::string section;

@@ -44,7 +44,7 @@ class WarningList final : public base::Reporter {
 inline std::string record(std::string_view name, std::string_view depends = "") {
   return fmt::format(
       R"("{0}-1.0-0.conda":{{"name":"{0}","version":"1.0","build":"0",)"
-      R"("build_number":0,"depends":[{1}],"md5":"0123","size":12,"subdir":"linux-64"}})",
+      R"("build_number":0,"depends":[{1}],"md5":"0123456789abcdef0123456789abcdef","size":12,"subdir":"linux-64"}})",
       name, depends);
 }
 

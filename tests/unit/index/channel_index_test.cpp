@@ -50,6 +50,67 @@ TEST_CASE("a root with a star stands for all names that match") {
   CHECK(bench.files({"lib-*"}) == Names{"lib-a-1.0-0.conda", "lib-b-1.0-0.conda", "x-1.0-0.conda"});
 }
 
+TEST_CASE("only the roots: globs, regexes, every channel and subdir, nothing behind them") {
+  Bench bench;
+  bench.put("linux-64/repodata.json",
+            repodata({record("lib-a", R"("x")"), record("lib-b"), record("b"), record("x")}));
+  bench.put("noarch/repodata.json", repodata({record("lib-c", R"("b")"), record("pure")}));
+  bench.directory.write("second/noarch/repodata.json",
+                        repodata({record("lib-a"), record("lib-d")}));
+  bench.request.channels.push_back(
+      {"second", net::file_url((bench.directory.path() / "second").string())});
+  bench.request.reach = IndexRequest::Reach::roots_only;
+  CHECK(bench.files({"lib-a"}) == Names{"lib-a-1.0-0.conda", "lib-a-1.0-0.conda"});
+  CHECK(bench.files({"lib-*"}) == Names{"lib-a-1.0-0.conda", "lib-a-1.0-0.conda",
+                                        "lib-b-1.0-0.conda", "lib-c-1.0-0.conda",
+                                        "lib-d-1.0-0.conda"});
+  CHECK(bench.files({"^(b|pure)$"}) == Names{"b-1.0-0.conda", "pure-1.0-0.conda"});
+  CHECK(bench.files({"*"}).size() == 8);
+  CHECK(bench.files({"nothing"}).empty());
+  const auto refused = bench.load({"^(b$"});
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error().kind == ErrorKind::bad_spec);
+}
+
+TEST_CASE("what is newer than the cut is as if it were not there") {
+  Bench bench;
+  const auto dated = [](const std::string& file, const std::string& times) {
+    return fmt::format(R"("{}":{{"name":"a","version":"1.0","build":"0","subdir":"noarch"{}}})",
+                       file, times);
+  };
+  bench.put(
+      "noarch/repodata.json",
+      repodata(
+          {dated("a-1.0-0.conda", R"(,"timestamp":2000000000000)"),
+           dated("a-2.0-0.conda", R"(,"timestamp":1000000000)"),
+           dated("a-3.0-0.conda", R"(,"timestamp":1500000000001)"), dated("a-4.0-0.conda", ""),
+           dated("a-5.0-0.conda", R"(,"timestamp":1000000000,"indexed_timestamp":1600000000000)"),
+           dated("a-6.0-0.conda", R"(,"timestamp":1600000000,"indexed_timestamp":1400000000000)")},
+          {dated("a-1.0-0.tar.bz2", R"(,"timestamp":1500000000)")}));
+  bench.request.exclude_newer = 1'500'000'000'000;
+  // The twin stays where its .conda is too new.
+  CHECK(bench.files({"a"}) ==
+        Names{"a-1.0-0.tar.bz2", "a-2.0-0.conda", "a-4.0-0.conda", "a-6.0-0.conda"});
+  CHECK(bench.reporter.warnings.empty());
+  bench.request.exclude_newer.reset();
+  CHECK(bench.files({"a"}).size() == 6);
+}
+
+TEST_CASE(
+    "records that need what cannot be read, or have no version, are left out with one warning") {
+  Bench bench;
+  bench.put("linux-64/repodata.json",
+            repodata({record("a", R"("b >>1")"), record("b"), record("c", R"("b","* >=1")"),
+                      record("d", R"("b >=1,<2")"),
+                      R"("e-1-0.conda":{"name":"e","version":"!!","build":"0"})"}));
+  CHECK(bench.files({"a", "c", "d", "e"}) == Names{"b-1.0-0.conda", "d-1.0-0.conda"});
+  REQUIRE(bench.reporter.warnings.size() == 1);
+  INFO(bench.reporter.warnings[0]);
+  CHECK(bench.reporter.warnings[0].starts_with("3 records of file://"));
+  CHECK(bench.reporter.warnings[0].contains("a-1.0-0.conda"));
+  CHECK(bench.reporter.warnings[0].contains("b >>1"));
+}
+
 TEST_CASE("zst is preferred to plain, and either is enough") {
   Bench bench;
   bench.put("linux-64/repodata.json.zst", base::zstd_compress(repodata({record("packed")}), 3));

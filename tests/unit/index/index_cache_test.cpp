@@ -1,9 +1,12 @@
 #include "index/index_cache.hpp"
 
+#include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include <catch2/catch_test_macros.hpp>
 #include <csignal>
+#include <ctime>
 #include <fstream>
 #include <thread>
 
@@ -217,6 +220,49 @@ TEST_CASE("a cached form that was damaged is fetched again") {
     std::filesystem::resize_file(bench.request.cache_directory / name, 30);
   }
   CHECK(bench.files({"a"}) == both);
+}
+
+TEST_CASE("what killed runs left is swept, what a run may still write is not") {
+  Bench bench;
+  bench.clock.seconds = std::time(nullptr);
+  bench.put("linux-64/repodata.json", repodata({record("a")}));
+  const auto put_old = [&](const std::string& name) {
+    bench.directory.write("cache/index/" + name, "x");
+    const timespec time{bench.clock.seconds - 4000, 0};
+    const timespec times[2] = {time, time};
+    REQUIRE(utimensat(AT_FDCWD, (bench.request.cache_directory / name).c_str(), times, 0) == 0);
+  };
+  const Names swept = {"0123456789abcdef.7.0.partial", ".0123456789abcdef.json.qwerty"};
+  for (const std::string& name : swept) put_old(name);
+  const Names kept = {"note.partial", "0123456789abcdef.txt", ".hidden"};
+  for (const std::string& name : kept) put_old(name);
+  bench.directory.write("cache/index/fedcba9876543210.7.0.partial", "x");
+  CHECK(bench.files({"a"}).size() == 1);
+  const Names now = bench.cache_files();
+  for (const std::string& name : swept) CHECK(std::ranges::find(now, name) == now.end());
+  for (const std::string& name : kept) CHECK(std::ranges::find(now, name) != now.end());
+  CHECK(std::ranges::find(now, "fedcba9876543210.7.0.partial") != now.end());
+}
+
+TEST_CASE("what lies in the cache can be listed: index, state, unfinished") {
+  Bench bench;
+  CHECK(cached_index_files(bench.request.cache_directory)->empty());
+  bench.put("linux-64/repodata.json", repodata({record("a")}));
+  CHECK(bench.files({"a"}).size() == 1);
+  bench.directory.write("cache/index/0123456789abcdef.7.0.partial", "abc");
+  bench.directory.write("cache/index/other", "not ours");
+  const auto files = cached_index_files(bench.request.cache_directory);
+  REQUIRE(files.has_value());
+  Names urls;
+  std::uint64_t unfinished = 0;
+  for (const CachedIndexFile& file : *files) {
+    urls.push_back(file.url);
+    if (file.url.empty()) unfinished += file.bytes;
+  }
+  std::ranges::sort(urls);
+  const std::string url = bench.request.channels[0].base_url + "/linux-64";
+  CHECK(urls == Names{"", url, url});
+  CHECK(unfinished == 3);
 }
 
 TEST_CASE("an index that belongs to another state is not used") {

@@ -178,7 +178,7 @@ TEST_CASE("the closure goes through all sources, cycles included") {
   REQUIRE(second.has_value());
   const std::vector<const IndexReader*> sources = {&*first, &*second};
   const std::vector<std::string> roots = {"a", "nothing"};
-  const auto wanted = wanted_blocks(sources, roots);
+  const auto wanted = wanted_blocks(sources, roots, IndexRequest::Reach::closure).value();
   REQUIRE(wanted.size() == 2);
   CHECK(wanted[0].source == 0);
   CHECK(wanted[0].runs.size() == 2);
@@ -186,7 +186,7 @@ TEST_CASE("the closure goes through all sources, cycles included") {
   CHECK(wanted[1].runs.size() == 2);
   CHECK(all_names(sources) == Names{"a", "b", "c", "self", "x"});
   const std::vector<std::string> none;
-  CHECK(wanted_blocks(sources, none).empty());
+  CHECK(wanted_blocks(sources, none, IndexRequest::Reach::closure)->empty());
 }
 
 }  // namespace

@@ -54,7 +54,7 @@ TEST_CASE("what is found does not depend on how the bytes come") {
   CHECK(*whole ==
         "base_url ../pkgs\n"
         "bz2 old-1-0.tar.bz2 old 36\n"
-        "conda a-1.0-0.conda a <b> <c> <d> 142\n"
+        "conda a-1.0-0.conda a <b> <c> <d> 170\n"
         "unreadable quo\\\"te-1.0-0.conda this is no name of an archive\n"
         "unreadable ../up-1-0.conda this is no name of an archive\n"
         "unreadable x.whl this is no name of an archive\n"

@@ -447,6 +447,38 @@ TEST_CASE("files of this machine") {
   CHECK(changed->body == "other");
 }
 
+std::size_t open_sockets() {
+  std::size_t count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    std::error_code error;
+    const std::string target = std::filesystem::read_symlink(entry, error).string();
+    if (target.starts_with("socket:")) ++count;
+  }
+  return count;
+}
+
+TEST_CASE("offline: files as ever, http is refused, and no socket is opened") {
+  HttpOptions options = quick_options();
+  options.offline = HttpOptions::Offline::yes;
+  const std::size_t before = open_sockets();
+  const auto client = *make_http_client(options);
+  const fake::TemporaryDirectory directory;
+  directory.write("a.bin", "content");
+  RecordingSink file;
+  RecordingSink remote;
+  const Transfer transfers[] = {{{"https://user:secret@127.0.0.1:9/x", {}, {404}}, &remote},
+                                {{file_url((directory.path() / "a.bin").string()), {}, {}}, &file}};
+  const auto outcomes = client->get_all(transfers);
+  REQUIRE_FALSE(outcomes[0].has_value());
+  CHECK(outcomes[0].error().kind == ErrorKind::not_found);
+  CHECK(outcomes[0].error().message == "cannot fetch https://127.0.0.1:9/x: this is offline");
+  CHECK(outcomes[0].error().hints.at(0).contains("--offline"));
+  CHECK(remote.begun == 0);
+  REQUIRE(outcomes[1].has_value());
+  CHECK(file.body == "content");
+  CHECK(open_sockets() == before);
+}
+
 TEST_CASE("files that are not there, or are none") {
   Site& site = shared_site();
   RecordingSink sink;

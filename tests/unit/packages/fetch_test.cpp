@@ -357,3 +357,34 @@ TEST_CASE("from a directory, as a channel on a shared file system") {
   const auto client = net::make_http_client({}).value();
   CHECK(ensure_unpacked(world.records, world.cache, *client, world.reporter).has_value());
 }
+
+TEST_CASE("offline: what is cached or lies in a directory is used, the rest is named at once") {
+  World world;
+  const Sample cached = sample::whole_package("cached");
+  world.add(cached);
+  REQUIRE(world.fetch().has_value());
+  Sample local = sample::whole_package("local");
+  test::put_file(world.directory / local.record.file_name, local.archive);
+  local.record.url = "file://" + (world.directory / local.record.file_name).native();
+  world.records.push_back(local.record);
+  world.client.answers[local.record.url] = {local.archive};
+  world.client.started.clear();
+  const FetchOptions options{FetchOptions::Offline::yes, 1};
+  CHECK(missing_packages(world.records, world.cache) == std::vector<std::size_t>{1});
+  CHECK(ensure_unpacked(world.records, world.cache, world.client, world.reporter, options)
+            .has_value());
+  CHECK(world.client.started == std::vector<std::string>{local.record.url});
+
+  for (int i = 0; i < 7; ++i) world.add(sample::whole_package(name_of(i)));
+  const auto refused =
+      ensure_unpacked(world.records, world.cache, world.client, world.reporter, options);
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error().kind == ErrorKind::not_found);
+  CHECK(refused.error().message ==
+        "offline, and 7 packages are not in the package cache: package0-1.0-h0_0.conda, "
+        "package1-1.0-h0_0.conda, package2-1.0-h0_0.conda, package3-1.0-h0_0.conda, "
+        "package4-1.0-h0_0.conda, ...");
+  CHECK(refused.error().hints.at(0).find("--offline") != std::string::npos);
+  CHECK(world.client.started.size() == 1);
+  CHECK(world.entries() == 3);
+}

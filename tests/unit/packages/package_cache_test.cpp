@@ -213,3 +213,145 @@ TEST_CASE("what killed runs left is swept a day later, and nothing else") {
   CHECK(names_in(cache) ==
         std::vector<std::string>{".hidden", ".hpcenv-unpack-new", "old-1-0", "urls.txt"});
 }
+
+TEST_CASE("the first place that can be written is ours, the others are read") {
+  const TemporaryDirectory directory;
+  REQUIRE(chmod(directory.path().c_str(), 0755) == 0);
+  using Standing = CachePlace::Standing;
+  // Two caches of a site, one of ours.
+  const conda::PackageRecord shared = record_of("shared");
+  lay_out(directory / "site/tool-1.0-h0_0", shared, "shared");
+  REQUIRE(chmod((directory / "site").c_str(), 0555) == 0);
+  test::put_file(directory / "blocked", "a file where a cache should be");
+
+  const pid_t child = fork();
+  if (child == 0) {
+    // Root writes everywhere.
+    if (geteuid() == 0 &&
+        (chown(directory.path().c_str(), 65534, 65534) != 0 || setuid(65534) != 0)) {
+      _exit(2);
+    }
+    const auto cache = PackageCache::open({{directory / "blocked", Standing::named},
+                                           {directory / "site", Standing::named},
+                                           {directory / "own/pkgs", Standing::named},
+                                           {directory / "missing", Standing::found}});
+    if (!cache.has_value() || cache->directory() != directory / "own/pkgs") _exit(3);
+    if (cache->read_only_directories() != std::vector<fs::path>{directory / "site"}) _exit(4);
+    const auto found = cache->find(shared);
+    if (!found.has_value() || found->directory != directory / "site/tool-1.0-h0_0") _exit(5);
+    if (found->archive != directory / "site/tool-1.0-h0_0.conda") _exit(6);
+    if (cache->left_out().size() != 1) _exit(7);  // the file
+    // What is put in goes into ours, and ours comes first from then on.
+    if (!publish(*cache, shared, "own").has_value()) _exit(8);
+    if (cache->find(shared)->directory != directory / "own/pkgs/tool-1.0-h0_0") _exit(9);
+    _exit(0);
+  }
+  int status = -1;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  CHECK(WEXITSTATUS(status) == 0);
+  CHECK(test::text_of(directory / "site/tool-1.0-h0_0/content") == "shared");
+  REQUIRE(chmod((directory / "site").c_str(), 0755) == 0);
+  CHECK(base::list_directory(directory / "site").value() ==
+        std::vector<std::string>{"tool-1.0-h0_0"});
+}
+
+TEST_CASE("a cache of others is used only where nobody else can change it") {
+  const TemporaryDirectory directory;
+  using Standing = CachePlace::Standing;
+  const fs::path site = directory / "site";
+  fs::create_directory(site);
+  const auto with_mode = [&](mode_t mode, Standing standing) {
+    REQUIRE(chmod(site.c_str(), mode) == 0);
+    return distrust({site, standing});
+  };
+  CHECK(with_mode(0755, Standing::found) == std::nullopt);
+  CHECK(with_mode(0555, Standing::found) == std::nullopt);
+  for (const mode_t mode : {0775U, 0757U, 0777U, 01777U, 0722U}) {
+    for (const Standing standing : {Standing::named, Standing::found}) {
+      const auto reason = with_mode(mode, standing);
+      REQUIRE(reason.has_value());
+      CHECK(reason->find("others can write to it") != std::string::npos);
+    }
+  }
+  REQUIRE(chmod(site.c_str(), 0755) == 0);
+  CHECK(distrust({directory / "missing", Standing::named}) == "it cannot be read");
+  fs::create_symlink(site, directory / "link");
+  CHECK(distrust({directory / "link", Standing::found}) == std::nullopt);
+  SECTION("in a directory where everybody can put another in its place") {
+    REQUIRE(chmod(directory.path().c_str(), 0777) == 0);
+    CHECK(distrust({site, Standing::named}).value_or("").find("others can replace it") == 0);
+    CHECK(distrust({directory / "link", Standing::named}).has_value());
+    REQUIRE(chmod(directory.path().c_str(), 01777) == 0);
+    CHECK(distrust({site, Standing::named}) == std::nullopt);
+  }
+  SECTION("of somebody else") {
+    if (geteuid() != 0) SKIP("needs root to give a directory to somebody else");
+    REQUIRE(chown(site.c_str(), 12345, 12345) == 0);
+    CHECK(distrust({site, Standing::found}).value_or("").find("somebody else owns it") == 0);
+    CHECK(distrust({site, Standing::named}) == std::nullopt);
+  }
+  SECTION("a package in it that everybody can write to") {
+    lay_out(site / "tool-1.0-h0_0", record_of("x"), "x");
+    const auto cache =
+        PackageCache::open({{directory / "own", Standing::named}, {site, Standing::found}});
+    REQUIRE(cache.has_value());
+    CHECK(cache->find(record_of("x")).has_value());
+    REQUIRE(chmod((site / "tool-1.0-h0_0").c_str(), 0777) == 0);
+    CHECK_FALSE(cache->find(record_of("x")).has_value());
+  }
+}
+
+TEST_CASE("a cache of ours that everybody can write to is refused") {
+  const TemporaryDirectory directory;
+  fs::create_directory(directory / "pkgs");
+  REQUIRE(chmod((directory / "pkgs").c_str(), 0777) == 0);
+  const auto refused = PackageCache::open(directory / "pkgs");
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error().kind == ErrorKind::refused);
+  CHECK(refused.error().message.find("everybody can write") != std::string::npos);
+  CHECK(refused.error().hints.at(0).find("chmod o-w") != std::string::npos);
+  CHECK(base::list_directory(directory / "pkgs")->empty());
+  REQUIRE(chmod((directory / "pkgs").c_str(), 0775) == 0);
+  CHECK(PackageCache::open(directory / "pkgs").has_value());
+}
+
+TEST_CASE("what lies in a cache, and how it is taken away") {
+  const TemporaryDirectory directory;
+  const PackageCache cache = PackageCache::open(directory / "pkgs").value();
+  const fs::path package = cache.directory() / "tool-1.0-h0_0";
+  lay_out(package, record_of("x"), std::string(9000, 'x'));
+  test::put_file(package / "linked", std::string(5000, 'y'));
+  fs::create_hard_link(package / "linked", directory / "in-an-environment");
+  test::put_file(cache.directory() / "half-1-0/info/about.json", "{}");
+  test::put_file(cache.directory() / "tool-1.0-h0_0.conda", std::string(4096, 'z'));
+  test::put_file(cache.directory() / "cache/12345678.json", "{}");
+  Workspace workspace = cache.make_workspace().value();
+
+  const CacheContents contents = cache.contents().value();
+  REQUIRE(contents.packages.size() == 2);
+  CHECK(contents.packages[0].directory == cache.directory() / "half-1-0");
+  CHECK(contents.packages[0].url.empty());
+  CHECK(contents.packages[1].url == record_of("x").url);
+  CHECK(contents.packages[1].files == 4);
+  CHECK(contents.packages[1].shared_bytes >= 5000);
+  CHECK(contents.packages[1].shared_bytes < 9000);
+  CHECK(contents.packages[1].bytes >= 9000);
+  REQUIRE(contents.archives.size() == 1);
+  CHECK(contents.archives[0].bytes == 4096);
+  REQUIRE(contents.workspaces.size() == 1);
+  CHECK(contents.workspaces[0].path == workspace.directory());
+
+  REQUIRE(cache.discard(package).has_value());
+  REQUIRE(cache.discard(contents.archives[0].path).has_value());
+  CHECK(names_in(cache) == std::vector<std::string>{workspace.directory().filename().native(),
+                                                    "cache", "half-1-0", "urls.txt"});
+  CHECK(test::text_of(directory / "in-an-environment").size() == 5000);
+  for (const fs::path& wrong : {directory.path(), cache.directory(), cache.directory() / "..",
+                                cache.directory() / "half-1-0/info", fs::path("/")}) {
+    const auto refused = cache.discard(wrong);
+    REQUIRE_FALSE(refused.has_value());
+    CHECK(refused.error().kind == ErrorKind::usage);
+  }
+  CHECK(cache.discard(package).error().kind == ErrorKind::io);
+  CHECK(fs::exists(cache.directory() / "half-1-0/info"));
+}

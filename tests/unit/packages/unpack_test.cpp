@@ -230,7 +230,8 @@ TEST_CASE("a full disk is told as such and leaves nothing") {
   const TemporaryDirectory directory;
   base::ProcessRequest request;
   const std::string self = std::filesystem::read_symlink("/proc/self/exe");
-  const std::string mount = "mount -t tmpfs -o size=100k tmpfs " + directory.path().native();
+  const std::string mount =
+      "mount -t tmpfs -o size=100k,mode=700 tmpfs " + directory.path().native();
   request.environment.set("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
   request.environment.set("HPCENV_TEST_CACHE", directory.path());
   request.argv = {"unshare", "-m", "sh", "-c", mount};

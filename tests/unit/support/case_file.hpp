@@ -1,4 +1,4 @@
-// Lines of a file of cases that lies beside the tests.
+// Lines of a file of cases (tests/data).
 #pragma once
 
 #include <catch2/catch_test_macros.hpp>
@@ -9,7 +9,7 @@
 #include "base/fs.hpp"
 #include "base/text.hpp"
 
-namespace hpcenv::conda {
+namespace hpcenv::test {
 
 struct CaseLine {
   std::string section;
@@ -17,9 +17,9 @@ struct CaseLine {
 };
 
 /// Lines with the section (`## ...`) that they stand under; comments are left out, blank lines
-/// kept.
+/// kept. Every line stands under a section: a case without a source is none.
 inline std::vector<CaseLine> read_case_lines_with_blanks(const std::string& name) {
-  const auto path = std::filesystem::path(HPCENV_SOURCE_DIR) / "tests/unit/conda" / name;
+  const auto path = std::filesystem::path(HPCENV_SOURCE_DIR) / "tests/data" / name;
   const auto text = base::read_file(path);
   REQUIRE(text.has_value());
   std::vector<CaseLine> lines;
@@ -30,6 +30,7 @@ inline std::vector<CaseLine> read_case_lines_with_blanks(const std::string& name
       section = line.substr(3);
       lines.push_back({section, ""});
     } else if (!line.starts_with("# ")) {
+      REQUIRE((line.empty() || !section.empty()));
       lines.push_back({section, std::string(line)});
     }
   }
@@ -42,4 +43,4 @@ inline std::vector<CaseLine> read_case_lines(const std::string& name) {
   return lines;
 }
 
-}  // namespace hpcenv::conda
+}  // namespace hpcenv::test
