@@ -91,9 +91,10 @@ Result<> sync_touched(const ChangeRecord& record, const Workplace& work, std::si
   const std::vector<std::string> directories = touched_directories(record);
   return base::parallel_for(directories.size(), jobs, [&](std::size_t index) -> Result<> {
     const fs::path directory = work.prefix / directories[index];
-    Result<> synced = base::sync_directory(directory);
-    if (!synced.has_value() && !base::path_exists(directory)) return {};
-    return synced;
+    // Some are gone now, or make way for a file.
+    std::error_code error;
+    if (!fs::is_directory(directory, error)) return {};
+    return base::sync_directory(directory);
   });
 }
 

@@ -35,7 +35,7 @@ struct Step {
 };
 
 /// Steps of a phase may be done in any order and side by side, but phases only one after another.
-enum class Phase : std::uint8_t { removals, empties, keeps, arrivals, metadata, history };
+enum class Phase : std::uint8_t { removals, keeps, empties, arrivals, metadata, history };
 inline constexpr std::size_t phase_count = 6;
 
 struct ChangeRecord {

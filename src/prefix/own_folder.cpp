@@ -28,18 +28,26 @@ Result<> make_like(const fs::path& prefix, const fs::path& folder) {
   if (stat(prefix.c_str(), &model) != 0) {
     return fail_errno(errno, fmt::format("cannot examine {}", prefix.native()));
   }
-  base::fault_point("own_folder.mkdir");
-  if (mkdir(folder.c_str(), 0700) != 0) {
-    if (errno == EEXIST) return {};
-    return fail_errno(errno, fmt::format("cannot make directory {}", folder.native()));
-  }
   struct stat made{};
-  if (stat(folder.c_str(), &made) == 0 && made.st_gid != model.st_gid) {
+  if (stat(folder.c_str(), &made) != 0) {
+    base::fault_point("own_folder.mkdir");
+    if (mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
+      return fail_errno(errno, fmt::format("cannot make directory {}", folder.native()));
+    }
+    if (stat(folder.c_str(), &made) != 0) {
+      return fail_errno(errno, fmt::format("cannot examine {}", folder.native()));
+    }
+  }
+  // Another user of the group may have made it: then it is as it should be, or cannot be helped.
+  if (made.st_uid != geteuid()) return {};
+  if (made.st_gid != model.st_gid) {
     base::fault_point("own_folder.chown");
     if (chown(folder.c_str(), static_cast<uid_t>(-1), model.st_gid) != 0) return {};
   }
+  const mode_t wanted = (model.st_mode & 07777U) | S_IRWXU;
+  if ((made.st_mode & 07777U) == wanted) return {};
   base::fault_point("own_folder.chmod");
-  if (chmod(folder.c_str(), (model.st_mode & 07777U) | S_IRWXU) == 0) return {};
+  if (chmod(folder.c_str(), wanted) == 0) return {};
   return fail_errno(errno, fmt::format("cannot set the mode of {}", folder.native()));
 }
 
@@ -52,11 +60,7 @@ bool is_folder(const fs::path& path) {
 
 fs::path Workplace::folder() const { return prefix / own_folder / token; }
 
-Result<> make_own_folder(const fs::path& prefix) {
-  const fs::path folder = prefix / own_folder;
-  if (is_folder(folder)) return {};
-  return make_like(prefix, folder);
-}
+Result<> make_own_folder(const fs::path& prefix) { return make_like(prefix, prefix / own_folder); }
 
 Result<> make_workplace(const Workplace& work) { return make_like(work.prefix, work.folder()); }
 

@@ -48,7 +48,9 @@ Result<prefix::ChangeReport> change_to(const fs::path& prefix, const Packages& w
   base::NullReporter reporter;
   HPCENV_TRY(
       prefix::complete_unfinished(prefix, options, {"hpcenv install", {}, {}}, *runner, reporter));
-  return carry_out_plan(plan_change(prefix, wanted), options);
+  const ChangePlan change = plan_change(prefix, wanted);
+  if (change.plan.link.empty() && change.plan.unlink.empty()) return prefix::ChangeReport();
+  return carry_out_plan(change, options);
 }
 
 std::map<std::string, std::string> files_of(const fs::path& prefix) {
