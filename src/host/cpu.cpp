@@ -121,6 +121,50 @@ Words words_of(std::string_view text) {
   return {words.begin(), words.end()};
 }
 
+struct Ancestor {
+  std::string_view name;
+  std::string_view of;
+};
+
+// What can run what: archspec's order, as far as our names go. A name may stand several times.
+constexpr std::array ancestors = {
+    Ancestor{"x86_64", "x86_64_v2"},
+    Ancestor{"x86_64_v2", "x86_64_v3"},
+    Ancestor{"x86_64_v3", "x86_64_v4"},
+    Ancestor{"x86_64_v3", "haswell"},
+    Ancestor{"haswell", "broadwell"},
+    Ancestor{"broadwell", "skylake_avx512"},
+    Ancestor{"x86_64_v4", "skylake_avx512"},
+    Ancestor{"skylake_avx512", "cascadelake"},
+    Ancestor{"skylake_avx512", "icelake"},
+    Ancestor{"icelake", "sapphirerapids"},
+    Ancestor{"x86_64_v3", "zen"},
+    Ancestor{"zen", "zen2"},
+    Ancestor{"zen2", "zen3"},
+    Ancestor{"zen3", "zen4"},
+    Ancestor{"x86_64_v4", "zen4"},
+    Ancestor{"zen4", "zen5"},
+    Ancestor{"aarch64", "neoverse_n1"},
+    Ancestor{"neoverse_n1", "neoverse_v1"},
+    Ancestor{"aarch64", "neoverse_n2"},
+    Ancestor{"neoverse_n2", "neoverse_v2"},
+    Ancestor{"aarch64", "cortex_a72"},
+    Ancestor{"aarch64", "thunderx2"},
+    Ancestor{"aarch64", "a64fx"},
+};
+
+/// A name, then what it can run, the nearest first.
+std::vector<std::string_view> lineage(std::string_view name) {
+  std::vector<std::string_view> line{name};
+  for (std::size_t i = 0; i < line.size(); ++i) {
+    for (const Ancestor& ancestor : ancestors) {
+      const bool is_new = std::ranges::find(line, ancestor.name) == line.end();
+      if (ancestor.of == line[i] && is_new) line.push_back(ancestor.name);
+    }
+  }
+  return line;
+}
+
 }  // namespace
 
 int x86_64_level(std::string_view flags) { return level_of(words_of(flags)); }
@@ -129,6 +173,16 @@ std::string microarchitecture(std::string_view cpuinfo, std::string_view machine
   if (machine == "x86_64") return x86_64_name(cpuinfo, words_of(field(cpuinfo, "flags")));
   if (machine == "aarch64") return aarch64_name(cpuinfo);
   return std::string(machine);
+}
+
+std::string common_microarchitecture(const std::string& one, const std::string& other,
+                                     const std::string& machine) {
+  const std::vector<std::string_view> ours = lineage(one);
+  const std::vector<std::string_view> theirs = lineage(other);
+  for (const std::string_view name : theirs) {
+    if (std::ranges::find(ours, name) != ours.end()) return std::string(name);
+  }
+  return machine;
 }
 
 }  // namespace hpcenv::host

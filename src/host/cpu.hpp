@@ -12,5 +12,9 @@ namespace hpcenv::host {
 std::string microarchitecture(std::string_view cpuinfo, std::string_view machine);
 /// The psABI level of x86-64 by flags, 1 to 4; 0 where not even the first is met.
 int x86_64_level(std::string_view flags);
+/// The name of the most that two microarchitectures of one machine have in common, as archspec
+/// orders them; `machine` ("x86_64") where a name is not known.
+std::string common_microarchitecture(const std::string& one, const std::string& other,
+                                     const std::string& machine);
 
 }  // namespace hpcenv::host
