@@ -32,7 +32,7 @@ class TerminalReporter final : public base::Reporter {
     step_ = what;
     started_ = Steady::now();
     progress_.clear();
-    if (verbosity_ != Verbosity::quiet && output_.stderr_is_terminal()) {
+    if (!step_.empty() && verbosity_ != Verbosity::quiet && output_.stderr_is_terminal()) {
       redraw();
     }
   }

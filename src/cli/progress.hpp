@@ -12,7 +12,7 @@ namespace hpcenv::cli {
 
 enum class Verbosity { quiet, normal, verbose };
 
-/// `output` outlives it. Its destructor ends the last line.
+/// `output` outlives it. Its destructor ends the last line, and so does a step without a name.
 std::unique_ptr<base::Reporter> make_terminal_reporter(const Output& output, Verbosity verbosity);
 
 }  // namespace hpcenv::cli

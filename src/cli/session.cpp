@@ -41,7 +41,11 @@ base::Reporter& Session::reporter() {
   return *reporter_;
 }
 
-void Session::end_progress() { reporter_.reset(); }
+void Session::end_progress() {
+  if (reporter_) {
+    reporter_->step("");
+  }
+}
 
 base::ProcessRunner& Session::runner() {
   if (!runner_) {

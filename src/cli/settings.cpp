@@ -64,10 +64,10 @@ Result<> check_values(const Settings& settings) {
   }
   const Setting& solver = settings.setting("solver");
   if (std::ranges::find(solvers, solver.value) == solvers.end()) {
-    return fail_hint(ErrorKind::refused,
-                     fmt::format("solver '{}' (from {}) is none that hpcenv knows", solver.value,
-                                 solver.source),
-                     "use dive or libsolv");
+    return fail_hint(
+        ErrorKind::refused,
+        fmt::format("solver '{}' (from {}) is none that hpcenv knows", solver.value, solver.source),
+        "use dive or libsolv");
   }
   return {};
 }

@@ -15,7 +15,6 @@ Result<> add_specs(Wishes& wishes, const std::vector<std::string>& texts) {
   for (const std::string& text : texts) {
     HPCENV_ASSIGN(conda::MatchSpec spec, conda::MatchSpec::parse(text));
     wishes.specs.push_back(std::move(spec));
-    wishes.spec_texts.push_back(text);
   }
   return {};
 }
@@ -36,36 +35,100 @@ Result<> add_channels(Wishes& wishes, const std::vector<std::string>& texts,
   return {};
 }
 
-Result<> add_environment(Wishes& wishes, const conda::EnvironmentFile& file,
-                         const std::string& source) {
-  if (!file.pip.empty()) {
-    return fail_hint(
-        ErrorKind::refused,
-        fmt::format("{} has a `pip:` section, which hpcenv does not install yet", source),
-        "take the section out, create the environment, then: hpcenv run -n NAME pip install ...");
+Result<> add_file_specs(Wishes& wishes, const std::vector<std::string>& texts) {
+  wishes.file_specs.insert(wishes.file_specs.end(), texts.begin(), texts.end());
+  return add_specs(wishes, texts);
+}
+
+/// What hpcenv cannot install yet is refused, or left out where that is asked for, and then said.
+Result<> check_pip(Wishes& wishes, const conda::EnvironmentFile& file, const std::string& source,
+                   WishInput::Pip pip) {
+  if (file.pip.empty()) {
+    return {};
   }
-  HPCENV_TRY(add_specs(wishes, file.dependencies));
+  const std::string later =
+      fmt::format("hpcenv run -n NAME python -m pip install {}", base::join(file.pip, " "));
+  if (pip == WishInput::Pip::leave_out) {
+    wishes.warnings.push_back(
+        fmt::format("the `pip:` section of {} is left out; afterwards: {}", source, later));
+    return {};
+  }
+  return fail_hint(
+      ErrorKind::refused,
+      fmt::format("{} has a `pip:` section, which hpcenv does not install yet", source),
+      "pass --no-pip to leave it out, and afterwards: " + later);
+}
+
+Result<> add_environment(Wishes& wishes, const conda::EnvironmentFile& file,
+                         const std::string& source, const WishInput& input) {
+  HPCENV_TRY(check_pip(wishes, file, source, input.pip));
+  HPCENV_TRY(add_file_specs(wishes, file.dependencies));
   wishes.variables.insert(wishes.variables.end(), file.variables.begin(), file.variables.end());
+  wishes.platforms.insert(wishes.platforms.end(), file.platforms.begin(), file.platforms.end());
   if (wishes.name.empty()) {
     wishes.name = file.name;
   }
   return {};
 }
 
-Result<conda::EnvironmentFile> read_environment_file(const WishInput& input,
-                                                     std::vector<std::string>& warnings) {
-  std::filesystem::path path = input.environment_file;
-  if (path.is_relative()) {
-    path = std::filesystem::path(input.working_directory) / path;
+bool is_yaml(const std::string& path) { return path.ends_with(".yml") || path.ends_with(".yaml"); }
+
+/// One spec a line, `#` comments: what `conda create --file` takes.
+std::vector<std::string> specs_in_lines(std::string_view text) {
+  std::vector<std::string> specs;
+  for (const std::string_view line : base::split_lines(text)) {
+    // A `#` inside a word is part of it: a url with a digest.
+    std::string_view spec = line.starts_with('#') ? "" : line.substr(0, line.find(" #"));
+    spec = base::trim(spec);
+    if (!spec.empty()) {
+      specs.emplace_back(spec);
+    }
   }
+  return specs;
+}
+
+Result<> add_file(Wishes& wishes, const std::string& name, const WishInput& input) {
+  const std::filesystem::path path = std::filesystem::path(input.working_directory) / name;
   auto text = base::read_file(path);
   if (!text) {
     return Failure(with_hint(std::move(text).error(), "give the path of an environment.yml to -f"));
   }
-  return conda::parse_environment_file(*text, input.environment_file, warnings);
+  if (!is_yaml(name)) {
+    auto added = add_file_specs(wishes, specs_in_lines(*text));
+    if (added.has_value()) return added;
+    return Failure(with_context(std::move(added).error(), "reading " + name));
+  }
+  HPCENV_ASSIGN(const conda::EnvironmentFile file,
+                conda::parse_environment_file(*text, name, wishes.warnings));
+  HPCENV_TRY(add_environment(wishes, file, name, input));
+  if (input.override_channels == WishInput::OverrideChannels::no) {
+    HPCENV_TRY(add_channels(wishes, file.channels, input));
+  }
+  return {};
 }
 
 }  // namespace
+
+bool Wishes::is_from_file(const std::string& text) const {
+  return std::ranges::find(file_specs, text) != file_specs.end();
+}
+
+Result<Wishes> wishes_for(const std::vector<std::string>& specs) {
+  Wishes wishes;
+  HPCENV_TRY(add_specs(wishes, specs));
+  return wishes;
+}
+
+Result<> require_platform(const Wishes& wishes, const std::string& subdir) {
+  const auto& platforms = wishes.platforms;
+  if (platforms.empty() || std::ranges::find(platforms, subdir) != platforms.end()) {
+    return {};
+  }
+  return fail_hint(
+      ErrorKind::refused,
+      fmt::format("the file is for {}, not for {}", base::join(platforms, ", "), subdir),
+      "add the platform to its `platforms:`, or choose one with --platform");
+}
 
 Result<Wishes> gather_wishes(const WishInput& input) {
   Wishes wishes;
@@ -73,16 +136,12 @@ Result<Wishes> gather_wishes(const WishInput& input) {
   std::vector<std::string> recipe_channels;
   if (!input.recipe.empty()) {
     HPCENV_ASSIGN(const conda::Recipe recipe, find_recipe(input.recipe));
-    HPCENV_TRY(add_environment(wishes, recipe.environment, "recipe " + recipe.name));
+    HPCENV_TRY(add_environment(wishes, recipe.environment, "recipe " + recipe.name, input));
     wishes.name.clear();
     recipe_channels = recipe.environment.channels;
   }
-  if (!input.environment_file.empty()) {
-    HPCENV_ASSIGN(const conda::EnvironmentFile file, read_environment_file(input, wishes.warnings));
-    HPCENV_TRY(add_environment(wishes, file, input.environment_file));
-    if (input.override_channels == WishInput::OverrideChannels::no) {
-      HPCENV_TRY(add_channels(wishes, file.channels, input));
-    }
+  for (const std::string& file : input.files) {
+    HPCENV_TRY(add_file(wishes, file, input));
   }
   if (input.override_channels == WishInput::OverrideChannels::no) {
     HPCENV_TRY(add_channels(wishes, recipe_channels, input));

@@ -18,8 +18,10 @@ struct WishInput {
       default_channels;  ///< of the settings; left out with OverrideChannels::yes
   enum class OverrideChannels { no, yes };
   OverrideChannels override_channels = OverrideChannels::no;
-  std::string environment_file;  ///< path; empty: none
-  std::string recipe;            ///< name; empty: none
+  std::vector<std::string> files;  ///< paths of environment files (.yml) and lists of specs
+  std::string recipe;              ///< name; empty: none
+  enum class Pip { refuse, leave_out };
+  Pip pip = Pip::refuse;  ///< leave_out: --no-pip
   std::string channel_alias;
   std::string working_directory;
   std::string home;
@@ -28,15 +30,22 @@ struct WishInput {
 struct Wishes {
   std::vector<conda::MatchSpec>
       specs;  ///< recipe's first, then the file's, then the command line's
-  std::vector<std::string> spec_texts;   ///< the same as text
+  std::vector<std::string> file_specs;   ///< texts of those that came from files and recipes
   std::vector<conda::Channel> channels;  ///< by priority: command line, file, recipe, settings
   std::vector<std::pair<std::string, std::string>> variables;
   std::string name;  ///< of the file; used where the command line names no environment
+  std::vector<std::string> platforms;  ///< that the files are for; empty: any
   std::vector<std::string> warnings;
+  bool is_from_file(const std::string& text) const;
 };
 
-/// Kinds: usage where nothing is wished or no channel is left; bad_spec; refused for a file that
-/// cannot be read as such, incl. a `pip:` section, which is never dropped silently.
+/// Specs alone, for who needs no channel. Kind bad_spec.
+Result<Wishes> wishes_for(const std::vector<std::string>& specs);
+/// Refused where the files are for other platforms.
+Result<> require_platform(const Wishes& wishes, const std::string& subdir);
+
+/// Kinds: usage where no channel is left; bad_spec; refused for a file that cannot be read as such,
+/// incl. a `pip:` section, which is never dropped silently.
 Result<Wishes> gather_wishes(const WishInput& input);
 
 }  // namespace hpcenv::ops

@@ -33,7 +33,8 @@ bool python_changes(const ByName& before, const ByName& after) {
 
 }  // namespace
 
-Plan make_plan(const PrefixState& state, std::span<const conda::PackageRecord> solution) {
+Plan make_plan(const PrefixState& state, std::span<const conda::PackageRecord> solution,
+               std::span<const std::string> reinstall) {
   ByName before;
   ByName after;
   for (const conda::PrefixRecord& package : state.packages) {
@@ -44,6 +45,7 @@ Plan make_plan(const PrefixState& state, std::span<const conda::PackageRecord> s
   const auto stays = [&](const conda::PackageRecord& old_record) {
     const auto found = after.find(old_record.name);
     if (found == after.end() || !is_same(old_record, *found->second)) return false;
+    if (std::ranges::find(reinstall, old_record.name) != reinstall.end()) return false;
     return !relink_noarch || found->second->noarch != conda::Noarch::python;
   };
   Plan plan;

@@ -24,6 +24,9 @@ struct Plan {
   std::vector<std::string> removed_specs;  ///< as the user gave them, for the history
 };
 
-Plan make_plan(const PrefixState& state, std::span<const conda::PackageRecord> solution);
+/// Packages that `reinstall` names are linked anew though they stay the same; so are noarch Python
+/// packages where python's minor version changes.
+Plan make_plan(const PrefixState& state, std::span<const conda::PackageRecord> solution,
+               std::span<const std::string> reinstall = {});
 
 }  // namespace hpcenv::prefix

@@ -6,6 +6,9 @@
 namespace hpcenv::cli {
 
 extern const CommandSpec create_command;
+extern const CommandSpec install_command;
+extern const CommandSpec update_command;
+extern const CommandSpec remove_command;
 extern const CommandSpec list_command;
 extern const CommandSpec run_command;
 extern const CommandSpec env_list_command;

@@ -1,0 +1,229 @@
+#include "cli/commands/change_options.hpp"
+
+#include <iostream>
+
+#include "base/json.hpp"
+#include "base/text.hpp"
+#include "cli/error_report.hpp"
+#include "cli/render.hpp"
+#include "conda/timestamp.hpp"
+
+namespace hpcenv::cli {
+namespace {
+
+/// How long another writer of the same environment is waited for.
+constexpr std::chrono::seconds lock_patience{600};
+
+Result<solve::ChannelPriority> priority_of(const Arguments& arguments, const Settings& settings) {
+  const std::string text = arguments.value("channel-priority", settings.value("channel_priority"));
+  if (text == "strict") {
+    return solve::ChannelPriority::strict;
+  }
+  if (text == "flexible") {
+    return solve::ChannelPriority::flexible;
+  }
+  if (text == "disabled") {
+    return solve::ChannelPriority::disabled;
+  }
+  return fail_hint(ErrorKind::usage, fmt::format("'{}' is no channel priority", text),
+                   "use strict, flexible or disabled");
+}
+
+Result<ops::Wishes> wishes_of(const Arguments& arguments, const Session& session,
+                              const ops::Locations& locations) {
+  ops::WishInput input;
+  input.specs = arguments.operands();
+  input.channels = arguments.values("channel");
+  input.default_channels = session.settings().list("channels");
+  if (arguments.has("override-channels")) {
+    input.override_channels = ops::WishInput::OverrideChannels::yes;
+  }
+  input.files = arguments.values("file");
+  input.recipe = arguments.value("recipe");
+  if (arguments.has("no-pip")) {
+    input.pip = ops::WishInput::Pip::leave_out;
+  }
+  input.channel_alias = session.settings().value("channel_alias");
+  input.working_directory = locations.working_directory.string();
+  input.home = locations.home.string();
+  return ops::gather_wishes(input);
+}
+
+Result<ops::ChoiceRules> rules_of(const Arguments& arguments, const Session& session) {
+  using Rules = ops::ChoiceRules;
+  Rules rules;
+  HPCENV_ASSIGN(rules.priority, priority_of(arguments, session.settings()));
+  rules.channel_alias = session.settings().value("channel_alias");
+  if (session.settings().value("solver") == "libsolv") {
+    rules.method = solve::Method::search;
+  }
+  if (arguments.has("offline")) {
+    rules.offline = index::IndexRequest::Offline::yes;
+  }
+  if (arguments.has("exclude-newer")) {
+    HPCENV_ASSIGN(rules.exclude_newer, conda::parse_exclude_newer(arguments.value("exclude-newer"),
+                                                                  session.clock().now()));
+  }
+  if (arguments.has("no-pin")) {
+    rules.pins = Rules::Pins::ignore;
+  }
+  if (arguments.has("no-py-pin")) {
+    rules.python_pin = Rules::Pins::ignore;
+  }
+  if (arguments.has("freeze-installed")) {
+    rules.installed = Rules::Installed::frozen;
+  }
+  return rules;
+}
+
+Result<ops::Select> selection_of(const Arguments& arguments) {
+  if (arguments.has("no-deps") && arguments.has("only-deps")) {
+    return fail_hint(ErrorKind::usage, "--no-deps and --only-deps leave nothing to install",
+                     "give one of them");
+  }
+  if (arguments.has("no-deps")) {
+    return ops::Select::without_dependencies;
+  }
+  return arguments.has("only-deps") ? ops::Select::only_dependencies : ops::Select::all;
+}
+
+prefix::LinkOptions link_of(const Arguments& arguments, const Session& session) {
+  prefix::LinkOptions link;
+  link.environment = session.environment();
+  link.tool = "hpcenv " HPCENV_VERSION;
+  if (arguments.has("no-pyc")) {
+    link.bytecode = prefix::LinkOptions::Bytecode::leave;
+  }
+  return link;
+}
+
+bool is_yes(std::string answer) {
+  answer = base::to_lower(base::trim(answer));
+  return answer.empty() || answer == "y" || answer == "yes";
+}
+
+/// Asks only a person: a job or a script that did not say -y made its choice by calling us.
+bool asks(const Arguments& arguments, const Output& output) {
+  return !arguments.has("yes") && !output.json() && output.stdin_is_terminal() &&
+         output.stderr_is_terminal();
+}
+
+bool agree(const ops::ChangeDecision& decision, const Arguments& arguments, Session& session) {
+  const Output& output = session.output();
+  session.end_progress();
+  if (!output.json() && !arguments.has("quiet")) {
+    output.print(decision.kept.empty() ? plan_text(decision, output) : kept_text(decision));
+    flush_stdout();
+  }
+  if (!asks(arguments, output)) {
+    return true;
+  }
+  output.say(decision.action == ops::Action::create ? "Create this environment? [Y/n] "
+                                                    : "Change the environment so? [Y/n] ");
+  std::string answer;
+  return std::getline(std::cin, answer) && is_yes(answer);
+}
+
+void print_json(const ops::ChangeDone& done, const Output& output) {
+  base::Json body;
+  body["action"] = ops::name_of(done.decision.action);
+  body["prefix"] = done.decision.plan.prefix.string();
+  body["dry_run"] = done.end == ops::ChangeDone::End::dry_run;
+  body["changed"] = done.end == ops::ChangeDone::End::done;
+  body["plan"] = plan_to_json(done.decision);
+  body["files"] = done.report.files;
+  body["bytes"] = done.report.bytes;
+  body["messages"] = done.report.messages;
+  body["kept"] = done.report.kept;
+  output.print_json(body, true);
+}
+
+void print_text(const ops::ChangeDone& done, const Arguments& arguments, const Output& output) {
+  using End = ops::ChangeDone::End;
+  for (const std::string& message : done.report.messages) {
+    output.say(message + "\n");
+  }
+  if (done.end == End::nothing_to_do && !arguments.has("quiet")) {
+    output.print(notes_text(done.decision, output));
+    flush_stdout();
+  }
+  if (done.end == End::dry_run) {
+    if (!arguments.has("quiet")) {
+      output.print(plan_text(done.decision, output));
+      flush_stdout();
+    }
+    output.say("Nothing was changed (--dry-run)\n");
+    return;
+  }
+  output.say(end_text(done, arguments.has("prefix") ? NamedBy::prefix : NamedBy::name));
+}
+
+}  // namespace
+
+Result<ops::EnvironmentRef> environment_to_change(const Arguments& arguments,
+                                                  const Session& session,
+                                                  const ops::Locations& locations) {
+  const bool is_named = arguments.has("name") || arguments.has("prefix");
+  const std::string active = session.environment().get_or("CONDA_PREFIX", "");
+  if (!is_named && !active.empty()) {
+    return ops::existing_environment(locations, "", active);
+  }
+  return ops::existing_environment(locations, arguments.value("name"), arguments.value("prefix"));
+}
+
+Result<ops::ChangeRequest> change_request_of(ops::Action action, const Arguments& arguments,
+                                             Session& session, const ops::Locations& locations) {
+  ops::ChangeRequest request;
+  request.action = action;
+  if (action == ops::Action::remove) {
+    HPCENV_ASSIGN(request.wishes, ops::wishes_for(arguments.operands()));
+  } else {
+    HPCENV_ASSIGN(request.wishes, wishes_of(arguments, session, locations));
+  }
+  for (const std::string& warning : request.wishes.warnings) {
+    session.reporter().warning(warning);
+  }
+  HPCENV_ASSIGN(request.rules, rules_of(arguments, session));
+  HPCENV_ASSIGN(request.select, selection_of(arguments));
+  request.machine.target = arguments.value("on");
+  request.machine.subdir = arguments.value("platform");
+  if (arguments.has("override-frozen")) {
+    request.frozen = ops::ChangeRequest::Frozen::override_it;
+  }
+  if (arguments.has("dry-run")) {
+    request.run = ops::ChangeRequest::Run::dry;
+  }
+  request.link = link_of(arguments, session);
+  request.lock.purpose = fmt::format("hpcenv {}", ops::name_of(action));
+  request.lock.wait = lock_patience;
+  if (arguments.has("no-lock")) {
+    request.lock.missing = prefix::LockRequest::Missing::ignore;
+  }
+  request.command_line = arguments.command_line();
+  return request;
+}
+
+Result<int> run_change(const ops::ChangeRequest& request, const Arguments& arguments,
+                       Session& session, const ops::Locations& locations) {
+  HPCENV_ASSIGN(const ops::Seams seams, session.seams());
+  HPCENV_ASSIGN(const ops::ChangeOutcome outcome,
+                ops::change(request, locations, seams, [&](const ops::ChangeDecision& decision) {
+                  return agree(decision, arguments, session);
+                }));
+  session.end_progress();
+  if (const auto* conflict = std::get_if<solve::Conflict>(&outcome)) {
+    return Failure(error_of(*conflict));
+  }
+  const auto& done = std::get<ops::ChangeDone>(outcome);
+  if (done.end == ops::ChangeDone::End::declined) {
+    return fail(ErrorKind::refused, "nothing was changed: not confirmed");
+  }
+  if (session.output().json()) {
+    print_json(done, session.output());
+  } else {
+    print_text(done, arguments, session.output());
+  }
+  return 0;
+}
+
+}  // namespace hpcenv::cli

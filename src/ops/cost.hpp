@@ -1,0 +1,39 @@
+// What a plan costs: what has to be downloaded, and what it will take on disk (design.md decision
+// 7).
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <vector>
+
+#include "base/result.hpp"
+#include "conda/package_record.hpp"
+#include "packages/package_cache.hpp"
+#include "prefix/plan.hpp"
+
+namespace hpcenv::ops {
+
+struct Cost {
+  std::vector<conda::PackageRecord> fetch;  ///< those of `plan.link` that the cache lacks
+  std::uint64_t download_bytes = 0;         ///< of those whose size is known
+  /// In the environment: what is added there, hard links not counted. Not exact where something has
+  /// to be fetched: then archives are taken to unpack to four times their size.
+  std::uint64_t bytes = 0;
+  std::uint64_t inodes = 0;
+  enum class Precision { estimated, exact };
+  Precision precision = Precision::exact;
+  std::uint64_t free_bytes = 0;              ///< where the environment lies
+  std::optional<std::uint64_t> free_inodes;  ///< nullopt: nobody counts them
+};
+
+/// Before anything is fetched. `cache` may be null: nothing is cached.
+Result<Cost> estimate_cost(const prefix::Plan& plan, const packages::PackageCache* cache);
+
+/// Kind no_space where the archives alone do not fit at the cache. `cache` need not exist.
+Result<> require_room_to_fetch(const Cost& cost, const std::filesystem::path& cache);
+/// Kind no_space where the unpacked packages, counted exactly, do not fit at the prefix.
+Result<> require_room_to_link(const std::vector<conda::UnpackedPackage>& packages,
+                              const std::filesystem::path& prefix);
+
+}  // namespace hpcenv::ops

@@ -1,0 +1,326 @@
+#include "ops/decide.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "base/text.hpp"
+#include "conda/platform.hpp"
+#include "ops/standing_wishes.hpp"
+
+namespace hpcenv::ops {
+namespace {
+
+using Specs = std::vector<conda::MatchSpec>;
+
+/// What the solver is asked, in its own terms.
+struct Question {
+  Specs specs;                      ///< shall be as new as they can be
+  Specs kept;                       ///< have to be met
+  std::vector<std::string> update;  ///< installed names to make newer
+  Specs pins;
+  Specs python_pin;
+};
+
+const conda::MatchSpec* find_spec(const Specs& specs, std::string_view name) {
+  const auto found = std::ranges::find_if(
+      specs, [&](const conda::MatchSpec& spec) { return spec.name.text() == name; });
+  return found == specs.end() ? nullptr : &*found;
+}
+
+bool has_spec(const Specs& specs, std::string_view name) {
+  return find_spec(specs, name) != nullptr;
+}
+
+/// Whether an installed package is what a wish of `install` asks for: it then stays as it is.
+bool is_met(const conda::MatchSpec& spec, const prefix::PrefixState& state,
+            std::string_view channel_alias) {
+  return std::ranges::any_of(state.packages, [&](const conda::PrefixRecord& package) {
+    return meets(spec, package.record, channel_alias);
+  });
+}
+
+/// Kind not_found for a name that shall become newer but is not there.
+Result<> require_installed(const ChangeRequest& request, const prefix::PrefixState& state) {
+  for (const conda::MatchSpec& spec : request.wishes.specs) {
+    const bool is_there = std::ranges::any_of(state.packages, [&](const auto& package) {
+      return spec.name.matches(package.record.name);
+    });
+    if (is_there || request.wishes.is_from_file(spec.text)) continue;
+    return fail_hint(
+        ErrorKind::not_found,
+        fmt::format("{} is not installed in {}", spec.name.text(), request.prefix.string()),
+        fmt::format("hpcenv install -p {} {}", request.prefix.string(), spec.text));
+  }
+  return {};
+}
+
+/// A wish of the command line replaces an earlier one about the same name, except that a bare name
+/// loosens nothing.
+void sort_wishes(const ChangeRequest& request, const prefix::PrefixState& state,
+                 const Specs& earlier, Question& question) {
+  for (const conda::MatchSpec& spec : request.wishes.specs) {
+    const bool is_installed = find_installed(state, spec.name.text()) != nullptr;
+    const bool is_bare = is_name_only(spec);
+    if (request.action == Action::update && is_bare && is_installed) {
+      question.update.push_back(spec.name.text());
+      continue;
+    }
+    const conda::MatchSpec* before = find_spec(earlier, spec.name.text());
+    const bool is_kept = request.action == Action::install &&
+                         request.reinstall == ChangeRequest::Reinstall::no &&
+                         is_met(spec, state, request.rules.channel_alias);
+    (is_kept ? question.kept : question.specs).push_back(is_bare && before ? *before : spec);
+  }
+  for (const conda::MatchSpec& spec : earlier) {
+    const std::string& name = spec.name.text();
+    if (!has_spec(question.specs, name) && !has_spec(question.kept, name)) {
+      question.kept.push_back(spec);
+    }
+  }
+}
+
+Result<> add_pins(const ChangeRequest& request, const prefix::PrefixState& state,
+                  Question& question) {
+  const ChoiceRules& rules = request.rules;
+  if (rules.pins == ChoiceRules::Pins::obey) {
+    HPCENV_ASSIGN(question.pins, pins_of(request.prefix, rules.pinned_packages));
+  }
+  if (rules.installed == ChoiceRules::Installed::frozen) {
+    HPCENV_ASSIGN(const Specs frozen, frozen_packages(state));
+    question.pins.insert(question.pins.end(), frozen.begin(), frozen.end());
+  }
+  const bool is_asked = has_spec(question.specs, "python") ||
+                        std::ranges::find(question.update, "python") != question.update.end();
+  if (rules.python_pin == ChoiceRules::Pins::obey && !is_asked) {
+    HPCENV_ASSIGN(question.python_pin, python_pin(state));
+  }
+  return {};
+}
+
+std::vector<std::string> root_names(const ChangeRequest& request, const Question& question,
+                                    const prefix::PrefixState& state) {
+  std::set<std::string> names;
+  for (const Specs* specs : {&question.specs, &question.kept}) {
+    for (const conda::MatchSpec& spec : *specs) names.insert(spec.name.text());
+  }
+  for (const conda::PrefixRecord& package : state.packages) names.insert(package.record.name);
+  if (request.rules.add_pip == ChoiceRules::AddPip::yes) names.insert("pip");
+  return {names.begin(), names.end()};
+}
+
+Result<index::ChannelIndex> read_channels(const ChangeRequest& request, const Machine& machine,
+                                          std::vector<std::string> names,
+                                          const Locations& locations, const Seams& seams) {
+  seams.reporter.step("Reading channels");
+  index::IndexRequest wanted;
+  wanted.channels = request.wishes.channels;
+  wanted.subdirs = conda::subdirs_for(machine.subdir);
+  wanted.root_names = std::move(names);
+  wanted.cache_directory = locations.index();
+  wanted.offline = request.rules.offline;
+  wanted.exclude_newer = request.rules.exclude_newer;
+  return index::load_index(wanted, seams.http, seams.clock, seams.reporter);
+}
+
+/// Decision 3: a toolkit newer than the driver's minor installs, but PTX that is handed to the
+/// driver fails with error 222.
+Result<Specs> soft_bounds(const Machine& machine) {
+  Specs preferences;
+  for (const host::VirtualPackage& package : machine.virtual_packages.packages) {
+    if (package.name == "__cuda") {
+      HPCENV_ASSIGN(conda::MatchSpec bound,
+                    conda::MatchSpec::parse("cuda-version <=" + package.version));
+      preferences.push_back(std::move(bound));
+    }
+  }
+  return preferences;
+}
+
+Result<solve::SolveRequest> solve_request(const ChangeRequest& request, const Question& question,
+                                          const prefix::PrefixState& state,
+                                          const Machine& machine) {
+  solve::SolveRequest wanted;
+  wanted.specs = question.specs;
+  wanted.kept = question.kept;
+  wanted.update = question.update;
+  wanted.update_all = request.scope == ChangeRequest::Scope::all;
+  wanted.pins = question.pins;
+  wanted.pins.insert(wanted.pins.end(), question.python_pin.begin(), question.python_pin.end());
+  for (const host::VirtualPackage& package : machine.virtual_packages.packages) {
+    wanted.virtual_packages.push_back(host::to_record(package));
+  }
+  for (const conda::PrefixRecord& package : state.packages) {
+    wanted.installed.push_back(package.record);
+  }
+  HPCENV_ASSIGN(wanted.preferences, soft_bounds(machine));
+  wanted.priority = request.rules.priority;
+  wanted.channel_alias = request.rules.channel_alias;
+  wanted.method = request.rules.method;
+  return wanted;
+}
+
+bool has_package(const solve::Solution& solution, std::string_view name) {
+  return std::ranges::any_of(
+      solution.packages, [&](const conda::PackageRecord& record) { return record.name == name; });
+}
+
+/// Python's minor version was kept though nobody asked for it: says what would be with it free.
+Result<solve::Conflict> with_python_hint(solve::Conflict conflict, solve::SolveRequest wanted,
+                                         const Question& question) {
+  if (question.python_pin.empty()) return conflict;
+  wanted.pins = question.pins;
+  HPCENV_ASSIGN(const solve::SolveOutcome outcome, solve::solve(wanted));
+  const auto* solution = std::get_if<solve::Solution>(&outcome);
+  if (solution == nullptr) return conflict;
+  for (const conda::PackageRecord& record : solution->packages) {
+    if (record.name != "python") continue;
+    conflict.hints.insert(conflict.hints.begin(),
+                          fmt::format("python keeps its minor version unless it is asked for; with "
+                                      "{} this fits: add python={} to the command",
+                                      record.version, record.version));
+  }
+  return conflict;
+}
+
+Result<solve::SolveOutcome> solve_question(const ChangeRequest& request, const Question& question,
+                                           solve::SolveRequest wanted, const Seams& seams) {
+  seams.reporter.step("Solving");
+  HPCENV_ASSIGN(solve::SolveOutcome outcome, solve::solve(wanted));
+  if (auto* conflict = std::get_if<solve::Conflict>(&outcome)) {
+    HPCENV_ASSIGN(*conflict, with_python_hint(std::move(*conflict), std::move(wanted), question));
+    return outcome;
+  }
+  const auto& solution = std::get<solve::Solution>(outcome);
+  const bool wants_pip = request.rules.add_pip == ChoiceRules::AddPip::yes &&
+                         has_package(solution, "python") && !has_package(solution, "pip");
+  if (!wants_pip) return outcome;
+  HPCENV_ASSIGN(conda::MatchSpec pip, conda::MatchSpec::parse("pip"));
+  wanted.specs.push_back(std::move(pip));
+  return solve::solve(wanted);
+}
+
+std::vector<std::string> notes_of(const solve::Solution& solution) {
+  std::vector<std::string> notes = solution.notes;
+  for (const solve::Choice& choice : solution.asked) {
+    if (choice.reason.empty()) continue;
+    notes.push_back(fmt::format("{} {} is not the newest, {}: {}", choice.name, choice.version,
+                                choice.newest, choice.reason));
+  }
+  return notes;
+}
+
+/// What goes to the history: a bare name says nothing new about what was asked for before, and
+/// `update NAME` is no wish to have it.
+std::vector<std::string> wishes_to_note(const ChangeRequest& request,
+                                        const prefix::PrefixState& state, const Specs& earlier) {
+  std::vector<std::string> texts;
+  if (request.select == Select::only_dependencies) return texts;
+  for (const conda::MatchSpec& spec : request.wishes.specs) {
+    const conda::MatchSpec* before = find_spec(earlier, spec.name.text());
+    const bool is_bare = is_name_only(spec);
+    const bool only_updates = request.action == Action::update && is_bare &&
+                              !request.wishes.is_from_file(spec.text) &&
+                              find_installed(state, spec.name.text()) != nullptr;
+    const bool is_known = before != nullptr && (is_bare || before->text == spec.text);
+    if (!only_updates && !is_known) texts.push_back(spec.text);
+  }
+  return texts;
+}
+
+void select_packages(const ChangeRequest& request, prefix::Plan& plan) {
+  if (request.select == Select::all) return;
+  const bool wants_named = request.select == Select::without_dependencies;
+  const auto is_unwanted = [&](const conda::PackageRecord& record) {
+    return has_spec(request.wishes.specs, record.name) != wants_named;
+  };
+  std::erase_if(plan.link, is_unwanted);
+  std::erase_if(plan.unlink, is_unwanted);
+}
+
+void add_to_history(const ChangeRequest& request, prefix::Plan& plan) {
+  plan.command_line = request.command_line;
+  for (const auto& [name, value] : request.wishes.variables) {
+    plan.variables.push_back({name, value});
+  }
+}
+
+std::vector<std::string> names_to_reinstall(const ChangeRequest& request) {
+  std::vector<std::string> names;
+  if (request.reinstall == ChangeRequest::Reinstall::no) return names;
+  for (const conda::MatchSpec& spec : request.wishes.specs) names.push_back(spec.name.text());
+  return names;
+}
+
+ChangeDecision decision_without_solving(const ChangeRequest& request,
+                                        const prefix::PrefixState& state, const Specs& earlier) {
+  ChangeDecision decision;
+  decision.action = request.action;
+  decision.plan.prefix = state.prefix;
+  decision.plan.based_on = state.fingerprint;
+  decision.plan.requested_specs = wishes_to_note(request, state, earlier);
+  add_to_history(request, decision.plan);
+  return decision;
+}
+
+bool needs_no_solving(const ChangeRequest& request, const Question& question) {
+  return request.action == Action::install && question.specs.empty() && question.update.empty();
+}
+
+}  // namespace
+
+Result<Decided> decide(const ChangeRequest& request, const prefix::PrefixState& state,
+                       const Locations& locations, const Seams& seams) {
+  if (request.action == Action::update) HPCENV_TRY(require_installed(request, state));
+  HPCENV_ASSIGN(const Specs earlier, wished_earlier(state));
+  Question question;
+  sort_wishes(request, state, earlier, question);
+  ChangeDecision decision = decision_without_solving(request, state, earlier);
+  if (needs_no_solving(request, question)) return Decided(std::move(decision));
+  HPCENV_TRY(add_pins(request, state, question));
+  HPCENV_ASSIGN(decision.machine, machine_to_solve_for(request.machine, locations, seams));
+  const Machine& machine = *decision.machine;
+  HPCENV_TRY(require_platform(request.wishes, machine.subdir));
+  HPCENV_ASSIGN(
+      const index::ChannelIndex channels,
+      read_channels(request, machine, root_names(request, question, state), locations, seams));
+  HPCENV_ASSIGN(solve::SolveRequest wanted, solve_request(request, question, state, machine));
+  wanted.index = &channels;
+  HPCENV_ASSIGN(solve::SolveOutcome outcome,
+                solve_question(request, question, std::move(wanted), seams));
+  if (auto* conflict = std::get_if<solve::Conflict>(&outcome)) return Decided(std::move(*conflict));
+  const auto& solution = std::get<solve::Solution>(outcome);
+  const std::vector<std::string> reinstall = names_to_reinstall(request);
+  prefix::Plan plan = prefix::make_plan(state, solution.packages, reinstall);
+  decision.plan.link = std::move(plan.link);
+  decision.plan.unlink = std::move(plan.unlink);
+  select_packages(request, decision.plan);
+  decision.notes = notes_of(solution);
+  return Decided(std::move(decision));
+}
+
+Result<ChangeDecision> decide_removal(const ChangeRequest& request,
+                                      const prefix::PrefixState& state) {
+  HPCENV_ASSIGN(const Specs earlier, wished_earlier(state));
+  HPCENV_ASSIGN(const Removal removal, plan_removal(state, request.wishes.specs, earlier,
+                                                    request.dependents, request.orphans));
+  ChangeDecision decision;
+  decision.action = Action::remove;
+  decision.plan = prefix::make_plan(state, removal.stay);
+  decision.plan.link.clear();
+  decision.plan.removed_specs = removal.asked;
+  decision.plan.removed_specs.insert(decision.plan.removed_specs.end(), removal.dependents.begin(),
+                                     removal.dependents.end());
+  add_to_history(request, decision.plan);
+  const auto note = [&](const std::vector<std::string>& names, std::string_view why) {
+    if (!names.empty())
+      decision.notes.push_back(fmt::format("{} {}", base::join(names, ", "), why));
+  };
+  note(removal.dependents, removal.dependents.size() == 1 ? "goes too: it needs what is removed"
+                                                          : "go too: they need what is removed");
+  note(removal.orphans, removal.orphans.size() == 1 ? "goes too: nothing else needs it"
+                                                    : "go too: nothing else needs them");
+  note(removal.broken, "will lack what is removed (--force)");
+  return decision;
+}
+
+}  // namespace hpcenv::ops

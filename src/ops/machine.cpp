@@ -1,0 +1,94 @@
+#include "ops/machine.hpp"
+
+#include <algorithm>
+
+#include "conda/platform.hpp"
+#include "host/node_profile.hpp"
+#include "host/target.hpp"
+
+namespace hpcenv::ops {
+namespace {
+
+Result<> check_subdir(const MachineRequest& request) {
+  const bool is_known = conda::is_known_subdir(request.subdir) && request.subdir != "noarch";
+  if (!request.subdir.empty() && !is_known) {
+    return fail_hint(ErrorKind::usage,
+                     fmt::format("'{}' is no platform that hpcenv knows", request.subdir),
+                     "write it like linux-64 or linux-aarch64");
+  }
+  return {};
+}
+
+Result<> check_against_environment(const Machine& machine, const MachineRequest& request) {
+  if (request.installed_subdir.empty() || request.installed_subdir == machine.subdir) {
+    return {};
+  }
+  return fail_hint(
+      ErrorKind::refused,
+      fmt::format("the environment holds packages for {}, not for {}", request.installed_subdir,
+                  machine.subdir),
+      "make another one for that platform: hpcenv create --platform " + machine.subdir);
+}
+
+Result<Machine> machine_of_target(const MachineRequest& request, const Locations& locations,
+                                  const Seams& seams) {
+  const base::Environment& environment = seams.reader.environment();
+  HPCENV_ASSIGN(const host::Target target,
+                host::load_target(request.target, host::target_directories(environment),
+                                  locations.working_directory));
+  Machine machine;
+  HPCENV_ASSIGN(machine.subdir, host::subdir_of(target));
+  if (!request.subdir.empty() && request.subdir != machine.subdir) {
+    return fail_hint(ErrorKind::refused,
+                     fmt::format("target {} is {}, but --platform says {}", target.name,
+                                 machine.subdir, request.subdir),
+                     "leave --platform out: the target decides");
+  }
+  machine.name = target.name;
+  machine.target = target.name;
+  machine.taken_at = target.nodes.front().taken_at;
+  for (const host::NodeProfile& node : target.nodes) {
+    machine.nodes.push_back(node.hostname);
+    machine.taken_at = std::min(machine.taken_at, node.taken_at);
+  }
+  machine.virtual_packages = host::virtual_packages(target, environment, machine.subdir);
+  return machine;
+}
+
+Result<Machine> this_machine(const MachineRequest& request, const Seams& seams) {
+  seams.reporter.step("Looking at this machine");
+  HPCENV_ASSIGN(
+      const host::NodeProfile profile,
+      host::probe_node(seams.reader, seams.runner, seams.clock, host::ProbeDepth::automatic));
+  Machine machine;
+  machine.subdir = request.subdir;
+  if (machine.subdir.empty()) {
+    machine.subdir = request.installed_subdir;
+  }
+  if (machine.subdir.empty()) {
+    machine.subdir = conda::native_subdir();
+  }
+  machine.name = machine.runs_here() ? profile.hostname : machine.subdir + " (not this machine)";
+  machine.virtual_packages =
+      host::virtual_packages(profile, seams.reader.environment(), machine.subdir);
+  return machine;
+}
+
+}  // namespace
+
+bool Machine::runs_here() const { return subdir == conda::native_subdir(); }
+
+Result<Machine> machine_to_solve_for(const MachineRequest& request, const Locations& locations,
+                                     const Seams& seams) {
+  HPCENV_TRY(check_subdir(request));
+  HPCENV_ASSIGN(Machine machine, request.target.empty()
+                                     ? this_machine(request, seams)
+                                     : machine_of_target(request, locations, seams));
+  HPCENV_TRY(check_against_environment(machine, request));
+  for (const std::string& warning : machine.virtual_packages.warnings) {
+    seams.reporter.warning(warning);
+  }
+  return machine;
+}
+
+}  // namespace hpcenv::ops

@@ -1,0 +1,38 @@
+// The machine that packages are chosen for: this one, a target, or another platform.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "host/virtual_packages.hpp"
+#include "ops/locations.hpp"
+#include "ops/seams.hpp"
+
+namespace hpcenv::ops {
+
+struct MachineRequest {
+  std::string target;  ///< --on; empty: this machine
+  std::string subdir;  ///< --platform; empty: that of the target, the environment, or here
+  std::string installed_subdir;  ///< of what the environment holds; empty: nothing yet
+};
+
+struct Machine {
+  std::string name;                ///< host name, target, or "linux-aarch64 (not this machine)"
+  std::string target;              ///< empty: none was asked for
+  std::vector<std::string> nodes;  ///< host names of a target's nodes
+  std::int64_t taken_at = 0;       ///< the oldest of a target's profiles, seconds since the epoch
+  std::string subdir;
+  host::VirtualPackages virtual_packages;
+  /// Whether programs of this subdir run on the machine that installs them.
+  bool runs_here() const;
+};
+
+/// Kind usage for a subdir that is not known; refused where --platform contradicts the target or
+/// what the environment holds; not_found for an unknown target. Without --on this machine's driver
+/// is asked.
+Result<Machine> machine_to_solve_for(const MachineRequest& request, const Locations& locations,
+                                     const Seams& seams);
+
+}  // namespace hpcenv::ops
