@@ -47,6 +47,9 @@ class BodySink {
   /// Instead of end(), where begin() was called: the transfer has failed for good, no call follows.
   /// Called as soon as that is known, while other transfers may still run.
   virtual void abandon(const Error& /*error*/) {}
+  /// Asked at least every 100 ms, also before begin() and between attempts: an error ends the
+  /// transfer with it at once, whatever the server does.
+  virtual std::optional<Error> given_up() const { return std::nullopt; }
 };
 
 struct Transfer {

@@ -96,6 +96,7 @@ class Batch {
   };
 
   Result<> move_on() {
+    end_given_up();
     HPCENV_TRY(begin_queued());
     HPCENV_TRY(start_waiting());
     ask_sinks_again();
@@ -108,6 +109,35 @@ class Batch {
     while (std::optional<Curl::Finished> finished = curl_->take_finished()) take(*finished);
     end_stalled();
     return {};
+  }
+
+  /// Ends what its sink has given up.
+  void end_given_up() {
+    for (auto entry = http_.begin(); entry != http_.end();) {
+      const auto current = entry++;
+      std::optional<Error> error = given_up(current->index);
+      if (!error.has_value()) continue;
+      curl_->drop(current->job);
+      conclude(*current, Failure(std::move(*error)));
+      http_.erase(current);
+    }
+    for (auto entry = files_.begin(); entry != files_.end();) {
+      const auto current = entry++;
+      std::optional<Error> error = given_up(current->index);
+      if (!error.has_value()) continue;
+      conclude(*current, Failure(std::move(*error)));
+      files_.erase(current);
+    }
+    std::erase_if(queue_, [this](std::size_t index) {
+      std::optional<Error> error = given_up(index);
+      if (error.has_value()) outcomes_[index] = Failure(std::move(*error));
+      return error.has_value();
+    });
+  }
+
+  std::optional<Error> given_up(std::size_t index) const {
+    const BodySink* sink = transfers_[index].sink;
+    return sink == nullptr ? std::nullopt : sink->given_up();
   }
 
   Result<> begin_queued() {

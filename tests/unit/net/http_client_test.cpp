@@ -1,4 +1,5 @@
 #include <catch2/catch_test_macros.hpp>
+#include <atomic>
 #include <chrono>
 #include <csignal>
 #include <random>
@@ -382,6 +383,51 @@ TEST_CASE("a sink's failure ends its own transfer only") {
   CHECK(good.body == site.content);
   CHECK(outcomes[2].error().kind == ErrorKind::not_found);
   CHECK(outcomes[3].error().kind == ErrorKind::usage);
+}
+
+/// Gives up when it is told to.
+class ImpatientSink final : public BodySink {
+ public:
+  Result<> begin(const HttpResponse&) override { return {}; }
+  Result<bool> write(std::span<const std::byte>) override { return true; }
+  Result<> end() override { return {}; }
+  void abandon(const Error& error) override { abandoned = error.message; }
+  std::optional<Error> given_up() const override {
+    if (!enough.load()) return std::nullopt;
+    return Error{ErrorKind::io, "enough", {}, {}};
+  }
+  std::atomic<bool> enough{false};
+  std::string abandoned;
+};
+
+TEST_CASE("a transfer that its sink gives up ends at once, silent server or not") {
+  Site& site = shared_site();
+  HttpOptions options;
+  options.connections = 2;
+  options.stall_timeout = options.retry_delay = std::chrono::hours(1);
+  const auto client = *make_http_client(options);
+  ImpatientSink silent;
+  ImpatientSink failing;
+  ImpatientSink queued;
+  RecordingSink other;
+  const Transfer transfers[] = {{{site.url("/~stall/big.bin"), {}, {}}, &silent},
+                                {{site.url("/~status=503/big.bin"), {}, {}}, &failing},
+                                {{site.url("/empty.bin"), {}, {}}, &queued},
+                                {{site.url("/big.bin"), {}, {}}, &other}};
+  std::thread hand([&] {
+    std::this_thread::sleep_for(milliseconds(200));
+    queued.enough = silent.enough = failing.enough = true;
+    client->wake();
+  });
+  const auto outcomes = client->get_all(transfers);
+  hand.join();
+  for (std::size_t i = 0; i < 3; ++i) {
+    REQUIRE_FALSE(outcomes[i].has_value());
+    CHECK(outcomes[i].error().message == "enough");
+  }
+  CHECK(queued.abandoned.empty());
+  REQUIRE(outcomes[3].has_value());
+  CHECK(other.body == site.content);
 }
 
 TEST_CASE("two hundred small files over a few connections") {
