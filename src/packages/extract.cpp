@@ -19,6 +19,8 @@ namespace {
 using base::ArchiveEntry;
 using base::Fd;
 
+/// What an entry without any content takes in a tar.
+constexpr std::uint64_t header_size = 512;
 constexpr int directory_flags = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 
 /// Copies where the file system has no hard links; `from` and `to` are names in open directories.
@@ -134,6 +136,7 @@ Result<DirectoryWriter::Place> DirectoryWriter::place_of(const std::vector<std::
 Result<> DirectoryWriter::begin(const ArchiveEntry& entry) {
   path_ = entry.path;
   if (++entries_ > limits_.entries) return refuse("the archive holds too many entries");
+  HPCENV_TRY(count(header_size));
   HPCENV_ASSIGN(const std::vector<std::string> parts, parts_of(entry.path));
   if (entry.type == ArchiveEntry::Type::directory) {
     HPCENV_TRY(enter(parts));
@@ -142,10 +145,34 @@ Result<> DirectoryWriter::begin(const ArchiveEntry& entry) {
   if (parts.empty()) return refuse("a file or link has the name of the package directory");
   HPCENV_ASSIGN(const Place place, place_of(parts));
   if (entry.type == ArchiveEntry::Type::symlink) {
+    note(parts, {});
     return make_symlink(place, entry, parts.size() - 1);
   }
-  if (entry.type == ArchiveEntry::Type::hardlink) return make_hardlink(place, entry);
+  if (entry.type == ArchiveEntry::Type::hardlink) {
+    HPCENV_ASSIGN(const std::vector<std::string> source, parts_of(entry.target));
+    const auto original = written_.find(base::join(source, "/"));
+    note(parts, original == written_.end() ? WrittenFile() : original->second);
+    return make_hardlink(place, entry);
+  }
+  note(parts, {});
   return make_file(place, entry);
+}
+
+void DirectoryWriter::note(const std::vector<std::string>& parts, WrittenFile file) {
+  current_ = nullptr;
+  if (parts.front() == "info") return;
+  current_ = &written_[base::join(parts, "/")];
+  *current_ = std::move(file);
+}
+
+Result<> DirectoryWriter::count(std::uint64_t bytes) {
+  bytes_ += bytes;
+  if (bytes_ > limits_.bytes) {
+    return refuse(
+        fmt::format("the archive unpacks to more than {}", base::human_bytes(limits_.bytes)));
+  }
+  if (bytes_ <= limits_.free_bytes || packed_ == 0 || bytes_ / limits_.ratio <= packed_) return {};
+  return refuse(fmt::format("the archive unpacks to more than {} times its size", limits_.ratio));
 }
 
 Result<> DirectoryWriter::make_room(const Place& place) const {
@@ -167,6 +194,7 @@ Result<> DirectoryWriter::make_file(const Place& place, const ArchiveEntry& entr
   }
   if (!file_.valid()) return fail_here(errno, "create");
   modified_ = entry.modified;
+  if (current_ != nullptr) hasher_.emplace(base::HashKind::sha256);
   return {};
 }
 
@@ -233,8 +261,7 @@ Result<> DirectoryWriter::make_hardlink(const Place& place, const ArchiveEntry& 
 }
 
 Result<> DirectoryWriter::copy_instead(const LinkSource& source, const Place& place) {
-  bytes_ += static_cast<std::uint64_t>(source.status.st_size);
-  if (bytes_ > limits_.bytes) return refuse("the archive unpacks to too much");
+  HPCENV_TRY(count(static_cast<std::uint64_t>(source.status.st_size)));
   base::fault_point("extract.copy");
   const int error_number =
       copy_file(source.directory.get(), source.name.c_str(), place.directory, place.name.c_str());
@@ -242,10 +269,10 @@ Result<> DirectoryWriter::copy_instead(const LinkSource& source, const Place& pl
 }
 
 Result<> DirectoryWriter::data(std::span<const std::byte> bytes) {
-  bytes_ += bytes.size();
-  if (bytes_ > limits_.bytes) {
-    return refuse(
-        fmt::format("the archive unpacks to more than {}", base::human_bytes(limits_.bytes)));
+  HPCENV_TRY(count(bytes.size()));
+  if (current_ != nullptr) {
+    hasher_->update(bytes);
+    current_->size += bytes.size();
   }
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   base::fault_point("extract.write");
@@ -254,6 +281,7 @@ Result<> DirectoryWriter::data(std::span<const std::byte> bytes) {
 
 Result<> DirectoryWriter::end() {
   if (!file_.valid()) return {};
+  if (current_ != nullptr) current_->sha256 = hasher_->finish();
   const timespec time{modified_, 0};
   const std::array<timespec, 2> times{time, time};
   // Bytecode in the package names the time of its source. A file system that cannot store it costs

@@ -5,13 +5,16 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "base/archive.hpp"
 #include "base/fs.hpp"
+#include "base/hash.hpp"
 #include "base/result.hpp"
 
 namespace hpcenv::packages {
@@ -19,9 +22,18 @@ namespace hpcenv::packages {
 /// What an archive may unpack to before it is taken for a bomb.
 struct ExtractLimits {
   std::uint64_t bytes = std::uint64_t{64} << 30U;
+  /// More than `free_bytes` may be at most so many times as large as what it is packed into.
+  std::uint64_t ratio = 1000;
+  std::uint64_t free_bytes = std::uint64_t{128} << 20U;
   std::uint64_t entries = 5'000'000;
   std::size_t path_length = 4000;
   std::size_t path_depth = 100;
+};
+
+/// One file as it was written.
+struct WrittenFile {
+  std::uint64_t size = 0;
+  std::string sha256;  ///< empty for a link
 };
 
 /// Every directory on the way to an entry is opened O_NOFOLLOW and every file is made by openat
@@ -38,6 +50,12 @@ class DirectoryWriter final : public base::ArchiveSink {
   Result<> end() override;
   /// After the last entry: checks the links that could be judged only now.
   Result<> finish();
+  /// How many bytes of the archive have been read so far: the measure of what may come out of them.
+  void note_packed(std::uint64_t bytes) { packed_ = bytes; }
+  /// Files and links outside info/ by path (without `./`), as the last entry of that path left
+  /// them.
+  using Written = std::unordered_map<std::string, WrittenFile>;
+  const Written& written() const { return written_; }
 
  private:
   struct OpenDirectory {
@@ -77,6 +95,9 @@ class DirectoryWriter final : public base::ArchiveSink {
   Result<> copy_instead(const LinkSource& source, const Place& place);
   /// Takes an earlier entry of the same path away: the last one counts, as with tar.
   Result<> make_room(const Place& place) const;
+  Result<> count(std::uint64_t bytes);
+  /// Notes a file or link that goes into `written`.
+  void note(const std::vector<std::string>& parts, WrittenFile file);
 
   std::filesystem::path directory_;
   base::Fd root_;
@@ -89,6 +110,10 @@ class DirectoryWriter final : public base::ArchiveSink {
   std::vector<std::string> links_to_check_;
   std::uint64_t bytes_ = 0;
   std::uint64_t entries_ = 0;
+  std::uint64_t packed_ = 0;
+  Written written_;
+  WrittenFile* current_ = nullptr;  ///< in `written_`; null where the file is not noted
+  std::optional<base::Hasher> hasher_;
 };
 
 }  // namespace hpcenv::packages

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "base/interrupt.hpp"
+#include "base/parallel.hpp"
 #include "base/text.hpp"
 #include "conda/channel.hpp"
 #include "net/url.hpp"
@@ -28,6 +29,12 @@ namespace {
 constexpr std::size_t most_workers = 8;
 constexpr std::size_t queue_limit = std::size_t{4} << 20U;
 
+/// One package that has to come.
+struct Order {
+  const conda::PackageRecord* record = nullptr;
+  PackageCache::Existing existing = PackageCache::Existing::keep;
+};
+
 using Outcomes = std::vector<Result<net::HttpResponse>>;
 
 class Fetcher;
@@ -35,18 +42,21 @@ class Fetcher;
 /// One package on its way: the client's thread puts bytes in, a worker takes them out.
 class Delivery final : public net::BodySink {
  public:
-  Delivery(const conda::PackageRecord& record, Fetcher& fetcher);
+  Delivery(const Order& order, Fetcher& fetcher);
   Result<> begin(const net::HttpResponse& head) override;
   Result<bool> write(std::span<const std::byte> bytes) override;
   Result<> end() override;
   void abandon(const Error& error) override;
+  std::optional<Error> given_up() const override;
 
   const conda::PackageRecord& record() const { return record_; }
+  PackageCache::Existing existing() const { return existing_; }
   ByteQueue& queue() { return queue_; }
   std::optional<conda::UnpackedPackage> package;  ///< set by the worker
 
  private:
   const conda::PackageRecord& record_;
+  PackageCache::Existing existing_;
   Fetcher& fetcher_;
   ByteQueue queue_;
 };
@@ -56,9 +66,9 @@ class Fetcher {
   Fetcher(const PackageCache& cache, net::HttpClient& client, base::Reporter& reporter)
       : cache_(cache), client_(client), reporter_(reporter) {}
 
-  /// Packages in the order of `records`, which is the order in which they are fetched.
-  Result<std::vector<conda::UnpackedPackage>> run(
-      const std::vector<const conda::PackageRecord*>& records, std::size_t workers);
+  /// Packages in the order of `orders`, which is the order in which they are fetched.
+  Result<std::vector<conda::UnpackedPackage>> run(const std::vector<Order>& orders,
+                                                  std::size_t workers);
 
   // For deliveries.
   void hand_to_worker(Delivery& delivery);
@@ -92,8 +102,11 @@ class Fetcher {
   std::uint64_t total_ = 0;
 };
 
-Delivery::Delivery(const conda::PackageRecord& record, Fetcher& fetcher)
-    : record_(record), fetcher_(fetcher), queue_(queue_limit, [&fetcher] { fetcher.wake(); }) {}
+Delivery::Delivery(const Order& order, Fetcher& fetcher)
+    : record_(*order.record),
+      existing_(order.existing),
+      fetcher_(fetcher),
+      queue_(queue_limit, [&fetcher] { fetcher.wake(); }) {}
 
 Result<> Delivery::begin(const net::HttpResponse& head) {
   HPCENV_TRY(fetcher_.check_stopped());
@@ -126,6 +139,12 @@ Result<> Delivery::end() {
 void Delivery::abandon(const Error& error) {
   queue_.fail(error);
   fetcher_.stop(error);
+}
+
+/// A transfer that hangs must not outlive the failure of another package.
+std::optional<Error> Delivery::given_up() const {
+  Result<> stopped = fetcher_.check_stopped();
+  return stopped.has_value() ? std::nullopt : std::optional(std::move(stopped).error());
 }
 
 void Fetcher::hand_to_worker(Delivery& delivery) {
@@ -169,7 +188,8 @@ void Fetcher::work() {
       HPCENV_TRY(check_stopped());
       return queue.pop();
     };
-    Result<conda::UnpackedPackage> package = unpack_into(cache_, delivery->record(), source);
+    Result<conda::UnpackedPackage> package =
+        unpack_into(cache_, delivery->record(), source, delivery->existing());
     if (package.has_value()) {
       delivery->package = std::move(package).value();
     } else {
@@ -207,12 +227,12 @@ void Fetcher::join_workers() {
   for (std::thread& worker : workers_) worker.join();
 }
 
-Result<std::vector<conda::UnpackedPackage>> Fetcher::run(
-    const std::vector<const conda::PackageRecord*>& records, std::size_t workers) {
+Result<std::vector<conda::UnpackedPackage>> Fetcher::run(const std::vector<Order>& orders,
+                                                         std::size_t workers) {
   std::deque<Delivery> deliveries;  // a deque: sinks must not move
-  for (const conda::PackageRecord* record : records) {
-    deliveries.emplace_back(*record, *this);
-    total_ += record->size.value_or(0);
+  for (const Order& order : orders) {
+    deliveries.emplace_back(order, *this);
+    total_ += order.record->size.value_or(0);
   }
   HPCENV_TRY(start_workers(workers));
   const Outcomes outcomes = transfer(deliveries);
@@ -240,9 +260,8 @@ Result<std::vector<conda::UnpackedPackage>> Fetcher::collect(const Outcomes& out
   return packages;
 }
 
-void warn_of_missing_checksums(const std::vector<const conda::PackageRecord*>& records,
-                               base::Reporter& reporter) {
-  for (const conda::PackageRecord* record : records) {
+void warn_of_missing_checksums(const std::vector<Order>& orders, base::Reporter& reporter) {
+  for (const auto& [record, existing] : orders) {
     if (!record->sha256.empty() || !record->md5.empty()) continue;
     reporter.warning(
         fmt::format("{}: the channel's index has no checksum of it; it is used unverified",
@@ -250,10 +269,10 @@ void warn_of_missing_checksums(const std::vector<const conda::PackageRecord*>& r
   }
 }
 
-Result<> check_offline(const std::vector<const conda::PackageRecord*>& records) {
+Result<> check_offline(const std::vector<Order>& orders) {
   constexpr std::size_t most_named = 5;
   std::vector<std::string> remote;
-  for (const conda::PackageRecord* record : records) {
+  for (const auto& [record, existing] : orders) {
     if (!net::is_file_url(record->url)) remote.push_back(record->file_name);
   }
   if (remote.empty()) return {};
@@ -265,6 +284,27 @@ Result<> check_offline(const std::vector<const conda::PackageRecord*>& records) 
                                count == 1 ? "1 package is" : fmt::format("{} packages are", count),
                                base::join(remote, ", "), count > most_named ? ", ..." : ""),
                    "run the command once without --offline");
+}
+
+/// What a cache has of each record, and what is wrong with it.
+struct Found {
+  std::optional<conda::UnpackedPackage> package;
+  std::string damage;
+};
+
+Result<std::vector<Found>> look_into(const PackageCache& cache,
+                                     const std::vector<conda::PackageRecord>& records,
+                                     CacheCheck check) {
+  std::vector<Found> found(records.size());
+  HPCENV_TRY(base::parallel_for(
+      records.size(), base::available_processors(), [&](std::size_t i) -> Result<> {
+        found[i].package = cache.find(records[i]);
+        if (!found[i].package.has_value()) return {};
+        const Result<> sound = check_cached(found[i].package->directory, check);
+        if (!sound.has_value()) found[i].damage = sound.error().message;
+        return {};
+      }));
+  return found;
 }
 
 }  // namespace
@@ -281,34 +321,40 @@ std::vector<std::size_t> missing_packages(const std::vector<conda::PackageRecord
 Result<std::vector<conda::UnpackedPackage>> ensure_unpacked(
     const std::vector<conda::PackageRecord>& records, PackageCache& cache, net::HttpClient& client,
     base::Reporter& reporter, const FetchOptions& options) {
-  std::vector<std::optional<conda::UnpackedPackage>> found;
+  HPCENV_ASSIGN(std::vector<Found> found, look_into(cache, records, options.check));
   std::vector<std::size_t> missing;
   for (std::size_t i = 0; i < records.size(); ++i) {
-    found.push_back(cache.find(records[i]));
-    if (!found.back().has_value()) missing.push_back(i);
+    if (!found[i].damage.empty()) {
+      reporter.warning(fmt::format("a package in the cache is damaged and is fetched again: {}",
+                                   found[i].damage));
+    }
+    if (!found[i].package.has_value() || !found[i].damage.empty()) missing.push_back(i);
   }
   // The largest first: what takes longest must not start last.
   std::stable_sort(missing.begin(), missing.end(), [&](std::size_t a, std::size_t b) {
     return records[a].size.value_or(0) > records[b].size.value_or(0);
   });
   if (!missing.empty()) {
-    std::vector<const conda::PackageRecord*> wanted;
-    wanted.reserve(missing.size());
-    for (const std::size_t i : missing) wanted.push_back(&records[i]);
-    if (options.offline == FetchOptions::Offline::yes) HPCENV_TRY(check_offline(wanted));
-    warn_of_missing_checksums(wanted, reporter);
+    std::vector<Order> orders;
+    orders.reserve(missing.size());
+    for (const std::size_t i : missing) {
+      orders.push_back({&records[i], found[i].damage.empty() ? PackageCache::Existing::keep
+                                                             : PackageCache::Existing::replace});
+    }
+    if (options.offline == FetchOptions::Offline::yes) HPCENV_TRY(check_offline(orders));
+    warn_of_missing_checksums(orders, reporter);
     reporter.step("Fetching packages");
     const std::size_t workers =
-        std::min(options.workers > 0 ? options.workers : most_workers, wanted.size());
+        std::min(options.workers > 0 ? options.workers : most_workers, orders.size());
     HPCENV_ASSIGN(std::vector<conda::UnpackedPackage> fetched,
-                  Fetcher(cache, client, reporter).run(wanted, workers));
-    for (std::size_t i = 0; i < missing.size(); ++i) found[missing[i]] = std::move(fetched[i]);
+                  Fetcher(cache, client, reporter).run(orders, workers));
+    for (std::size_t i = 0; i < missing.size(); ++i) {
+      found[missing[i]].package = std::move(fetched[i]);
+    }
   }
   std::vector<conda::UnpackedPackage> packages;
   packages.reserve(found.size());
-  for (std::optional<conda::UnpackedPackage>& package : found) {
-    packages.push_back(std::move(*package));
-  }
+  for (Found& one : found) packages.push_back(std::move(*one.package));
   return packages;
 }
 

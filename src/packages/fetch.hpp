@@ -9,6 +9,7 @@
 #include "base/result.hpp"
 #include "conda/unpacked_package.hpp"
 #include "net/http.hpp"
+#include "packages/content_check.hpp"
 #include "packages/package_cache.hpp"
 
 namespace hpcenv::packages {
@@ -23,6 +24,9 @@ struct FetchOptions {
   /// named at once, before anything is fetched.
   Offline offline = Offline::no;
   std::size_t workers = 0;  ///< packages unpacked at once; 0: as many as are of use here
+  /// What is asked of packages that a cache holds. One that is damaged is fetched again, with a
+  /// warning.
+  CacheCheck check = CacheCheck::newer;
 };
 
 /// In the order of `records`. Kind refused for a wrong hash or size, a damaged or unsafe archive

@@ -88,6 +88,17 @@ Result<> prepare_for_writing(const std::filesystem::path& directory) {
   return base::path_exists(urls) ? Result<>() : base::write_file(urls, "");
 }
 
+/// What is damaged is deleted with the workspace.
+Result<> move_aside(const std::vector<std::filesystem::path>& places,
+                    const conda::PackageRecord& record, const Workspace& workspace) {
+  for (const std::filesystem::path& place : places) {
+    if (!agrees(place, record)) continue;
+    base::fault_point("package_cache.rename");
+    HPCENV_TRY(base::rename_path(place, workspace.directory() / place.filename()));
+  }
+  return {};
+}
+
 /// Blocks on disk, by whether a file has other names too.
 struct Usage {
   std::uint64_t files = 0;
@@ -239,8 +250,10 @@ Result<Workspace> PackageCache::make_workspace() const {
 }
 
 Result<conda::UnpackedPackage> PackageCache::publish(Workspace workspace,
-                                                     const conda::PackageRecord& record) const {
+                                                     const conda::PackageRecord& record,
+                                                     Existing existing) const {
   const std::vector<std::filesystem::path> places = places_in(directory_, record);
+  if (existing == Existing::replace) HPCENV_TRY(move_aside(places, record, workspace));
   for (const std::filesystem::path& place : places) {
     base::fault_point("package_cache.rename");
     if (rename(workspace.package().c_str(), place.c_str()) == 0) return package_at(place, record);

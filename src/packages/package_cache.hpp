@@ -89,9 +89,10 @@ class PackageCache {
   Result<Workspace> make_workspace() const;
   /// Makes the package visible by one rename, as NAME-VERSION-BUILD, or beside it with part of the
   /// checksum in its name where another archive of that name has the place. If the same package has
-  /// appeared meanwhile, that one is used.
-  Result<conda::UnpackedPackage> publish(Workspace workspace,
-                                         const conda::PackageRecord& record) const;
+  /// appeared meanwhile, that one is used, or, with `replace`, moved aside and deleted.
+  enum class Existing { keep, replace };
+  Result<conda::UnpackedPackage> publish(Workspace workspace, const conda::PackageRecord& record,
+                                         Existing existing = Existing::keep) const;
 
  private:
   explicit PackageCache(std::filesystem::path directory) : directory_(std::move(directory)) {}

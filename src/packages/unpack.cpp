@@ -9,6 +9,7 @@
 #include "base/hash.hpp"
 #include "base/json.hpp"
 #include "conda/channel.hpp"
+#include "packages/content_check.hpp"
 #include "packages/extract.hpp"
 
 namespace hpcenv::packages {
@@ -51,6 +52,7 @@ class CheckedSource {
   }
 
   const std::string& url() const { return url_; }
+  std::uint64_t size() const { return size_; }
 
  private:
   Failure wrong(std::string_view what, std::string_view expected, std::string_view found) {
@@ -84,6 +86,16 @@ class CheckedSource {
   bool ended_ = false;
 };
 
+constexpr const char* faulty_package =
+    "report it to the channel; to go on without it, ask for another build";
+
+/// What came is what the channel's index promised: the fault is in the package.
+Error with_way_out(Error error) {
+  if (error.kind == ErrorKind::refused && error.hints.empty())
+    error.hints.emplace_back(faulty_package);
+  return error;
+}
+
 Result<base::ArchiveFormat> format_of(const conda::PackageRecord& record) {
   if (record.file_name.ends_with(".conda")) return base::ArchiveFormat::conda;
   if (record.file_name.ends_with(".tar.bz2")) return base::ArchiveFormat::tar_bz2;
@@ -109,10 +121,14 @@ Result<> check_index(const std::filesystem::path& package, const conda::PackageR
   const std::filesystem::path path = package / "info" / "index.json";
   std::error_code error;
   if (std::filesystem::file_size(path, error) > index_limit || error) {
-    return fail(ErrorKind::refused, "{}: the archive holds no usable info/index.json", url);
+    return fail_hint(ErrorKind::refused,
+                     fmt::format("{}: the archive holds no usable info/index.json", url),
+                     faulty_package);
   }
   HPCENV_ASSIGN(const std::string text, base::read_file(path));
-  HPCENV_ASSIGN(const base::Json index, base::parse_json(text, url + "/info/index.json"));
+  Result<base::Json> parsed = base::parse_json(text, url + "/info/index.json");
+  if (!parsed.has_value()) return Failure(with_way_out(std::move(parsed).error()));
+  const base::Json& index = *parsed;
   const std::string found =
       fmt::format("{}-{}-{}", base::string_or(index, "name"), base::string_or(index, "version"),
                   base::string_or(index, "build"));
@@ -121,7 +137,7 @@ Result<> check_index(const std::filesystem::path& package, const conda::PackageR
       ErrorKind::refused,
       fmt::format("{}: the channel's index says that this is {}, the archive says that it is {}",
                   url, record.dist_name(), found),
-      "report it to the channel; to go on without it, ask for another build");
+      faulty_package);
 }
 
 Result<> write_record(const std::filesystem::path& package, const conda::PackageRecord& record) {
@@ -132,25 +148,33 @@ Result<> write_record(const std::filesystem::path& package, const conda::Package
 Result<> read_archive(base::ArchiveFormat format, const std::filesystem::path& package,
                       CheckedSource& checked) {
   HPCENV_ASSIGN(DirectoryWriter writer, DirectoryWriter::open(package, checked.url()));
-  const base::ByteSource source = [&checked] { return checked.next(); };
+  const base::ByteSource source = [&checked, &writer] {
+    Result<std::span<const std::byte>> piece = checked.next();
+    writer.note_packed(checked.size());
+    return piece;
+  };
   HPCENV_TRY(base::read_package_archive(format, source, writer, checked.url()));
-  return writer.finish();
+  HPCENV_TRY(writer.finish());
+  return check_written(package, writer.written(), checked.url());
 }
 
 }  // namespace
 
 Result<conda::UnpackedPackage> unpack_into(const PackageCache& cache,
                                            const conda::PackageRecord& record,
-                                           const base::ByteSource& source) {
+                                           const base::ByteSource& source,
+                                           PackageCache::Existing existing) {
   HPCENV_TRY(check_names(record));
   HPCENV_ASSIGN(const base::ArchiveFormat format, format_of(record));
   HPCENV_ASSIGN(Workspace workspace, cache.make_workspace());
   CheckedSource checked(record, source);
   Result<> read = read_archive(format, workspace.package(), checked);
-  if (!read.has_value()) return Failure(checked.explain(std::move(read).error()));
+  if (!read.has_value()) {
+    return Failure(with_way_out(checked.explain(std::move(read).error())));
+  }
   HPCENV_TRY(check_index(workspace.package(), record, checked.url()));
   HPCENV_TRY(write_record(workspace.package(), record));
-  return cache.publish(std::move(workspace), record);
+  return cache.publish(std::move(workspace), record, existing);
 }
 
 }  // namespace hpcenv::packages

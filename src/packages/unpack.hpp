@@ -9,11 +9,12 @@
 namespace hpcenv::packages {
 
 /// Kind refused, with url, expected and found: wrong size, wrong sha256 (md5 where the record has
-/// no sha256), damaged or unsafe archive, an info/index.json that names another package. Nothing is
-/// visible in the cache unless it is whole. Failures of `source` are handed on. Checks nothing
-/// where the record has neither checksum nor size: the caller warns.
-Result<conda::UnpackedPackage> unpack_into(const PackageCache& cache,
-                                           const conda::PackageRecord& record,
-                                           const base::ByteSource& source);
+/// no sha256), damaged or unsafe archive, an info/index.json that names another package, files that
+/// are not what info/paths.json says. Nothing is visible in the cache unless it is whole. Failures
+/// of `source` are handed on. Checks nothing where the record has neither checksum nor size: the
+/// caller warns.
+Result<conda::UnpackedPackage> unpack_into(
+    const PackageCache& cache, const conda::PackageRecord& record, const base::ByteSource& source,
+    PackageCache::Existing existing = PackageCache::Existing::keep);
 
 }  // namespace hpcenv::packages

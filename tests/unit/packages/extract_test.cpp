@@ -26,6 +26,7 @@ Result<> extract(const fs::path& directory, const std::vector<TarEntry>& entries
   const base::ByteSource source = [&]() -> Result<std::span<const std::byte>> {
     const std::size_t size = given ? 0 : archive.size();
     given = true;
+    writer.note_packed(archive.size());
     return std::as_bytes(std::span(archive)).first(size);
   };
   HPCENV_TRY(base::read_package_archive(base::ArchiveFormat::conda, source, writer, "x.conda"));
@@ -185,4 +186,66 @@ TEST_CASE("a name that the file system refuses is io, and names the file") {
   CHECK(error.kind == ErrorKind::io);
   CHECK(error.message.find("File name too long") != std::string::npos);
   CHECK(DirectoryWriter::open(directory / "none", "x").error().kind == ErrorKind::io);
+}
+
+TEST_CASE("what unpacks to far more than it is packed into is taken for a bomb") {
+  ExtractLimits limits;
+  limits.free_bytes = 1U << 20U;
+  limits.ratio = 100;
+  const std::string zeros(20U << 20U, '\0');
+  const std::string words =
+      "some text that packs ten to one or so, in a package as there are many\n";
+  std::string text;
+  while (text.size() < (4U << 20U)) text += words + std::to_string(text.size() * 2654435761U);
+  const TemporaryDirectory directory;
+  fs::create_directory(directory / "bomb");
+  const Result<> bomb = extract(directory / "bomb", {{"share/zeros", zeros}}, limits);
+  REQUIRE_FALSE(bomb.has_value());
+  CHECK(bomb.error().kind == ErrorKind::refused);
+  CHECK(bomb.error().message.find("more than 100 times its size") != std::string::npos);
+  CHECK(fs::file_size(directory / "bomb/share/zeros") < zeros.size() / 4);
+  fs::create_directory(directory / "many");
+  const std::vector<TarEntry> nothing(20000, {"share/empty", ""});
+  CHECK(test::message_of(extract(directory / "many", nothing, limits)).find("times its size") !=
+        std::string::npos);
+  fs::create_directory(directory / "text");
+  CHECK(test::message_of(extract(directory / "text", {{"share/text", text}}, limits)) ==
+        test::no_failure);
+  // Small things may be as empty as they like.
+  fs::create_directory(directory / "small");
+  CHECK(extract(directory / "small", {{"share/zeros", zeros.substr(0, 1U << 19U)}}, limits)
+            .has_value());
+}
+
+TEST_CASE("the writer knows what it wrote, the last entry of a path counts") {
+  const TemporaryDirectory directory;
+  fs::create_directory(directory / "package");
+  DirectoryWriter writer = DirectoryWriter::open(directory / "package", "x").value();
+  const auto put = [&](base::ArchiveEntry::Type type, const std::string& path,
+                       const std::string& text, const std::string& target = "") {
+    base::ArchiveEntry entry;
+    entry.type = type;
+    entry.path = path;
+    entry.target = target;
+    REQUIRE(writer.begin(entry).has_value());
+    if (!text.empty()) REQUIRE(writer.data(std::as_bytes(std::span(text))).has_value());
+    REQUIRE(writer.end().has_value());
+  };
+  using Type = base::ArchiveEntry::Type;
+  put(Type::file, "./a//b", "first");
+  put(Type::hardlink, "c", "", "a/b");
+  put(Type::file, "a/b", "second one");
+  put(Type::symlink, "d", "", "c");
+  put(Type::file, "info/index.json", "{}");
+  put(Type::file, "empty", "");
+  REQUIRE(writer.finish().has_value());
+  const auto& written = writer.written();
+  CHECK(written.size() == 4);
+  CHECK(written.at("a/b").size == 10);
+  CHECK(written.at("a/b").sha256 == base::hash_text(base::HashKind::sha256, "second one"));
+  CHECK(written.at("c").sha256 == base::hash_text(base::HashKind::sha256, "first"));
+  CHECK(written.at("c").size == 5);
+  CHECK(written.at("d").sha256.empty());
+  CHECK(written.at("empty").sha256 == base::hash_text(base::HashKind::sha256, ""));
+  CHECK(test::text_of(directory / "package/c") == "first");
 }

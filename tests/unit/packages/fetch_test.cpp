@@ -19,6 +19,7 @@ using namespace hpcenv;
 using namespace hpcenv::packages;
 using sample::Sample;
 using test::TemporaryDirectory;
+namespace fs = std::filesystem;
 
 namespace {
 
@@ -387,4 +388,56 @@ TEST_CASE("offline: what is cached or lies in a directory is used, the rest is n
   CHECK(refused.error().hints.at(0).find("--offline") != std::string::npos);
   CHECK(world.client.started.size() == 1);
   CHECK(world.entries() == 3);
+}
+
+TEST_CASE("a damaged package in a cache is fetched again, with a warning") {
+  World world;
+  const Sample tool = sample::whole_package("tool");
+  world.add(tool);
+  world.add(sample::whole_package("sound"));
+  REQUIRE(world.fetch().has_value());
+  world.client.started.clear();
+  const auto file = world.directory / "pkgs/tool-1.0-h0_0/share/tool";
+  const std::string before = test::text_of(file);
+
+  SECTION("and takes the place of the damaged one") {
+    test::put_file(file, "changed by somebody");
+    const auto packages = world.fetch();
+    REQUIRE(test::message_of(packages) == test::no_failure);
+    CHECK(test::text_of(packages->at(0).directory / "share/tool") == before);
+    CHECK(packages->at(0).directory == world.directory / "pkgs/tool-1.0-h0_0");
+    CHECK(world.client.started == std::vector<std::string>{tool.record.url});
+    REQUIRE(world.reporter.warnings.size() == 1);
+    CHECK(world.reporter.warnings[0].find("share/tool has the wrong size") != std::string::npos);
+    CHECK(world.entries() == 3);
+  }
+  SECTION("where it cannot be fetched, the damaged one stays and is not used") {
+    test::put_file(file, "changed by somebody");
+    world.client.answers.clear();
+    CHECK_FALSE(world.fetch().has_value());
+    CHECK(test::text_of(file) == "changed by somebody");
+    const auto offline = ensure_unpacked(world.records, world.cache, world.client, world.reporter,
+                                         {FetchOptions::Offline::yes});
+    REQUIRE_FALSE(offline.has_value());
+    CHECK(offline.error().message.find("1 package is not in the package cache") !=
+          std::string::npos);
+    CHECK(world.entries() == 3);
+  }
+  SECTION("in a cache that is only read: it is left alone, ours is used from then on") {
+    fs::rename(world.directory / "pkgs", world.directory / "site");
+    PackageCache cache =
+        PackageCache::open({{world.directory / "pkgs", CachePlace::Standing::named},
+                            {world.directory / "site", CachePlace::Standing::named}})
+            .value();
+    const auto damaged = world.directory / "site/tool-1.0-h0_0/share/tool";
+    test::put_file(damaged, "changed by somebody");
+    const auto packages = ensure_unpacked(world.records, cache, world.client, world.reporter);
+    REQUIRE(test::message_of(packages) == test::no_failure);
+    CHECK(packages->at(0).directory == world.directory / "pkgs/tool-1.0-h0_0");
+    CHECK(packages->at(1).directory == world.directory / "site/sound-1.0-h0_0");
+    CHECK(test::text_of(damaged) == "changed by somebody");
+    world.client.started.clear();
+    REQUIRE(ensure_unpacked(world.records, cache, world.client, world.reporter).has_value());
+    CHECK(world.client.started.empty());
+  }
 }

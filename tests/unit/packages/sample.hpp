@@ -33,10 +33,24 @@ inline Sample sample_of(const std::string& name, std::string archive,
   return sample;
 }
 
+/// The info/paths.json that tells the truth about the files of a package.
+inline test::TarEntry paths_json_of(const std::vector<test::TarEntry>& entries) {
+  std::string list;
+  for (const test::TarEntry& entry : entries) {
+    if (entry.type != '0' || entry.path.starts_with("info/")) continue;
+    list += fmt::format(
+        R"({}{{"_path": "{}", "path_type": "hardlink", "sha256": "{}", "size_in_bytes": {}}})",
+        list.empty() ? "" : ", ", entry.path, base::hash_text(base::HashKind::sha256, entry.data),
+        entry.data.size());
+  }
+  return {"info/paths.json", fmt::format(R"({{"paths": [{}], "paths_version": 1}})", list)};
+}
+
 /// A whole `.conda` package with `payload` in share/NAME.txt.
 inline Sample whole_package(const std::string& name, const std::string& payload = "payload") {
   auto entries = test::minimal_package(name, "1.0", "h0_0");
   entries.push_back({"share/" + name + ".txt", payload});
+  entries.push_back(paths_json_of(entries));
   return sample_of(name, test::conda_of(entries, name + "-1.0-h0_0"));
 }
 

@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "base/fs.hpp"
+#include "base/hash.hpp"
 #include "base/json.hpp"
 #include "base/process.hpp"
 #include "base/text.hpp"
@@ -39,6 +40,7 @@ std::string refusal_of(const conda::PackageRecord& record, std::string_view arch
   const auto package = unpack(cache, record, archive);
   if (package.has_value()) return "(unpacked)";
   CHECK(package.error().kind == ErrorKind::refused);
+  CHECK(package.error().message.contains(record.dist_name()));
   CHECK(base::list_directory(directory.path()).value() == std::vector<std::string>{"urls.txt"});
   return package.error().message;
 }
@@ -176,6 +178,65 @@ TEST_CASE("an archive that is another package than the record says is refused") 
   CHECK(refusal_of(none.record, none.archive).ends_with("holds no usable info/index.json"));
   const Sample bad = sample::sample_of("tool", test::conda_of({{"info/index.json", "{"}}, "tool"));
   CHECK(refusal_of(bad.record, bad.archive).find("info/index.json:1:") != std::string::npos);
+}
+
+TEST_CASE("files that are not what paths.json says are refused, each with its name") {
+  const std::string right = base::hash_text(base::HashKind::sha256, "text");
+  const auto package_with = [](const std::string& paths) {
+    auto entries = test::minimal_package("tool", "1.0", "h0_0");
+    std::erase_if(entries,
+                  [](const test::TarEntry& entry) { return entry.path == "info/paths.json"; });
+    entries.push_back({"share/a", "text"});
+    entries.push_back({"share/link", "", '2', "a"});
+    entries.push_back({"share/hard", "", '1', "share/a"});
+    entries.push_back({"info/paths.json", paths});
+    return sample::sample_of("tool", test::conda_of(entries, "tool-1.0-h0_0"));
+  };
+  const auto listing = [](const std::string& path, const std::string& more) {
+    return fmt::format(R"({{"paths": [{{"_path": "{}"{}}}], "paths_version": 1}})", path, more);
+  };
+  struct Case {
+    std::string paths, words;
+  };
+  const Case cases[] = {
+      {listing("share/a", fmt::format(R"(, "sha256": "{}", "size_in_bytes": 4)", right)), ""},
+      {listing("share/hard", fmt::format(R"(, "sha256": "{}", "size_in_bytes": 4)", right)), ""},
+      // Tools differ in what they hash of a link.
+      {listing("share/link", R"(, "path_type": "softlink", "sha256": "00", "size_in_bytes": 9)"),
+       ""},
+      {listing("share/none", R"(, "path_type": "directory")"), ""},
+      {listing("share/a", ""), ""},
+      {listing("share/a", fmt::format(R"(, "sha256": "{}")", std::string(64, 'b'))),
+       "share/a has the wrong sha256: info/paths.json says " + std::string(64, 'b') + ", it has " +
+           right},
+      {listing("share/hard", fmt::format(R"(, "sha256": "{}")", std::string(64, 'b'))),
+       "share/hard has the wrong sha256"},
+      {listing("share/a", R"(, "size_in_bytes": 5)"),
+       "share/a has the wrong size: info/paths.json says 5 bytes, it has 4"},
+      {listing("share/b", ""), "share/b is listed by info/paths.json, but the archive does not"},
+      {listing("share/b", R"(, "path_type": "softlink")"), "share/b is listed"},
+      {listing("../share/a", ""), "the path '../share/a' leads out of the prefix"},
+      {listing("/etc/passwd", ""), "the path '/etc/passwd' leads out of the prefix"},
+      {listing("share/../../a", ""), "leads out of the prefix"},
+      {listing("share/a\\u0000b", ""), "leads out of the prefix"},
+      {listing("share/a", R"(, "path_type": "device")"), "unknown path type 'device'"},
+      {R"({"paths": {}})", "there is no list 'paths'"},
+      {R"({"paths": [3]})", "an entry is no object"},
+      {R"({"paths": [{}]})", "_path"},
+      {"{", "info/paths.json"},
+  };
+  for (const Case& wanted : cases) {
+    INFO(wanted.paths);
+    const Sample tool = package_with(wanted.paths);
+    const std::string message = refusal_of(tool.record, tool.archive);
+    INFO(message);
+    if (wanted.words.empty()) {
+      CHECK(message == "(unpacked)");
+    } else {
+      CHECK(message.starts_with("https://example.invalid/channel/linux-64/tool-1.0-h0_0.conda"));
+      CHECK(message.find(wanted.words) != std::string::npos);
+    }
+  }
 }
 
 TEST_CASE("names that would leave the cache, and unknown formats, are refused") {
