@@ -76,7 +76,8 @@ prefix::LinkOptions link_options(const ChangeRequest& request, const ChangeDecis
 }
 
 /// What the plan links, unpacked, and counted exactly against the space that there is.
-Result<std::vector<conda::UnpackedPackage>> fetch(const ChangeDecision& decision,
+Result<std::vector<conda::UnpackedPackage>> fetch(const ChangeRequest& request,
+                                                  const ChangeDecision& decision,
                                                   const Locations& locations, const Seams& seams) {
   std::vector<conda::UnpackedPackage> unpacked;
   if (decision.plan.link.empty()) {
@@ -84,8 +85,12 @@ Result<std::vector<conda::UnpackedPackage>> fetch(const ChangeDecision& decision
   }
   HPCENV_TRY(require_room_to_fetch(decision.cost, locations.packages()));
   HPCENV_ASSIGN(packages::PackageCache cache, packages::PackageCache::open(locations.packages()));
-  HPCENV_ASSIGN(unpacked,
-                packages::ensure_unpacked(decision.plan.link, cache, seams.http, seams.reporter));
+  packages::FetchOptions options;
+  if (request.rules.offline == index::IndexRequest::Offline::yes) {
+    options.offline = packages::FetchOptions::Offline::yes;
+  }
+  HPCENV_ASSIGN(unpacked, packages::ensure_unpacked(decision.plan.link, cache, seams.http,
+                                                    seams.reporter, options));
   HPCENV_TRY(require_room_to_link(unpacked, decision.plan.prefix));
   return unpacked;
 }
@@ -179,7 +184,7 @@ Result<ChangeOutcome> change(const ChangeRequest& request, const Locations& loca
     if (!agree(decision)) {
       return ended(std::move(decision), End::declined, std::move(report));
     }
-    HPCENV_ASSIGN(const auto unpacked, fetch(decision, locations, seams));
+    HPCENV_ASSIGN(const auto unpacked, fetch(request, decision, locations, seams));
     HPCENV_ASSIGN(const Step step,
                   prepare_and_commit(request, decision, unpacked, seams, agree, report));
     if (step == Step::declined) {
