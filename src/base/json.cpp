@@ -61,6 +61,18 @@ std::string dump_json_line(const Json& value) {
   return value.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
+void append_json_string(std::string& text, std::string_view value) {
+  const bool is_plain = std::ranges::all_of(
+      value, [](char c) { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\'; });
+  if (!is_plain) {
+    text += dump_json_line(Json(std::string(value)));
+    return;
+  }
+  text += '"';
+  text += value;
+  text += '"';
+}
+
 std::string string_or(const Json& object, std::string_view key, std::string_view fallback) {
   if (!object.is_object()) return std::string(fallback);
   const auto found = object.find(key);

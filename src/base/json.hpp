@@ -1,6 +1,6 @@
-// JSON for small documents and for writing (nlohmann). Big or hot input (repodata,
-// paths.json) goes another way. Include this in .cpp files; headers that only name Json include
-// base/json_fwd.hpp.
+// JSON for small documents and for writing (nlohmann). Big or hot input goes another way: see
+// base/json_document.hpp; repodata is read by index/. Include this in .cpp files; headers that only
+// name Json include base/json_fwd.hpp.
 #pragma once
 
 #include <cstdint>
@@ -21,6 +21,8 @@ Result<Json> parse_json(std::string_view text, std::string_view name);
 /// Text of a document: two blanks a level, newline at the end, invalid UTF-8 replaced.
 std::string dump_json(const Json& value);
 std::string dump_json_line(const Json& value);
+/// Adds `value` in quotes, escaped as dump_json does.
+void append_json_string(std::string& text, std::string_view value);
 
 // Members of an object with a default where the member is missing or of another type: for foreign
 // documents that are read leniently.

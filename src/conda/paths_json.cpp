@@ -5,7 +5,7 @@
 #include <set>
 #include <utility>
 
-#include "base/json.hpp"
+#include "base/json_document.hpp"
 #include "base/text.hpp"
 
 namespace hpcenv::conda {
@@ -18,33 +18,44 @@ Failure leaves_prefix(std::string_view name, std::string_view path) {
   return fail(ErrorKind::refused, "{}: the path '{}' leads out of the prefix", name, path);
 }
 
-Result<PathType> parse_type(const std::string& type, std::string_view name) {
+Result<PathType> parse_type(std::string_view type, std::string_view name) {
   if (type.empty() || type == "hardlink") return PathType::hardlink;
   if (type == "softlink") return PathType::softlink;
   if (type == "directory") return PathType::directory;
   return fail(ErrorKind::refused, "{}: paths.json has the unknown path type '{}'", name, type);
 }
 
-Result<FileMode> parse_mode(const std::string& mode, std::string_view name) {
+Result<FileMode> parse_mode(std::string_view mode, std::string_view name) {
   if (mode.empty() || mode == "text") return FileMode::text;
   if (mode == "binary") return FileMode::binary;
   return fail(ErrorKind::refused, "{}: the unknown file mode '{}'", name, mode);
 }
 
-Result<PackagePath> parse_entry(const base::Json& entry, std::string_view name) {
+Result<PackagePath> parse_entry(const base::JsonValue& entry, std::string_view name) {
   PackagePath path;
-  HPCENV_ASSIGN(path.path, base::require_string(entry, "_path", name));
-  if (!is_safe_relative_path(path.path)) return leaves_prefix(name, path.path);
-  HPCENV_ASSIGN(path.type, parse_type(base::string_or(entry, "path_type"), name));
-  path.placeholder = base::string_or(entry, "prefix_placeholder");
-  if (!path.placeholder.empty()) {
-    HPCENV_ASSIGN(path.mode, parse_mode(base::string_or(entry, "file_mode"), name));
+  std::optional<std::string_view> target;
+  std::string_view type;
+  std::string_view mode;
+  HPCENV_TRY(entry.for_each_member([&](std::string_view key, base::JsonValue value) -> Result<> {
+    const auto text = value.text();
+    if (key == "_path") target = text;
+    if (key == "path_type") type = text.value_or("");
+    if (key == "file_mode") mode = text.value_or("");
+    if (key == "prefix_placeholder") path.placeholder = text.value_or("");
+    if (key == "sha256") path.sha256 = base::to_lower(text.value_or(""));
+    if (key == "no_link") path.no_link = value.boolean().value_or(false);
+    if (key == "size_in_bytes" && value.integer().value_or(-1) >= 0) path.size = *value.integer();
+    return {};
+  }));
+  if (!target.has_value()) {
+    return fail(ErrorKind::refused, "{}: \"_path\" is missing or no string", name);
   }
-  const auto no_link = entry.find("no_link");
-  path.no_link = no_link != entry.end() && no_link->is_boolean() && no_link->get<bool>();
-  path.sha256 = base::to_lower(base::string_or(entry, "sha256"));
-  const std::int64_t size = base::integer_or(entry, "size_in_bytes", -1);
-  if (size >= 0) path.size = static_cast<std::uint64_t>(size);
+  path.path = *target;
+  if (!is_safe_relative_path(path.path)) return leaves_prefix(name, path.path);
+  HPCENV_ASSIGN(path.type, parse_type(type, name));
+  if (!path.placeholder.empty()) {
+    HPCENV_ASSIGN(path.mode, parse_mode(mode, name));
+  }
   return path;
 }
 
@@ -105,8 +116,11 @@ Result<std::map<std::string, Replacement>> parse_has_prefix(std::string_view tex
 
 bool is_safe_relative_path(std::string_view path) {
   if (path.empty() || path.size() > 4096) return false;
-  for (const std::string_view part : base::split(path, '/')) {
+  for (std::size_t begin = 0; begin <= path.size();) {
+    const std::size_t end = std::min(path.find('/', begin), path.size());
+    const std::string_view part = path.substr(begin, end - begin);
     if (part.empty() || part == "." || part == "..") return false;
+    begin = end + 1;
   }
   return std::none_of(path.begin(), path.end(),
                       [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
@@ -114,17 +128,17 @@ bool is_safe_relative_path(std::string_view path) {
 
 Result<std::vector<PackagePath>> parse_paths_json(std::string_view text, std::string_view name) {
   const std::string where = fmt::format("{}: info/paths.json", name);
-  HPCENV_ASSIGN(const base::Json document, base::parse_json(text, where));
-  const auto entries = document.is_object() ? document.find("paths") : document.end();
-  if (!document.is_object() || entries == document.end() || !entries->is_array()) {
+  HPCENV_ASSIGN(const base::JsonDocument document, base::JsonDocument::parse(text, where));
+  const auto entries = document.root().find("paths");
+  if (!entries.has_value() || !entries->is_array()) {
     return fail(ErrorKind::refused, "{}: there is no list 'paths'", where);
   }
   std::vector<PackagePath> paths;
-  paths.reserve(entries->size());
-  for (const base::Json& entry : *entries) {
+  HPCENV_TRY(entries->for_each_element([&](base::JsonValue entry) -> Result<> {
     if (!entry.is_object()) return fail(ErrorKind::refused, "{}: an entry is no object", where);
     HPCENV_ASSIGN(paths.emplace_back(), parse_entry(entry, where));
-  }
+    return {};
+  }));
   return paths;
 }
 

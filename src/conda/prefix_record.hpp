@@ -7,7 +7,6 @@
 #include <string_view>
 #include <vector>
 
-#include "base/json_fwd.hpp"
 #include "base/result.hpp"
 #include "conda/package_record.hpp"
 
@@ -39,6 +38,12 @@ struct PrefixRecord {
 /// Foreign files are read leniently: what conda, mamba and pixi write. Kind refused: no name,
 /// version or build.
 Result<PrefixRecord> parse_prefix_record(std::string_view text, std::string_view name);
-base::Json prefix_record_to_json(const PrefixRecord& record);
+/// The file's text, the long lists of paths last.
+std::string prefix_record_text(const PrefixRecord& record);
+
+/// The record without `paths`, from the beginning of a file that `prefix_record_text` made: what is
+/// read does not grow with the package. Nothing where the beginning does not show that it is such
+/// a file, or is too short.
+std::optional<PrefixRecord> parse_record_head(std::string_view beginning);
 
 }  // namespace hpcenv::conda

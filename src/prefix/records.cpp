@@ -59,7 +59,7 @@ std::string record_text(conda::PrefixRecord record) {
   record.record.channel = conda::without_credentials(record.record.channel);
   record.record.url = conda::without_credentials(record.record.url);
   record.requested_specs = clean_texts(record.requested_specs);
-  return base::dump_json(conda::prefix_record_to_json(record));
+  return conda::prefix_record_text(record);
 }
 
 /// "conda-forge/linux-64::python-3.11.2-h1_0"

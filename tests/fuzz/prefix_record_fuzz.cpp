@@ -6,8 +6,7 @@
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (const auto record =
           hpcenv::conda::parse_prefix_record(hpcenv::fuzz::text_of(data, size), "fuzz")) {
-    const std::string written =
-        hpcenv::base::dump_json(hpcenv::conda::prefix_record_to_json(*record));
+    const std::string written = hpcenv::conda::prefix_record_text(*record);
     hpcenv::fuzz::require(hpcenv::conda::parse_prefix_record(written, "again").has_value());
   }
   return 0;

@@ -213,13 +213,51 @@ TEST_CASE("a prefix record is written and read again") {
   directory.path_type = "directory";
   record.paths.push_back(directory);
 
-  const base::Json written = prefix_record_to_json(record);
+  const std::string text = prefix_record_text(record);
+  const base::Json written = json(text.c_str());
+  CHECK(base::dump_json(written) == text);
   CHECK(written["files"] == json(R"(["bin/a"])"));
   CHECK(written["link"]["type"] == 3);
   CHECK(written["requested_spec"] == "a >=1");
   CHECK(written["paths_data"]["paths_version"] == 1);
-  const auto again = parse_prefix_record(base::dump_json(written), "a-1-0.json").value();
-  CHECK(base::dump_json(prefix_record_to_json(again)) == base::dump_json(written));
+  CHECK(prefix_record_text(parse_prefix_record(text, "a-1-0.json").value()) == text);
+}
+
+TEST_CASE("the head of a record of ours is read without its paths") {
+  PrefixRecord record;
+  record.record.name = "a";
+  record.record.version = "1";
+  record.record.build = "0";
+  record.record.license = "text,\n  \"files\": [";
+  record.link_type = LinkType::copy;
+  record.paths.resize(3);
+  record.requested_specs = {"a"};
+  const std::string text = prefix_record_text(record);
+  CHECK(json(text.c_str())["files"].size() == 3);
+  for (const std::size_t size : {text.size(), text.find("paths_data"), text.find("files", 200)}) {
+    const auto head = parse_record_head(std::string_view(text).substr(0, size + 9));
+    REQUIRE(head.has_value());
+    CHECK(head->record.license == record.record.license);
+    CHECK(head->link_type == LinkType::copy);
+    CHECK(head->requested_specs == record.requested_specs);
+    CHECK(head->paths.empty());
+  }
+}
+
+TEST_CASE("a record that might go on after its files is no head") {
+  PrefixRecord record;
+  record.record.name = "a";
+  record.record.version = "1";
+  record.record.build = "0";
+  const std::string text = prefix_record_text(record);
+  CHECK_FALSE(
+      parse_record_head(std::string_view(text).substr(0, text.find("\"files\""))).has_value());
+  CHECK_FALSE(parse_record_head("{\n  \"name\": \"a\",\n  \"files\": [").has_value());
+  CHECK_FALSE(parse_record_head("{\n  \"build\": \"0\",\n  \"name\": \"a\"").has_value());
+  CHECK_FALSE(parse_record_head("").has_value());
+  auto foreign = json(text.c_str());
+  foreign.erase("requested_specs");
+  CHECK_FALSE(parse_record_head(base::dump_json(foreign)).has_value());
 }
 
 TEST_CASE("prefix records of other tools are read leniently") {
