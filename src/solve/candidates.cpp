@@ -48,6 +48,10 @@ class Collector {
     for (CandidateIndex next = 0; next < table_.candidates.size(); ++next) add_demands(next);
     add_wishes();
     add_stays();
+    table_.hidden = offers_.take_hidden();
+    for (const auto& channel : request_.index->channels) {
+      table_.channel_names.push_back(channel.name);
+    }
     return std::move(table_);
   }
 

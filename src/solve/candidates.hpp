@@ -7,10 +7,11 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "base/result.hpp"
-#include "solve/wishes.hpp"
+#include "solve/offers.hpp"
 
 namespace hpcenv::solve {
 
@@ -86,6 +87,9 @@ struct Candidates {
   std::vector<NameIndex> update;       ///< shall be there if they can, and are among `direct`
   std::vector<CandidateIndex> stays;   ///< installed ones that shall stay if they can
   std::vector<NameIndex> leaves;       ///< installed names that nothing installed needs
+  /// What strict priority keeps from being a candidate, by name; to explain.
+  std::unordered_map<std::string_view, std::vector<Offer>> hidden;
+  std::vector<std::string> channel_names;
   std::uint32_t word_count = 0;
   std::deque<std::string> own_texts;  ///< names that no record carries
 

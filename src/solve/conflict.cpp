@@ -1,10 +1,12 @@
 #include "solve/conflict.hpp"
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <utility>
 
 #include "base/text.hpp"
+#include "solve/words.hpp"
 
 namespace hpcenv::solve {
 
@@ -29,52 +31,124 @@ class Explainer {
   Explainer(const Candidates& table, const Consistency& state) : table_(table), state_(state) {}
 
   Conflict explain(NameIndex failed) {
-    tell_requirement(failed);
-    tell_deaths(failed, all_of(failed));
-    return conflict_of(std::move(lines_));
+    tell_deaths(tell_requirement(failed), failed, all_of(table_, failed));
+    for (std::size_t i = 0; i < later_.size(); ++i) {
+      const auto [by, about] = later_[i];
+      tell_demand(tell_requirement(by), by, about);
+    }
+    for (const SpecIndex root : later_roots_) say_asked(0, root);
+    Conflict conflict = conflict_of(ordered_lines());
+    conflict.hints.insert(conflict.hints.begin(), hints_.begin(), hints_.end());
+    return conflict;
   }
 
   std::string explain_deaths(std::span<const CandidateIndex> dead) {
-    for (const Group& one : group(dead)) tell_group(one);
-    lines_.resize(std::min(lines_.size(), reason_limit));
-    return base::join(lines_, "; ");
+    for (const Group& one : group(dead)) tell_group(0, one);
+    std::vector<std::string> sentences;
+    for (const Line& line : lines_) sentences.push_back(line.text);
+    for (const auto& [by, about] : later_) sentences.push_back(demand_sentence(by, about));
+    for (const SpecIndex root : later_roots_)
+      sentences.push_back(wish_sentence(table_.specs[root]));
+    sentences.resize(std::min(sentences.size(), reason_limit));
+    return base::join(sentences, "; ");
   }
 
  private:
   /// Whether it is all records of a name that are spoken of.
   enum class Told : std::uint8_t { all, some };
 
-  void say(std::string line) {
-    if (std::find(lines_.begin(), lines_.end(), line) == lines_.end()) {
-      lines_.push_back(std::move(line));
+  struct Line {
+    std::size_t depth = 0;
+    std::string text;
+    Origin origin = Origin::record;  ///< of a wish
+  };
+
+  /// First wishes below which nothing stands, then those that lead to a reason, then what was asked
+  /// for earlier.
+  std::vector<std::string> ordered_lines() const {
+    std::vector<std::vector<Line>> trees;
+    for (const Line& line : lines_) {
+      if (line.depth == 0 || trees.empty()) trees.emplace_back();
+      trees.back().push_back(line);
+    }
+    const auto place = [](const std::vector<Line>& tree) {
+      if (tree.front().origin == Origin::kept) return 2;
+      return tree.size() == 1 ? 0 : 1;
+    };
+    std::stable_sort(trees.begin(), trees.end(),
+                     [&](const auto& a, const auto& b) { return place(a) < place(b); });
+    std::vector<std::string> ordered;
+    for (const auto& tree : trees) {
+      for (const Line& line : tree) {
+        ordered.push_back(std::string(2 * line.depth, ' ') + line.text);
+      }
+    }
+    return ordered;
+  }
+
+  void say(std::size_t depth, const std::string& sentence, Origin origin = Origin::record) {
+    if (told_.insert(sentence).second) lines_.push_back({depth, sentence, origin});
+  }
+
+  void say_asked(std::size_t depth, SpecIndex root) {
+    const Spec& spec = table_.specs[root];
+    say(depth, wish_sentence(spec), spec.origin);
+    if (spec.origin == Origin::kept) {
+      hint(fmt::format("to give up '{}', ask for {} anew beside the rest", spec.text,
+                       table_.names[spec.name].text));
+    } else if (spec.origin == Origin::pinned) {
+      hint("pins stand in conda-meta/pinned of the environment and pinned_packages of .condarc");
+    } else if (spec.origin == Origin::disallowed) {
+      hint("disallowed_packages stand in .condarc");
     }
   }
 
-  void say_asked(SpecIndex root) { say(wish_sentence(table_.specs[root])); }
+  void hint(std::string text) {
+    if (std::find(hints_.begin(), hints_.end(), text) == hints_.end()) {
+      hints_.push_back(std::move(text));
+    }
+  }
 
-  /// Why a name has to be there, from the request on.
-  void tell_requirement(NameIndex name) {
-    if (!told_names_.insert(name).second) return;
+  /// Why a name has to be there, from the request on; the depth at which it goes on.
+  std::size_t tell_requirement(NameIndex name) {
+    const auto [place, added] = told_names_.try_emplace(name, 0);
+    if (!added) return place->second;
     const Requirement& requirement = state_.requirement(name);
-    if (requirement.source == Requirement::Source::request) say_asked(requirement.by);
-    if (requirement.source != Requirement::Source::name) return;
-    tell_requirement(requirement.by);
-    tell_demand(requirement.by, name);
+    std::size_t depth = 0;
+    if (requirement.source == Requirement::Source::request) {
+      say_asked(depth, requirement.by);
+      ++depth;
+    } else if (requirement.source == Requirement::Source::name) {
+      depth = tell_requirement(requirement.by);
+      tell_demand(depth, requirement.by, name);
+      ++depth;
+    }
+    told_names_[name] = depth;
+    return depth;
   }
 
   /// "numpy 2.0 needs 'python >=3.9'": what the newest of `from` that lives, or died last, says.
-  void tell_demand(NameIndex from, NameIndex about) {
+  void tell_demand(std::size_t depth, NameIndex from, NameIndex about) {
+    const std::string sentence = demand_sentence(from, about);
+    if (!sentence.empty()) say(depth, sentence);
+  }
+
+  std::string demand_sentence(NameIndex from, NameIndex about) const {
     std::vector<CandidateIndex> speakers = state_.living(from);
-    if (speakers.empty()) speakers = all_of(from);
+    if (speakers.empty()) speakers = all_of(table_, from);
     std::vector<CandidateIndex> same;
     std::string_view text;
+    DemandKind kind = DemandKind::depends;
     for (const CandidateIndex candidate : speakers) {
       const Demand* demand = demand_on(candidate, about);
       if (demand == nullptr) continue;
-      if (text.empty()) text = table_.specs[demand->spec].text;
+      if (text.empty()) {
+        text = table_.specs[demand->spec].text;
+        kind = demand->kind;
+      }
       if (text == table_.specs[demand->spec].text) same.push_back(candidate);
     }
-    if (!same.empty()) say(fmt::format("{} needs '{}'", describe(table_, same), text));
+    return same.empty() ? "" : describe_demand(table_, same, text, kind);
   }
 
   const Demand* demand_on(CandidateIndex candidate, NameIndex about) const {
@@ -82,26 +156,6 @@ class Explainer {
     const auto found = std::find_if(demands.begin(), demands.end(),
                                     [about](const Demand& d) { return d.name == about; });
     return found == demands.end() ? nullptr : &*found;
-  }
-
-  std::vector<CandidateIndex> all_of(NameIndex name) const {
-    std::vector<CandidateIndex> all;
-    all.reserve(table_.names[name].candidate_count);
-    for (std::uint32_t i = 0; i < table_.names[name].candidate_count; ++i) {
-      all.push_back(table_.names[name].first_candidate + i);
-    }
-    return all;
-  }
-
-  std::vector<CandidateIndex> accepted_by(SpecIndex spec) const {
-    const AcceptedSet& set = table_.sets[table_.specs[spec].set];
-    std::vector<CandidateIndex> accepted;
-    for (const CandidateIndex candidate : all_of(set.name)) {
-      const std::uint32_t bit = candidate - table_.names[set.name].first_candidate;
-      if ((set.words[bit / word_bits] >> (bit % word_bits) & 1U) != 0)
-        accepted.push_back(candidate);
-    }
-    return accepted;
   }
 
   std::vector<Group> group(std::span<const CandidateIndex> candidates) const {
@@ -120,89 +174,122 @@ class Explainer {
     return groups;
   }
 
-  void tell_deaths(NameIndex name, std::span<const CandidateIndex> candidates) {
+  void tell_deaths(std::size_t depth, NameIndex name, std::span<const CandidateIndex> candidates) {
     if (candidates.empty()) {
-      tell_absent(name);
+      tell_absent(depth, name);
       return;
     }
     std::vector<Group> groups = group(candidates);
     const auto is_choice = [](const Group& g) { return g.death.cause == Cause::not_asked; };
     if (std::all_of(groups.begin(), groups.end(), is_choice)) {
-      tell_not_asked(
-          name, groups,
-          candidates.size() == table_.names[name].candidate_count ? Told::all : Told::some);
+      const bool all = candidates.size() == table_.names[name].candidate_count;
+      tell_not_asked(depth, name, groups, all ? Told::all : Told::some);
       return;
     }
     // What the user did not ask for needs no explanation.
     std::erase_if(groups, is_choice);
-    for (std::size_t i = 0; i < std::min(groups.size(), group_limit); ++i) tell_group(groups[i]);
-  }
-
-  void tell_absent(NameIndex name) {
-    if (table_.is_virtual(name)) {
-      say(describe_machine(table_, name));
-    } else {
-      say(fmt::format("no channel has {}", table_.names[name].text));
+    for (std::size_t i = 0; i < std::min(groups.size(), group_limit); ++i) {
+      tell_group(depth, groups[i]);
     }
   }
 
-  void tell_not_asked(NameIndex name, std::span<const Group> groups, Told told) {
+  void tell_absent(std::size_t depth, NameIndex name) {
+    if (table_.is_virtual(name)) {
+      say(depth, describe_machine(table_, name));
+    } else {
+      say(depth, fmt::format("no channel has {}", table_.names[name].text));
+    }
+  }
+
+  void tell_not_asked(std::size_t depth, NameIndex name, std::span<const Group> groups, Told told) {
     std::set<SpecIndex> roots;
     for (const Group& g : groups) roots.insert(g.death.by);
-    for (const SpecIndex root : roots) say_asked(root);
+    for (const SpecIndex root : roots) {
+      // A limit stands below what it forbids; what was asked for begins a tree of its own.
+      const Origin origin = table_.specs[root].origin;
+      if (origin == Origin::pinned || origin == Origin::disallowed) {
+        say_asked(depth, root);
+      } else if (roots.size() > 1) {
+        say_asked(0, root);
+      } else {
+        later_roots_.insert(root);
+      }
+    }
+    const Spec& first = table_.specs[*roots.begin()];
     if (table_.is_virtual(name)) {
-      say(describe_machine(table_, name));
+      say(depth, describe_machine(table_, name));
     } else if (roots.size() > 1) {
-      say(fmt::format("no {} is both", table_.names[name].text));
-    } else if (told == Told::all && table_.specs[*roots.begin()].origin != Origin::disallowed) {
-      say(fmt::format("what the channels have is {}", describe(table_, all_of(name))));
+      say(depth, fmt::format("no {} is both", table_.names[name].text));
+    } else if (told == Told::all && first.origin != Origin::disallowed) {
+      tell_offer(depth, first);
     }
   }
 
-  void tell_group(const Group& group) {
+  void tell_group(std::size_t depth, const Group& group) {
     const std::string who = describe(table_, group.candidates);
+    const NameIndex name = table_.candidates[group.candidates.front()].name;
     switch (group.death.cause) {
       case Cause::no_provider:
       case Cause::constrained:
-        tell_need(who, group);
+        tell_need(depth, group);
         break;
       case Cause::not_accepted:
-        tell_requirement(group.death.by);
-        tell_demand(group.death.by, table_.candidates[group.candidates.front()].name);
+        later_.emplace_back(group.death.by, name);
         break;
       case Cause::unreadable:
-        say(fmt::format("{} depends on '{}', which cannot be read", who,
-                        table_.candidates[group.candidates.front()].unreadable_spec));
+        say(depth, fmt::format("{} depends on '{}', which cannot be read", who,
+                               table_.candidates[group.candidates.front()].unreadable_spec));
         break;
       case Cause::not_asked:
-        say_asked(group.death.by);
+        say_asked(depth, group.death.by);
         break;
       default:
         break;
     }
   }
 
-  void tell_need(const std::string& who, const Group& group) {
+  void tell_need(std::size_t depth, const Group& group) {
     const SpecIndex index = group.death.by;
     const Spec& spec = table_.specs[index];
-    const std::vector<CandidateIndex> fitting = accepted_by(index);
-    const std::string need = fmt::format("{} needs '{}'", who, spec.text);
+    const std::vector<CandidateIndex> fitting = accepted_by(table_, index);
+    const std::string need = describe_demand(
+        table_, group.candidates, spec.text,
+        group.death.cause == Cause::constrained ? DemandKind::constrains : DemandKind::depends);
     if (table_.is_virtual(spec.name)) {
-      say(fmt::format("{}, but {}", need, describe_machine(table_, spec.name)));
+      say(depth, fmt::format("{}, but {}", need, describe_machine(table_, spec.name)));
     } else if (table_.names[spec.name].candidate_count == 0) {
-      say(fmt::format("{}, which no channel has", need));
+      say(depth, fmt::format("{}, which no channel has", need));
     } else if (fitting.empty()) {
-      say(fmt::format("{}, but the channels have {}", need, describe(table_, all_of(spec.name))));
+      say(depth, need);
+      tell_offer(depth + 1, spec);
     } else {
-      say(need);
-      if (told_specs_.insert(index).second) tell_deaths(spec.name, fitting);
+      say(depth, need);
+      if (told_specs_.insert(index).second) tell_deaths(depth + 1, spec.name, fitting);
     }
+  }
+
+  /// What there is where a spec accepts nothing of it.
+  void tell_offer(std::size_t depth, const Spec& spec) {
+    std::string offer = describe_offer(table_, spec);
+    if (const auto hidden = hidden_offer(table_, spec)) {
+      offer += fmt::format("; {} of {} is hidden by strict channel priority", hidden->package,
+                           hidden->channel);
+      hint(fmt::format("take it with '{}::{}', or with --channel-priority flexible",
+                       hidden->channel, table_.names[spec.name].text));
+    }
+    say(depth, offer);
   }
 
   const Candidates& table_;
   const Consistency& state_;
-  std::vector<std::string> lines_;
-  std::set<NameIndex> told_names_;
+  std::vector<Line> lines_;
+  /// Trees of other wishes, told when the first is at its end: a required name, and the one that it
+  /// says what of; wishes that alone forbid something.
+  std::vector<std::pair<NameIndex, NameIndex>> later_;
+  std::set<SpecIndex> later_roots_;
+  std::vector<std::string> hints_;
+  std::set<std::string> told_;
+  std::map<NameIndex, std::size_t> told_names_;
   std::set<SpecIndex> told_specs_;
 };
 
@@ -217,53 +304,12 @@ std::string_view override_of(std::string_view line) {
 
 }  // namespace
 
-std::string describe(const Candidates& table, std::span<const CandidateIndex> candidates) {
-  std::vector<std::pair<std::uint32_t, std::string>> versions;
-  for (const CandidateIndex candidate : candidates) {
-    versions.emplace_back(table.candidates[candidate].version_rank,
-                          table.record(candidate).version);
-  }
-  std::sort(versions.begin(), versions.end());
-  versions.erase(std::unique(versions.begin(), versions.end()), versions.end());
-  if (versions.empty()) return "nothing";
-  const std::string& name = table.record(candidates.front()).name;
-  const std::string& newest = versions.front().second;
-  const std::string& oldest = versions.back().second;
-  if (versions.size() == 1) return fmt::format("{} {}", name, newest);
-  return fmt::format("{} {} {} {}", name, oldest, versions.size() == 2 ? "and" : "to", newest);
-}
-
-std::string describe_machine(const Candidates& table, NameIndex index) {
-  const Name& name = table.names[index];
-  const bool is_cuda = name.text == "__cuda";
-  if (name.candidate_count == 0) {
-    return fmt::format("the machine solved for has no {}{}", name.text,
-                       is_cuda ? " (no NVIDIA driver)" : "");
-  }
-  const conda::PackageRecord& offered = table.record(name.first_candidate);
-  const bool says_build = name.text == "__archspec";
-  return fmt::format("the machine solved for has {} {}{}", name.text, offered.version,
-                     says_build ? " " + offered.build : "");
-}
-
-std::string wish_sentence(const Spec& spec) {
-  switch (spec.origin) {
-    case Origin::kept:
-      return fmt::format("you asked for '{}' earlier", spec.text);
-    case Origin::pinned:
-      return fmt::format("'{}' is pinned", spec.text);
-    case Origin::disallowed:
-      return fmt::format("'{}' is disallowed", spec.text);
-    default:
-      return fmt::format("you asked for '{}'", spec.text);
-  }
-}
-
 Conflict conflict_of(std::vector<std::string> lines) {
   Conflict conflict;
   if (lines.size() > conflict_line_limit) {
     // The last line is the one that matters.
     lines.erase(lines.begin() + conflict_line_limit - 1, lines.end() - 1);
+    lines[conflict_line_limit - 2] = "...";
   }
   conflict.lines = std::move(lines);
   for (const std::string& line : conflict.lines) {

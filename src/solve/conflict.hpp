@@ -22,13 +22,4 @@ std::string explain_deaths(const Candidates& table, const Consistency& state,
 /// Of sentences that come from elsewhere; the first ones are kept.
 Conflict conflict_of(std::vector<std::string> lines);
 
-/// "you asked for 'numpy <2'", "'python 3.11.*' is pinned".
-std::string wish_sentence(const Spec& spec);
-
-/// "numpy 1.26.4", "numpy 1.26.4 and 2.0", "numpy 1.20 to 2.0": candidates of one name.
-std::string describe(const Candidates& table, std::span<const CandidateIndex> candidates);
-
-/// What the machine offers in place of a virtual package that is missing or too old.
-std::string describe_machine(const Candidates& table, NameIndex name);
-
 }  // namespace hpcenv::solve

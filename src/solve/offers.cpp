@@ -1,6 +1,7 @@
 #include "solve/offers.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 #include "conda/channel.hpp"
 
@@ -45,7 +46,7 @@ Offers::Offers(const SolveRequest& request, std::span<const Wish> wishes) : requ
                   [&](const Offer& offer) { return !comes_from(offer, wish.spec->channel); });
   }
   for (auto& [name, offers] : offers_) {
-    if (request.priority == ChannelPriority::strict) apply_priority(offers);
+    if (request.priority == ChannelPriority::strict) apply_priority(name, offers);
     drop_twins(offers);
   }
 }
@@ -59,13 +60,17 @@ void Offers::add_installed() {
 }
 
 /// Strict: the first channel that has a name. What is installed may stay, wherever it came from.
-void Offers::apply_priority(std::vector<Offer>& offers) const {
+void Offers::apply_priority(std::string_view name, std::vector<Offer>& offers) {
   std::size_t first = request_.index->channels.size();
   for (const Offer& offer : offers) {
     if (!offer.installed) first = std::min(first, offer.channel);
   }
-  std::erase_if(offers,
-                [first](const Offer& offer) { return !offer.installed && offer.channel != first; });
+  const auto hides = [first](const Offer& offer) {
+    return !offer.installed && offer.channel != first;
+  };
+  if (std::none_of(offers.begin(), offers.end(), hides)) return;
+  std::copy_if(offers.begin(), offers.end(), std::back_inserter(hidden_[name]), hides);
+  std::erase_if(offers, hides);
 }
 
 /// The installed record stands for the same one of a channel, so that it stays byte for byte.

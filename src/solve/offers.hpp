@@ -6,6 +6,7 @@
 #include <span>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "solve/wishes.hpp"
@@ -29,15 +30,20 @@ class Offers {
   bool comes_from(const Offer& offer, std::string_view wanted) const;
   /// The text of a name that lives as long as the request; empty for one that nothing offers.
   std::string_view name_text(std::string_view name) const;
+  /// What strict priority left out.
+  std::unordered_map<std::string_view, std::vector<Offer>> take_hidden() {
+    return std::move(hidden_);
+  }
 
  private:
   void add_installed();
-  void apply_priority(std::vector<Offer>& offers) const;
+  void apply_priority(std::string_view name, std::vector<Offer>& offers);
   static void drop_twins(std::vector<Offer>& offers);
   std::size_t channel_of(const conda::PackageRecord& installed) const;
 
   const SolveRequest& request_;
   std::unordered_map<std::string_view, std::vector<Offer>> offers_;
+  std::unordered_map<std::string_view, std::vector<Offer>> hidden_;
 };
 
 }  // namespace hpcenv::solve

@@ -2,12 +2,10 @@
 
 #include <map>
 #include <optional>
-#include <set>
+#include <string>
 #include <unordered_map>
 
-#include <fmt/format.h>
-
-#include "solve/conflict.hpp"
+#include "solve/reasons.hpp"
 #include "solve/solv.hpp"
 
 namespace hpcenv::solve {
@@ -126,53 +124,20 @@ class Searcher {
     return place->second;
   }
 
-  /// Sorted: first what was asked for, then what follows, always the same.
   std::vector<std::string> sentences(const std::vector<SolvReason>& reasons) const {
-    std::set<std::pair<SolvReason::Kind, std::string>> sorted;
-    for (const SolvReason& reason : reasons) sorted.emplace(reason.kind, sentence(reason));
-    std::vector<std::string> lines;
-    lines.reserve(sorted.size());
-    for (const auto& [kind, line] : sorted) lines.push_back(line);
-    return lines;
-  }
-
-  std::string sentence(const SolvReason& reason) const {
-    using Kind = SolvReason::Kind;
-    switch (reason.kind) {
-      case Kind::wanted:
-        return wish_of(reason.list);
-      case Kind::nothing_wanted:
-        return wish_of(reason.list) + ", which nothing fits";
-      case Kind::needs:
-        return fmt::format("{} needs '{}'", name_of(reason.package), text_of(reason.list));
-      case Kind::needs_nothing:
-        return fmt::format("{} needs '{}', which cannot be installed", name_of(reason.package),
-                           text_of(reason.list));
-      case Kind::forbids:
-        return fmt::format("{} goes only with '{}', not with {}", name_of(reason.package),
-                           text_of(reason.list), name_of(reason.other));
-      case Kind::same_name:
-        return fmt::format("only one of {} and {} can be there", name_of(reason.package),
-                           name_of(reason.other));
+    std::vector<Reason> told;
+    for (const SolvReason& reason : reasons) {
+      told.push_back({reason.kind, found(candidates_, static_cast<int>(reason.package)),
+                      found(candidates_, static_cast<int>(reason.other)),
+                      found(specs_, static_cast<int>(reason.list))});
     }
-    return {};
+    return explain_reasons(table_, told);
   }
 
-  std::string wish_of(SolvList list) const {
-    const auto found = specs_.find(static_cast<int>(list));
-    return found == specs_.end() ? "?" : wish_sentence(table_.specs[found->second]);
-  }
-
-  std::string_view text_of(SolvList list) const {
-    const auto found = specs_.find(static_cast<int>(list));
-    return found == specs_.end() ? std::string_view("?") : table_.specs[found->second].text;
-  }
-
-  std::string name_of(SolvPackage package) const {
-    const auto found = candidates_.find(static_cast<int>(package));
-    if (found == candidates_.end()) return "?";
-    const conda::PackageRecord& record = table_.record(found->second);
-    return fmt::format("{} {} {}", record.name, record.version, record.build);
+  template <class Map>
+  static std::optional<std::uint32_t> found(const Map& map, int key) {
+    const auto place = map.find(key);
+    return place == map.end() ? std::nullopt : std::optional(place->second);
   }
 
   const Candidates& table_;

@@ -184,6 +184,12 @@ Result<SolveOutcome> solve(const SolveRequest& request) {
   if (std::holds_alternative<Conflict>(outcome) && !table.preferences.empty()) {
     outcome = attempt(table, kept_preferences(table, request.method), request.method);
   }
+  auto* conflict = std::get_if<Conflict>(&outcome);
+  if (conflict != nullptr && !request.exclude_newer.empty()) {
+    conflict->hints.push_back(
+        fmt::format("packages made after {} are left out: a later --exclude-newer has more",
+                    request.exclude_newer));
+  }
   return outcome;
 }
 

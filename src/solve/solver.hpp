@@ -40,6 +40,9 @@ struct SolveRequest {
   /// No installed record is preferred, and what only other packages needed goes when they need it
   /// no more (`update --all`).
   bool update_all = false;
+  /// The point in time after which records were left out of the index, as the user gave it; told
+  /// where there is no solution.
+  std::string exclude_newer;
   ChannelPriority priority = ChannelPriority::strict;
   std::string channel_alias;
   Method method = Method::dive;

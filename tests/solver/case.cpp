@@ -20,7 +20,7 @@ class CaseReader {
       if (line.starts_with('[')) {
         HPCENV_TRY(open_section(line));
       } else {
-        HPCENV_TRY(read_line(line, raw.starts_with(' ')));
+        HPCENV_TRY(read_line(line, raw));
       }
     }
     for (const auto& entry : case_.index.records) names_.insert(entry.record.name);
@@ -48,9 +48,10 @@ class CaseReader {
     return std::find(inputs.begin(), inputs.end(), section) != inputs.end();
   }
 
-  Result<> read_line(std::string_view line, bool indented) {
+  /// `raw`: with the blanks around it.
+  Result<> read_line(std::string_view line, std::string_view raw) {
     if (section_ == "channel" || section_ == "installed") {
-      return indented ? add_field(line) : add_record(line);
+      return raw.starts_with(' ') ? add_field(line) : add_record(line);
     }
     if (std::vector<conda::MatchSpec>* specs = specs_of_section()) {
       HPCENV_ASSIGN(specs->emplace_back(), conda::MatchSpec::parse(line));
@@ -65,7 +66,7 @@ class CaseReader {
       return {};
     }
     if (section_ == "settings") return read_setting(line);
-    case_.expected[section_].emplace_back(line);
+    case_.expected[section_].emplace_back(raw.substr(0, raw.find_last_not_of(" \r") + 1));
     return {};
   }
 
@@ -83,6 +84,8 @@ class CaseReader {
       case_.request.priority = solve::ChannelPriority::flexible;
     } else if (line == "priority disabled") {
       case_.request.priority = solve::ChannelPriority::disabled;
+    } else if (line.starts_with("exclude newer ")) {
+      case_.request.exclude_newer = line.substr(14);
     } else if (line == "update all") {
       case_.request.update_all = true;
     } else if (line == "only dive") {

@@ -1,10 +1,13 @@
 // Runs every file of tests/solver/cases, by a dive and by libsolv alone.
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
+#include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <string>
 #include <vector>
 
+#include "base/fs.hpp"
 #include "base/text.hpp"
 #include "solver/case.hpp"
 
@@ -21,9 +24,27 @@ Lines lines_of(const std::vector<conda::PackageRecord>& packages) {
   return lines;
 }
 
+std::filesystem::path folder() {
+  return std::filesystem::path(HPCENV_SOURCE_DIR) / "tests/solver/cases";
+}
+
+/// Writes what was found into the file, for a person to look at: UPDATE=1 in the environment.
+void update_section(const Case& test, const std::string& section, const Lines& found) {
+  const auto file = folder() / (test.name + ".case");
+  const std::string text = base::read_file(file).value();
+  const std::string head = "[" + section + "]\n";
+  const std::size_t begin = text.find(head) + head.size();
+  const std::size_t end = std::min(text.find("\n[", begin - 1), text.size() - 1);
+  const std::string body = base::join(found, "\n") + (found.empty() ? "" : "\n");
+  std::ofstream(file) << text.substr(0, begin) << body << text.substr(end + 1);
+}
+
 void check_section(const Case& test, const std::string& section, const Lines& found) {
   const auto expected = test.expected.find(section);
   if (expected == test.expected.end()) return;
+  if (found != expected->second && std::getenv("UPDATE") != nullptr) {
+    update_section(test, section, found);
+  }
   INFO("section " << section << ", found:\n" << base::join(found, "\n"));
   CHECK(found == expected->second);
 }
@@ -74,9 +95,8 @@ void run(const Case& test, solve::Method method) {
 }
 
 TEST_CASE("every case ends as its file says") {
-  const auto folder = std::filesystem::path(HPCENV_SOURCE_DIR) / "tests/solver/cases";
   std::vector<std::filesystem::path> files;
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+  for (const auto& entry : std::filesystem::directory_iterator(folder())) {
     if (entry.path().extension() == ".case") files.push_back(entry.path());
   }
   std::sort(files.begin(), files.end());

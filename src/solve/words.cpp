@@ -1,0 +1,135 @@
+#include "solve/words.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/text.hpp"
+
+namespace hpcenv::solve {
+
+namespace {
+
+constexpr std::size_t build_limit = 4;
+
+bool accepts(const Candidates& table, const Spec& spec, CandidateIndex candidate) {
+  const std::uint32_t bit = candidate - table.names[spec.name].first_candidate;
+  return (table.sets[spec.set].words[bit / word_bits] >> (bit % word_bits) & 1U) != 0;
+}
+
+/// "cpu_0, cpu_1 and 3 others".
+std::string describe_builds(const Candidates& table, std::span<const CandidateIndex> candidates) {
+  std::vector<std::string> builds;
+  for (const CandidateIndex candidate : candidates) {
+    const std::string& build = table.record(candidate).build;
+    if (std::find(builds.begin(), builds.end(), build) == builds.end()) builds.push_back(build);
+  }
+  const std::size_t more = builds.size() - std::min(build_limit, builds.size());
+  builds.resize(builds.size() - more);
+  return base::join(builds, ", ") + (more == 0 ? "" : fmt::format(" and {} others", more));
+}
+
+}  // namespace
+
+std::string describe(const Candidates& table, std::span<const CandidateIndex> candidates) {
+  std::vector<std::pair<std::uint32_t, std::string>> versions;
+  for (const CandidateIndex candidate : candidates) {
+    versions.emplace_back(table.candidates[candidate].version_rank,
+                          table.record(candidate).version);
+  }
+  std::sort(versions.begin(), versions.end());
+  versions.erase(std::unique(versions.begin(), versions.end()), versions.end());
+  if (versions.empty()) return "nothing";
+  const std::string& name = table.record(candidates.front()).name;
+  const std::string& newest = versions.front().second;
+  const std::string& oldest = versions.back().second;
+  if (versions.size() == 1) return fmt::format("{} {}", name, newest);
+  return fmt::format("{} {} {} {}", name, oldest, versions.size() == 2 ? "and" : "to", newest);
+}
+
+std::string describe_demand(const Candidates& table, std::span<const CandidateIndex> candidates,
+                            std::string_view spec, DemandKind kind) {
+  const auto rank = [&](CandidateIndex candidate) {
+    return table.candidates[candidate].version_rank;
+  };
+  const bool several = std::any_of(candidates.begin(), candidates.end(), [&](CandidateIndex c) {
+    return rank(c) != rank(candidates.front());
+  });
+  std::string_view verb = several ? "need" : "needs";
+  if (kind == DemandKind::constrains) verb = several ? "go only with" : "goes only with";
+  return fmt::format("{} {} '{}'", describe(table, candidates), verb, spec);
+}
+
+std::string describe_machine(const Candidates& table, NameIndex index) {
+  const Name& name = table.names[index];
+  const bool is_cuda = name.text == "__cuda";
+  if (name.candidate_count == 0) {
+    return fmt::format("the machine solved for has no {}{}", name.text,
+                       is_cuda ? " (no NVIDIA driver)" : "");
+  }
+  const conda::PackageRecord& offered = table.record(name.first_candidate);
+  const bool says_build = name.text == "__archspec";
+  return fmt::format("the machine solved for has {} {}{}", name.text, offered.version,
+                     says_build ? " " + offered.build : "");
+}
+
+std::string wish_sentence(const Spec& spec) {
+  switch (spec.origin) {
+    case Origin::kept:
+      return fmt::format("you asked for '{}' earlier", spec.text);
+    case Origin::pinned:
+      return fmt::format("'{}' is pinned", spec.text);
+    case Origin::disallowed:
+      return fmt::format("'{}' is disallowed", spec.text);
+    default:
+      return fmt::format("you asked for '{}'", spec.text);
+  }
+}
+
+std::vector<CandidateIndex> all_of(const Candidates& table, NameIndex name) {
+  std::vector<CandidateIndex> all;
+  all.reserve(table.names[name].candidate_count);
+  for (std::uint32_t i = 0; i < table.names[name].candidate_count; ++i) {
+    all.push_back(table.names[name].first_candidate + i);
+  }
+  return all;
+}
+
+std::vector<CandidateIndex> accepted_by(const Candidates& table, SpecIndex spec) {
+  std::vector<CandidateIndex> accepted = all_of(table, table.specs[spec].name);
+  std::erase_if(accepted, [&](CandidateIndex candidate) {
+    return !accepts(table, table.specs[spec], candidate);
+  });
+  return accepted;
+}
+
+std::string describe_offer(const Candidates& table, const Spec& spec) {
+  const std::vector<CandidateIndex> all = all_of(table, spec.name);
+  const auto parsed = conda::MatchSpec::parse(spec.text);
+  std::vector<CandidateIndex> right_version;
+  for (const CandidateIndex candidate : all) {
+    const auto version = conda::Version::parse(table.record(candidate).version);
+    if (parsed.has_value() && version.has_value() && parsed->version.matches(*version)) {
+      right_version.push_back(candidate);
+    }
+  }
+  if (!right_version.empty() && !parsed->build.accepts_all()) {
+    return fmt::format("what the channels have is {} in {} {}", describe(table, right_version),
+                       right_version.size() == 1 ? "the build" : "builds",
+                       describe_builds(table, right_version));
+  }
+  return fmt::format("what the channels have is {}", describe(table, all));
+}
+
+std::optional<HiddenOffer> hidden_offer(const Candidates& table, const Spec& spec) {
+  const auto hidden = table.hidden.find(table.names[spec.name].text);
+  const auto parsed = conda::MatchSpec::parse(spec.text);
+  if (hidden == table.hidden.end() || !parsed.has_value()) return std::nullopt;
+  for (const Offer& offer : hidden->second) {
+    if (!parsed->matches(*offer.record)) continue;
+    return HiddenOffer{fmt::format("{} {}", offer.record->name, offer.record->version),
+                       table.channel_names.at(offer.channel)};
+  }
+  return std::nullopt;
+}
+
+}  // namespace hpcenv::solve
