@@ -143,6 +143,13 @@ Result<> remove_workplace(const Workplace& work) {
   return base::remove_tree(work.folder());
 }
 
+Result<> empty_workplace(const Workplace& work) {
+  HPCENV_TRY(rescue_kept(work));
+  HPCENV_ASSIGN(const std::vector<std::string> names, base::list_directory(work.folder()));
+  for (const std::string& name : names) HPCENV_TRY(base::remove_tree(work.folder() / name));
+  return {};
+}
+
 Result<> run_commit(const ChangeRecord& record, const Workplace& work, const LinkOptions& options,
                     base::ProcessRunner& runner, base::Reporter& reporter) {
   StepOptions how;
@@ -182,6 +189,7 @@ Result<> settle(const fs::path& prefix, const std::string& token, const LinkOpti
   for (const std::string& name : tokens) {
     const Workplace work{prefix, name};
     if (!has_record(work)) {
+      if (name == token) continue;
       HPCENV_TRY(remove_workplace(work));
       continue;
     }
@@ -191,7 +199,7 @@ Result<> settle(const fs::path& prefix, const std::string& token, const LinkOpti
     }
     reporter.step("Completing an unfinished change");
     HPCENV_TRY(redo_commit(own, options, runner, reporter));
-    HPCENV_TRY(remove_workplace(own));
+    HPCENV_TRY(empty_workplace(own));
   }
   return {};
 }

@@ -60,7 +60,6 @@ class Preparation {
     HPCENV_ASSIGN(Blueprint blueprint,
                   draw_blueprint(plan_, packages_, change_.options, work_.prefix, installed));
     if (blueprint.python_home.empty()) blueprint.library_path = library_path();
-    HPCENV_TRY(make_workplace(work_));
     HPCENV_TRY(make_directory(work_.fresh()));
     HPCENV_TRY(make_directory(work_.trash()));
     HPCENV_ASSIGN(std::vector<conda::PrefixRecord> records, fill(blueprint, runner, reporter));

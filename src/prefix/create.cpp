@@ -34,16 +34,6 @@ Result<> check_packages(const Plan& plan, const std::vector<conda::UnpackedPacka
   return fail(ErrorKind::bug, "the unpacked packages are not those of the plan");
 }
 
-/// Packages are read and every path is settled before the first change of the disk beside locking.
-Result<> prepare_locked(Prepared& prepared, const Blueprint& blueprint, base::ProcessRunner& runner,
-                        base::Reporter& reporter) {
-  HPCENV_ASSIGN(prepared.directory, base::make_private_directory(prepared.prefix.parent_path(),
-                                                                 sibling_stem(prepared.prefix)));
-  HPCENV_ASSIGN(const std::vector<conda::PrefixRecord> records,
-                fill_directory(blueprint, prepared, runner, reporter));
-  return finish_directory(blueprint, prepared, records);
-}
-
 /// Takes what marks the link scripts as not yet run, in one step: renamed out of the prefix, then
 /// removed there.
 Result<> forget_scripts(const fs::path& prefix) {
@@ -89,9 +79,13 @@ Result<Prepared> prepare_create(const Plan& plan,
   prepared.made_parent = topmost_missing(parent);
   HPCENV_TRY(base::make_directories(parent));
   Result<> filled = [&]() -> Result<> {
-    HPCENV_ASSIGN(prepared.lock, PrefixLock::acquire(prepared.prefix, "hpcenv create"));
+    HPCENV_ASSIGN(prepared.lock,
+                  PrefixLock::acquire_beside(prepared.prefix, options.lock, reporter));
     HPCENV_TRY(check_prefix_place(prepared.prefix));
-    return prepare_locked(prepared, blueprint, runner, reporter);
+    prepared.directory = prepared.lock->workplace();
+    HPCENV_ASSIGN(const std::vector<conda::PrefixRecord> records,
+                  fill_directory(blueprint, prepared, runner, reporter));
+    return finish_directory(blueprint, prepared, records);
   }();
   if (filled.has_value()) return prepared;
   discard(prepared);

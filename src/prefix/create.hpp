@@ -13,6 +13,7 @@
 #include "base/result.hpp"
 #include "conda/unpacked_package.hpp"
 #include "prefix/plan.hpp"
+#include "prefix/prefix_lock.hpp"
 
 namespace hpcenv::prefix {
 
@@ -24,6 +25,8 @@ struct LinkOptions {
   base::Environment environment;
   std::int64_t now = 0;         ///< seconds since the epoch, for the history; 0: the clock's
   std::string tool = "hpcenv";  ///< name and version, for the history
+  /// For what is made beside its place.
+  LockRequest lock{.purpose = "hpcenv create", .wait = patient_wait};
 };
 
 /// Facts of a prefix that all packages have to live with; checked before anything is fetched.
@@ -31,8 +34,6 @@ struct LinkOptions {
 /// environment already; a file or link; not writable. A directory with other files in it is none of
 /// these: what is in the way is kept.
 Result<> check_new_prefix(const std::filesystem::path& prefix);
-
-class PrefixLock;
 
 /// A package whose post-link script has to run in the finished prefix.
 struct PendingScript {
@@ -79,7 +80,9 @@ Result<std::vector<std::string>> commit_create(const Prepared& prepared,
 /// Removes what prepare made (after a failure between prepare and commit).
 void discard(const Prepared& prepared);
 
-/// Removes an environment: renamed aside first, then emptied; not_found where there is none.
-Result<> remove_environment(const std::filesystem::path& prefix);
+/// Removes an environment: renamed aside first, then emptied; not_found where there is none. Takes
+/// both locks, beside and inside, waiting as `request` says.
+Result<> remove_environment(const std::filesystem::path& prefix, const LockRequest& request,
+                            base::Reporter& reporter);
 
 }  // namespace hpcenv::prefix

@@ -10,6 +10,8 @@ inline constexpr std::string_view history_file = "conda-meta/history";  ///< mak
 inline constexpr std::string_view state_file = "conda-meta/state";
 inline constexpr std::string_view messages_file = ".messages.txt";  ///< written by link scripts
 inline constexpr std::string_view own_folder = ".hpcenv";
+inline constexpr std::string_view lock_name = "lock";      ///< in own_folder: its holder writes
+inline constexpr std::string_view record_name = "record";  ///< in a writer's folder: unfinished
 inline constexpr std::string_view clobbered_folder = ".hpcenv/clobbered";
 inline constexpr std::string_view scripts_folder = ".hpcenv/scripts";
 /// Packages whose post-link scripts of a create have not all run, one a line.

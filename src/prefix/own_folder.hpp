@@ -27,8 +27,8 @@ struct Workplace {
 /// Makes PREFIX/.hpcenv where it is missing, with the mode and group of PREFIX: whoever may read
 /// the prefix sees whether a change of it is unfinished.
 Result<> make_own_folder(const std::filesystem::path& prefix);
-/// Makes the folder of a writer, with the mode and group of PREFIX.
-Result<> make_workplace(const Workplace& work);
+/// Gives a new folder in there the mode and group of PREFIX too.
+Result<> share_as_prefix(const std::filesystem::path& prefix, const std::filesystem::path& folder);
 /// Removes PREFIX/.hpcenv if nothing is in it.
 void remove_empty_own_folder(const std::filesystem::path& prefix);
 

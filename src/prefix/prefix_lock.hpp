@@ -1,4 +1,4 @@
-// One writer of a prefix: a lock file beside it that names its holder.
+// One writer of a prefix: a lock file that names its holder and shows that the holder lives.
 #pragma once
 
 #include <sys/types.h>
@@ -12,11 +12,15 @@
 
 #include "base/reporter.hpp"
 #include "base/result.hpp"
+#include "prefix/heartbeat.hpp"
 
 namespace hpcenv::prefix {
 
 /// The beginning of the names that hpcenv uses beside a prefix: ".NAME.hpcenv-".
 std::string sibling_stem(const std::filesystem::path& prefix);
+
+/// What commands that write wait for: longer than the silence after which a holder is taken over.
+inline constexpr std::chrono::seconds patient_wait{900};
 
 /// How a writer gets its lock.
 struct LockRequest {
@@ -26,47 +30,64 @@ struct LockRequest {
   /// `ignore`: go on without a lock where the file system allows none (--no-lock).
   enum class Missing { refuse, ignore };
   Missing missing = Missing::refuse;
+  LockTiming timing = lock_timing();
 };
 
 /// Held until destruction; the file then goes, unless it is not ours any more. A heartbeat touches
-/// it meanwhile.
+/// it meanwhile. A holder that is gone (same host, boot and pid namespace) or whose heartbeat stood
+/// still for 10 minutes of the waiter's clock is taken over.
+///
+/// What keeps a woken holder from doing harm is its folder, not the file: `workplace` is made
+/// before the lock is taken and never again, and who takes over renames it. So whoever holds a lock
+/// works below `workplace` alone, by paths, never makes that folder itself, and takes ENOENT there
+/// for the loss of the lock (`still_held` tells it from other reasons).
 class PrefixLock {
  public:
-  /// Takes the lock inside an existing prefix, PREFIX/.hpcenv/lock. A holder that is gone (same
-  /// host, boot and pid namespace) or whose heartbeat stood still for 10 minutes of our clock is
-  /// taken over: its PREFIX/.hpcenv/<its token>/ is renamed to this lock's token, so that a woken
-  /// holder's next step fails with ENOENT. Kind refused when the wait is over: host, pid, user,
-  /// command and since when. Kind interrupted/terminated while waiting.
-  static Result<std::shared_ptr<const PrefixLock>> acquire_inside(
-      const std::filesystem::path& prefix, const LockRequest& request, base::Reporter& reporter);
-  /// The name of this writer's folder in PREFIX/.hpcenv/; nobody else ever has the same. The
-  /// folder exists only where it was taken over from a dead writer, or once the holder makes it.
-  const std::string& token() const { return token_; }
-  /// Whether a dead writer's folder was taken over under our token.
-  bool took_over() const { return took_over_; }
-  /// Takes the lock of `prefix`, whose parent exists, and removes what dead holders left beside it.
-  /// A lock whose process is gone (same host, boot and pid namespace) is taken over; any other is
-  /// kind refused, naming host, pid, user, command and since when. `purpose` is the command's name
-  /// for others to read.
-  static Result<std::shared_ptr<const PrefixLock>> acquire(const std::filesystem::path& prefix,
-                                                           std::string_view purpose);
+  using Taken = Result<std::shared_ptr<const PrefixLock>>;
+
+  /// Takes the lock inside an existing prefix, PREFIX/.hpcenv/lock. Kind refused when the wait is
+  /// over: host, pid, user, command and since when; not_found where there is no prefix;
+  /// interrupted or terminated while waiting.
+  static Taken acquire_inside(const std::filesystem::path& prefix, const LockRequest& request,
+                              base::Reporter& reporter);
+  /// Takes the lock beside a prefix that is to be made, to be filled in `workplace` and renamed, or
+  /// to be removed; its parent exists. What dead holders left beside it is removed. Errors as
+  /// above.
+  static Taken acquire_beside(const std::filesystem::path& prefix, const LockRequest& request,
+                              base::Reporter& reporter);
   ~PrefixLock();
   PrefixLock(const PrefixLock&) = delete;
   PrefixLock& operator=(const PrefixLock&) = delete;
-  /// Removes the file before the end of this object; once.
-  void release() const;
+
+  /// This writer's folder, with the mode and group of the prefix where it lies inside (0700
+  /// beside): empty, or `took_over` and holding the record of a dead writer. Other writers' folders
+  /// inside a prefix have new names now and no record, and may hold files of the user's.
+  const std::filesystem::path& workplace() const { return workplace_; }
+  /// The name of `workplace`; nobody else ever has the same.
+  const std::string& token() const { return token_; }
+  /// Whether a dead writer's folder with a commit record is under our token now.
+  bool took_over() const { return took_over_; }
   /// Whether something of a dead holder was removed.
   bool swept() const { return swept_; }
+  /// Whether nobody has taken over: the folder and the file are still there and ours. A look, not
+  /// a guard.
+  bool still_held() const;
+  /// Gives the lock back before the end of this object; once. The folder goes where it is empty.
+  void release() const;
 
  private:
-  PrefixLock(std::filesystem::path file, dev_t device, ino_t inode)
-      : file_(std::move(file)), device_(device), inode_(inode) {}
-  std::filesystem::path file_;
-  dev_t device_;
-  ino_t inode_;
-  bool swept_ = false;
-  bool took_over_ = false;
+  friend class LockTaker;
+  PrefixLock() = default;
+
+  std::filesystem::path file_;  ///< empty: no lock was possible, and none was asked for
+  std::filesystem::path workplace_;
+  std::filesystem::path prefix_;  ///< where the lock lies inside: an empty PREFIX/.hpcenv goes
   std::string token_;
+  dev_t device_ = 0;
+  ino_t inode_ = 0;
+  bool took_over_ = false;
+  bool swept_ = false;
+  mutable std::unique_ptr<Heartbeat> heartbeat_;
   mutable std::atomic<bool> released_ = false;
 };
 

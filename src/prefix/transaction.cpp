@@ -35,14 +35,13 @@ class PreparedChange {
     done_ = true;
     if (aside.has_value()) prefix::discard(*aside);
     if (!inside.has_value()) return;
-    static_cast<void>(remove_workplace(inside->work));
+    if (inside->lock != nullptr) static_cast<void>(remove_workplace(inside->work));
     release_inside();
   }
 
   void release_inside() {
     done_ = true;
     if (inside->lock != nullptr) inside->lock->release();
-    remove_empty_own_folder(inside->work.prefix);
     if (inside->made.empty() || is_environment(inside->work.prefix)) return;
     for (fs::path at = inside->work.prefix; rmdir(at.c_str()) == 0; at = at.parent_path()) {
       if (at == inside->made) return;
@@ -103,13 +102,6 @@ Result<> check_packages(const Plan& plan, const std::vector<conda::UnpackedPacka
   return fail(ErrorKind::bug, "the unpacked packages are not those of the plan");
 }
 
-Result<std::shared_ptr<const PrefixLock>> lock_inside(const fs::path& prefix,
-                                                      const LockRequest& lock,
-                                                      base::Reporter& reporter) {
-  HPCENV_TRY(make_own_folder(prefix));
-  return PrefixLock::acquire_inside(prefix, lock, reporter);
-}
-
 }  // namespace
 
 Result<PrepareOutcome> prepare(const Plan& plan,
@@ -122,7 +114,9 @@ Result<PrepareOutcome> prepare(const Plan& plan,
   HPCENV_ASSIGN(const Way way, way_of(prefix, packages));
   auto change = std::make_shared<PreparedChange>();
   if (way == Way::aside) {
-    HPCENV_ASSIGN(change->aside, prepare_create(plan, packages, options, runner, reporter));
+    LinkOptions locking = options;
+    locking.lock = lock;
+    HPCENV_ASSIGN(change->aside, prepare_create(plan, packages, locking, runner, reporter));
     change->report = {change->aside->files, change->aside->bytes, change->aside->messages, {}};
     return PrepareOutcome(std::move(change));
   }
@@ -131,7 +125,7 @@ Result<PrepareOutcome> prepare(const Plan& plan,
   inner.options = options;
   inner.made = topmost_missing(prefix);
   HPCENV_TRY(base::make_directories(prefix));
-  HPCENV_ASSIGN(inner.lock, lock_inside(prefix, lock, reporter));
+  HPCENV_ASSIGN(inner.lock, PrefixLock::acquire_inside(prefix, lock, reporter));
   inner.work.token = inner.lock->token();
   HPCENV_TRY(settle(prefix, inner.work.token, options, runner, reporter));
   const auto is_stale = [&]() -> Result<bool> {
@@ -206,12 +200,11 @@ Result<std::vector<std::string>> complete_unfinished(const fs::path& prefix,
                                                      base::Reporter& reporter) {
   if (!has_leftovers(prefix)) return std::vector<std::string>();
   HPCENV_ASSIGN(const fs::path resolved, base::resolve_path(prefix));
-  HPCENV_ASSIGN(const auto held, lock_inside(resolved, lock, reporter));
+  HPCENV_ASSIGN(const auto held, PrefixLock::acquire_inside(resolved, lock, reporter));
   HPCENV_TRY(settle(resolved, held->token(), options, runner, reporter));
   const Result<> ran = run_pending_scripts(resolved, options.environment, runner);
   std::vector<std::string> messages = take_messages(resolved);
   held->release();
-  remove_empty_own_folder(resolved);
   if (!ran.has_value()) return Failure(ran.error());
   return messages;
 }

@@ -50,7 +50,9 @@ Result<int> run(const Arguments& arguments, Session& session) {
   if (!dry_run) {
     HPCENV_TRY(confirm(arguments, output, prefix));
     session.reporter().step("Removing " + prefix);
-    HPCENV_TRY(prefix::remove_environment(environment.prefix));
+    HPCENV_TRY(prefix::remove_environment(
+        environment.prefix, {.purpose = "hpcenv env remove", .wait = prefix::patient_wait},
+        session.reporter()));
     if (auto done = ops::unregister_environment(locations, environment.prefix); !done) {
       session.reporter().warning(done.error().message);
     }

@@ -517,7 +517,7 @@ TEST_CASE("create: the same comes of any number of threads") {
   auto options = plain_options();
   REQUIRE(create(directory / "env", packages, options).has_value());
   const auto alone = snapshot(directory / "env");
-  REQUIRE(prefix::remove_environment(directory / "env").has_value());
+  REQUIRE(test::remove_environment(directory / "env").has_value());
   options.jobs = 8;
   REQUIRE(create(directory / "env", packages, options).has_value());
   CHECK(snapshot(directory / "env") == alone);

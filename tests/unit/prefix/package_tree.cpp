@@ -155,6 +155,11 @@ Result<prefix::Prepared> create(const fs::path& prefix,
   return prepared;
 }
 
+Result<> remove_environment(const fs::path& prefix) {
+  base::NullReporter reporter;
+  return prefix::remove_environment(prefix, {.purpose = "test"}, reporter);
+}
+
 std::map<std::string, std::string> snapshot(const fs::path& root) {
   std::map<std::string, std::string> entries;
   entries["."] = describe(root);

@@ -57,6 +57,9 @@ Result<prefix::Prepared> create(const std::filesystem::path& prefix,
                                 const std::vector<conda::UnpackedPackage>& packages,
                                 const prefix::LinkOptions& options = plain_options());
 
+/// Without waiting for others.
+Result<> remove_environment(const std::filesystem::path& prefix);
+
 /// Path below `root` -> what is there: type, permission bits, contents or target.
 std::map<std::string, std::string> snapshot(const std::filesystem::path& root);
 /// Names in a directory, hidden ones too.

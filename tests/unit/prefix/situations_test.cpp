@@ -176,7 +176,7 @@ TEST_CASE("situation: another user's read-only cache") {
     if (prefix::check_new_prefix(directory / "env").has_value()) _exit(4);
     if (prefix::check_new_prefix(directory / "env").error().kind != ErrorKind::refused) _exit(5);
     // It can be removed as it was made.
-    _exit(prefix::remove_environment(prefix).has_value() ? 0 : 6);
+    _exit(test::remove_environment(prefix).has_value() ? 0 : 6);
   }
   int status = 0;
   waitpid(child, &status, 0);
@@ -224,7 +224,7 @@ TEST_CASE("situation: two creates of one environment at once: one is made, one i
     CHECK(made == 1);
     CHECK(trouble_with(prefix) == "none");
     CHECK(names_in(directory / "place") == Names{"env"});
-    REQUIRE(prefix::remove_environment(prefix).has_value());
+    REQUIRE(test::remove_environment(prefix).has_value());
     CHECK(names_in(directory / "place").empty());
   }
 }
