@@ -202,7 +202,9 @@ class Collector {
     if (a.offer.record->build != b.offer.record->build) {
       return a.offer.record->build > b.offer.record->build;
     }
-    return a.offer.installed && !b.offer.installed;
+    if (a.offer.installed != b.offer.installed) return a.offer.installed;
+    return a.offer.record->file_name.ends_with(".conda") &&
+           !b.offer.record->file_name.ends_with(".conda");
   }
 
   /// Parses each text once; nullptr where it cannot be read or names no single package.

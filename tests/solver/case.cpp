@@ -145,6 +145,8 @@ class CaseReader {
       record.timestamp = std::stoll(value);
     } else if (key == "from") {
       record.channel = value;
+    } else if (key == "file") {
+      record.file_name = value;
     } else if (key == "sha256") {
       record.sha256 = value;
     } else if (key == "features") {

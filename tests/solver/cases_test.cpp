@@ -54,6 +54,9 @@ void check_solution(const Case& test, const solve::SolveRequest& request,
   for (const std::string& fault : faults_of(request, solution.packages)) FAIL_CHECK(fault);
   Lines lines = lines_of(solution.packages);
   check_section(test, "order", lines);
+  Lines files;
+  for (const auto& record : solution.packages) files.push_back(record.file_name);
+  check_section(test, "files", files);
   std::sort(lines.begin(), lines.end());
   check_section(test, "packages", lines);
   check_section(test, "notes", solution.notes);
