@@ -47,17 +47,21 @@ Result<std::unique_ptr<IndexBuilder>> IndexBuilder::create(const std::filesystem
 Result<> IndexBuilder::push(std::span<const std::byte> bytes) {
   if (!decoder_.has_value()) return reader_.push(bytes);
   Result<> pushed = decoder_->push(bytes);
-  // The reader behind the decoder names the file itself.
-  if (!pushed.has_value() && !pushed.error().message.contains(name_)) {
-    pushed.error().message = fmt::format("{}: {}", name_, pushed.error().message);
-  }
-  return pushed;
+  return pushed.has_value() ? pushed : Failure(named(std::move(pushed).error()));
+}
+
+/// The reader behind the decoder names the file itself, the decoder does not.
+Error IndexBuilder::named(Error error) const {
+  if (error.kind != ErrorKind::refused || error.message.contains(name_)) return error;
+  error.message = fmt::format("{}: {}", name_, error.message);
+  error.hints.emplace_back("try again later; the channel's own files may be damaged");
+  return error;
 }
 
 Result<BuiltIndex> IndexBuilder::finish() {
   if (decoder_.has_value()) {
     Result<> ended = decoder_->finish();
-    if (!ended.has_value()) return fail(ErrorKind::refused, "{}: {}", name_, ended.error().message);
+    if (!ended.has_value()) return Failure(named(std::move(ended).error()));
   }
   HPCENV_TRY(reader_.finish());
   HPCENV_ASSIGN(events_->built.checksum, events_->writer.finish());

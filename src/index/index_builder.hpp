@@ -41,6 +41,7 @@ class IndexBuilder {
  private:
   class Events;
   IndexBuilder(std::filesystem::path path, std::string name, IndexWriter writer);
+  Error named(Error error) const;
 
   std::filesystem::path path_;
   std::string name_;

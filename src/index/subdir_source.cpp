@@ -1,5 +1,7 @@
 #include "index/subdir_source.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <memory>
@@ -44,6 +46,15 @@ class CountingSink final : public net::BodySink {
  public:
   CountingSink(std::unique_ptr<IndexSink> sink, std::filesystem::path file)
       : path(std::move(file)), inner(std::move(sink)) {}
+  CountingSink(CountingSink&&) = default;
+  CountingSink& operator=(CountingSink&&) = delete;
+  CountingSink(const CountingSink&) = delete;
+  CountingSink& operator=(const CountingSink&) = delete;
+  /// What came whole is of no use where another body of the same load failed.
+  ~CountingSink() override {
+    inner.reset();
+    if (!path.empty()) ::unlink(path.c_str());
+  }
   Result<> begin(const net::HttpResponse& head) override {
     if (head.size.has_value()) size = *head.size;
     return inner->begin(head);

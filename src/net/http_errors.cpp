@@ -83,6 +83,14 @@ Error status_error(std::string_view url, int status) {
   } else if (status == 407) {
     error.kind = ErrorKind::refused;
     error.hints.emplace_back("put them into https_proxy: http://USER:PASSWORD@PROXY:PORT");
+  } else if (error.kind == ErrorKind::not_found) {
+    error.hints.emplace_back(
+        "check the address; where a channel's index names it, the channel or the mirror is being "
+        "changed or lacks files: try again later");
+  } else if (status == 429 || status >= 500) {
+    error.hints.emplace_back("try again later; if it stays, tell those who run the server");
+  } else {
+    error.hints.emplace_back("check the address");
   }
   return error;
 }
