@@ -4,8 +4,10 @@
     tls_site.py ROOT
 
 Serves the files of ROOT/site and prints its base address (https://127.0.0.1:PORT). In ROOT it leaves ca.pem (the authority
-that signed the server), other-ca.pem (one that did not) and access.log (a line a request: protocol, status, path).
-/to-http/... redirects to plain http, /to-port/PORT/... to another port of the same machine.
+that signed the server), other-ca.pem (one that did not) and access.log (a line a request: protocol, status, path, address of
+the host, and in quotes the Authorization header).
+/to-http/... redirects to plain http, /to-port/PORT/... to another port of the same machine. /private/... wants credentials,
+whichever they are, and redirects archives to the same path below /mirror/ of another host, 127.0.0.2 at the same port.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ CONFIGURATION = """
 daemon off; master_process off; pid {root}/nginx.pid; error_log {root}/error.log;
 events {{ worker_connections 64; }}
 http {{
-  log_format short '$server_protocol $status $uri'; access_log {root}/access.log short;
+  log_format short '$server_protocol $status $uri $server_addr "$http_authorization"'; access_log {root}/access.log short;
   client_body_temp_path {root}/tmp; proxy_temp_path {root}/tmp; fastcgi_temp_path {root}/tmp;
   uwsgi_temp_path {root}/tmp; scgi_temp_path {root}/tmp;
   server {{
@@ -33,6 +35,16 @@ http {{
     root {root}/site;
     location /to-http/ {{ return 302 http://127.0.0.1:1/; }}
     location ~ ^/to-port/(\\d+)(/.*)$ {{ return 302 https://127.0.0.1:$1$2; }}
+    location /private/ {{
+      if ($http_authorization = "") {{ return 401; }}
+      rewrite "^/private/(.*\\.(conda|tar\\.bz2))$" https://127.0.0.2:{port}/mirror/$1 redirect;
+      alias {root}/site/;
+    }}
+  }}
+  server {{
+    listen 127.0.0.2:{port} ssl http2;
+    ssl_certificate {root}/server.pem; ssl_certificate_key {root}/server.key;
+    location /mirror/ {{ alias {root}/site/; }}
   }}
 }}
 """
@@ -48,7 +60,7 @@ def make_certificates(root: Path) -> None:
         openssl("req", "-x509", *curve, "-days", "2", "-subj", f"/CN=hpcenv test {name}", "-keyout", f"{root}/{name}.key",
                 "-out", f"{root}/{name}.pem")
     openssl("req", "-new", *curve, "-subj", "/CN=127.0.0.1", "-keyout", f"{root}/server.key", "-out", f"{root}/server.csr")
-    (root / "names").write_text("subjectAltName=IP:127.0.0.1\n")
+    (root / "names").write_text("subjectAltName=IP:127.0.0.1,IP:127.0.0.2\n")
     openssl("x509", "-req", "-in", f"{root}/server.csr", "-CA", f"{root}/ca.pem", "-CAkey", f"{root}/ca.key",
             "-CAcreateserial", "-days", "2", "-extfile", f"{root}/names", "-out", f"{root}/server.pem")
 

@@ -176,6 +176,17 @@ TEST_CASE("a server that fails is one, nothing is left, and the old index stays"
   }
 }
 
+TEST_CASE("a subdir that fails takes the one that came whole with it") {
+  RemoteBench bench;
+  bench.directory.write("bad/noarch/repodata.json", repodata({record("b")}));
+  bench.directory.write("bad/linux-64/repodata.json", R"({"packages": []})");
+  bench.request.channels = {{"bad", bench.server.address() + "/bad"}};
+  const auto index = bench.load({"b"});
+  REQUIRE_FALSE(index.has_value());
+  CHECK(index.error().kind == ErrorKind::refused);
+  CHECK(bench.cache_files().empty());
+}
+
 TEST_CASE("a network that is gone: the way out is named") {
   RemoteBench bench;
   bench.files({"a"});
