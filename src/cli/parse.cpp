@@ -5,6 +5,7 @@
 #include <list>
 
 #include "base/text.hpp"
+#include "cli/foreign_options.hpp"
 
 namespace hpcenv::cli {
 namespace {
@@ -44,6 +45,10 @@ Result<> check_remaining(const CommandSpec& command, const std::vector<std::stri
     }
     Error error =
         usage_error(command, fmt::format("hpcenv {} has no option '{}'", command.name, word));
+    if (const std::string_view instead = instead_of(word); !instead.empty()) {
+      error.hints.emplace(error.hints.begin(), instead);
+      return Failure(std::move(error));
+    }
     std::vector<std::string> known;
     for (const Slot& slot : slots) {
       known.push_back("--" + key_of(*slot.spec));

@@ -5,39 +5,12 @@
 
 #include "base/text.hpp"
 #include "conda/platform.hpp"
+#include "ops/explain.hpp"
+#include "ops/question.hpp"
 #include "ops/standing_wishes.hpp"
 
 namespace hpcenv::ops {
 namespace {
-
-using Specs = std::vector<conda::MatchSpec>;
-
-/// What the solver is asked, in its own terms.
-struct Question {
-  Specs specs;                      ///< shall be as new as they can be
-  Specs kept;                       ///< have to be met
-  std::vector<std::string> update;  ///< installed names to make newer
-  Specs pins;
-  Specs python_pin;
-};
-
-const conda::MatchSpec* find_spec(const Specs& specs, std::string_view name) {
-  const auto found = std::ranges::find_if(
-      specs, [&](const conda::MatchSpec& spec) { return spec.name.text() == name; });
-  return found == specs.end() ? nullptr : &*found;
-}
-
-bool has_spec(const Specs& specs, std::string_view name) {
-  return find_spec(specs, name) != nullptr;
-}
-
-/// Whether an installed package is what a wish of `install` asks for: it then stays as it is.
-bool is_met(const conda::MatchSpec& spec, const prefix::PrefixState& state,
-            std::string_view channel_alias) {
-  return std::ranges::any_of(state.packages, [&](const conda::PrefixRecord& package) {
-    return meets(spec, package.record, channel_alias);
-  });
-}
 
 /// Kind not_found for a name that shall become newer but is not there.
 Result<> require_installed(const ChangeRequest& request, const prefix::PrefixState& state) {
@@ -50,49 +23,6 @@ Result<> require_installed(const ChangeRequest& request, const prefix::PrefixSta
         ErrorKind::not_found,
         fmt::format("{} is not installed in {}", spec.name.text(), request.prefix.string()),
         fmt::format("hpcenv install -p {} {}", request.prefix.string(), spec.text));
-  }
-  return {};
-}
-
-/// A wish of the command line replaces an earlier one about the same name, except that a bare name
-/// loosens nothing.
-void sort_wishes(const ChangeRequest& request, const prefix::PrefixState& state,
-                 const Specs& earlier, Question& question) {
-  for (const conda::MatchSpec& spec : request.wishes.specs) {
-    const bool is_installed = find_installed(state, spec.name.text()) != nullptr;
-    const bool is_bare = is_name_only(spec);
-    if (request.action == Action::update && is_bare && is_installed) {
-      question.update.push_back(spec.name.text());
-      continue;
-    }
-    const conda::MatchSpec* before = find_spec(earlier, spec.name.text());
-    const bool is_kept = request.action == Action::install &&
-                         request.reinstall == ChangeRequest::Reinstall::no &&
-                         is_met(spec, state, request.rules.channel_alias);
-    (is_kept ? question.kept : question.specs).push_back(is_bare && before ? *before : spec);
-  }
-  for (const conda::MatchSpec& spec : earlier) {
-    const std::string& name = spec.name.text();
-    if (!has_spec(question.specs, name) && !has_spec(question.kept, name)) {
-      question.kept.push_back(spec);
-    }
-  }
-}
-
-Result<> add_pins(const ChangeRequest& request, const prefix::PrefixState& state,
-                  Question& question) {
-  const ChoiceRules& rules = request.rules;
-  if (rules.pins == ChoiceRules::Pins::obey) {
-    HPCENV_ASSIGN(question.pins, pins_of(request.prefix, rules.pinned_packages));
-  }
-  if (rules.installed == ChoiceRules::Installed::frozen) {
-    HPCENV_ASSIGN(const Specs frozen, frozen_packages(state));
-    question.pins.insert(question.pins.end(), frozen.begin(), frozen.end());
-  }
-  const bool is_asked = has_spec(question.specs, "python") ||
-                        std::ranges::find(question.update, "python") != question.update.end();
-  if (rules.python_pin == ChoiceRules::Pins::obey && !is_asked) {
-    HPCENV_ASSIGN(question.python_pin, python_pin(state));
   }
   return {};
 }
@@ -159,79 +89,29 @@ Result<solve::SolveRequest> solve_request(const ChangeRequest& request, const Qu
   return wanted;
 }
 
-bool has_package(const solve::Solution& solution, std::string_view name) {
-  return std::ranges::any_of(
-      solution.packages, [&](const conda::PackageRecord& record) { return record.name == name; });
-}
-
-/// Python's minor version was kept though nobody asked for it: says what would be with it free.
-Result<solve::Conflict> with_python_hint(solve::Conflict conflict, solve::SolveRequest wanted,
-                                         const Question& question) {
-  if (question.python_pin.empty()) return conflict;
-  wanted.pins = question.pins;
-  HPCENV_ASSIGN(const solve::SolveOutcome outcome, solve::solve(wanted));
-  const auto* solution = std::get_if<solve::Solution>(&outcome);
-  if (solution == nullptr) return conflict;
-  for (const conda::PackageRecord& record : solution->packages) {
-    if (record.name != "python") continue;
-    conflict.hints.insert(conflict.hints.begin(),
-                          fmt::format("python keeps its minor version unless it is asked for; with "
-                                      "{} this fits: add python={} to the command",
-                                      record.version, record.version));
-  }
-  return conflict;
-}
-
 Result<solve::SolveOutcome> solve_question(const ChangeRequest& request, const Question& question,
                                            solve::SolveRequest wanted, const Seams& seams) {
   seams.reporter.step("Solving");
   HPCENV_ASSIGN(solve::SolveOutcome outcome, solve::solve(wanted));
   if (auto* conflict = std::get_if<solve::Conflict>(&outcome)) {
-    HPCENV_ASSIGN(*conflict, with_python_hint(std::move(*conflict), std::move(wanted), question));
+    HPCENV_TRY(add_hints(*conflict, wanted, question));
     return outcome;
   }
   const auto& solution = std::get<solve::Solution>(outcome);
   const bool wants_pip = request.rules.add_pip == ChoiceRules::AddPip::yes &&
-                         has_package(solution, "python") && !has_package(solution, "pip");
+                         find_package(solution, "python") != nullptr &&
+                         find_package(solution, "pip") == nullptr;
   if (!wants_pip) return outcome;
   HPCENV_ASSIGN(conda::MatchSpec pip, conda::MatchSpec::parse("pip"));
   wanted.specs.push_back(std::move(pip));
   return solve::solve(wanted);
 }
 
-std::vector<std::string> notes_of(const solve::Solution& solution) {
-  std::vector<std::string> notes = solution.notes;
-  for (const solve::Choice& choice : solution.asked) {
-    if (choice.reason.empty()) continue;
-    notes.push_back(fmt::format("{} {} is not the newest, {}: {}", choice.name, choice.version,
-                                choice.newest, choice.reason));
-  }
-  return notes;
-}
-
-/// What goes to the history: a bare name says nothing new about what was asked for before, and
-/// `update NAME` is no wish to have it.
-std::vector<std::string> wishes_to_note(const ChangeRequest& request,
-                                        const prefix::PrefixState& state, const Specs& earlier) {
-  std::vector<std::string> texts;
-  if (request.select == Select::only_dependencies) return texts;
-  for (const conda::MatchSpec& spec : request.wishes.specs) {
-    const conda::MatchSpec* before = find_spec(earlier, spec.name.text());
-    const bool is_bare = is_name_only(spec);
-    const bool only_updates = request.action == Action::update && is_bare &&
-                              !request.wishes.is_from_file(spec.text) &&
-                              find_installed(state, spec.name.text()) != nullptr;
-    const bool is_known = before != nullptr && (is_bare || before->text == spec.text);
-    if (!only_updates && !is_known) texts.push_back(spec.text);
-  }
-  return texts;
-}
-
 void select_packages(const ChangeRequest& request, prefix::Plan& plan) {
   if (request.select == Select::all) return;
   const bool wants_named = request.select == Select::without_dependencies;
   const auto is_unwanted = [&](const conda::PackageRecord& record) {
-    return has_spec(request.wishes.specs, record.name) != wants_named;
+    return (find_spec(request.wishes.specs, record.name) != nullptr) != wants_named;
   };
   std::erase_if(plan.link, is_unwanted);
   std::erase_if(plan.unlink, is_unwanted);
@@ -272,11 +152,9 @@ Result<Decided> decide(const ChangeRequest& request, const prefix::PrefixState& 
                        const Locations& locations, const Seams& seams) {
   if (request.action == Action::update) HPCENV_TRY(require_installed(request, state));
   HPCENV_ASSIGN(const Specs earlier, wished_earlier(state));
-  Question question;
-  sort_wishes(request, state, earlier, question);
+  HPCENV_ASSIGN(const Question question, question_of(request, state, earlier));
   ChangeDecision decision = decision_without_solving(request, state, earlier);
   if (needs_no_solving(request, question)) return Decided(std::move(decision));
-  HPCENV_TRY(add_pins(request, state, question));
   HPCENV_ASSIGN(decision.machine, machine_to_solve_for(request.machine, locations, seams));
   const Machine& machine = *decision.machine;
   HPCENV_TRY(require_platform(request.wishes, machine.subdir));
@@ -294,7 +172,7 @@ Result<Decided> decide(const ChangeRequest& request, const prefix::PrefixState& 
   decision.plan.link = std::move(plan.link);
   decision.plan.unlink = std::move(plan.unlink);
   select_packages(request, decision.plan);
-  decision.notes = notes_of(solution);
+  decision.notes = notes_on(request, question, channels, solution);
   return Decided(std::move(decision));
 }
 

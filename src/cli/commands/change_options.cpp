@@ -143,15 +143,16 @@ void print_text(const ops::ChangeDone& done, const Arguments& arguments, const O
   for (const std::string& message : done.report.messages) {
     output.say(message + "\n");
   }
-  if (done.end == End::nothing_to_do && !arguments.has("quiet")) {
+  if (arguments.has("quiet")) {
+    return;
+  }
+  if (done.end == End::nothing_to_do) {
     output.print(notes_text(done.decision, output));
     flush_stdout();
   }
   if (done.end == End::dry_run) {
-    if (!arguments.has("quiet")) {
-      output.print(plan_text(done.decision, output));
-      flush_stdout();
-    }
+    output.print(plan_text(done.decision, output));
+    flush_stdout();
     output.say("Nothing was changed (--dry-run)\n");
     return;
   }
