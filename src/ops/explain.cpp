@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 
 namespace hpcenv::ops {
 namespace {
@@ -72,6 +73,7 @@ void add_notes_on_earlier(const ChangeRequest& request, const Question& question
                           std::vector<std::string>& notes) {
   Specs holding = question.kept;
   holding.insert(holding.end(), question.python_pin.begin(), question.python_pin.end());
+  std::set<std::string> told;
   for (std::size_t i = 0; i < holding.size(); ++i) {
     const conda::MatchSpec& spec = holding[i];
     const std::string& name = spec.name.text();
@@ -80,9 +82,10 @@ void add_notes_on_earlier(const ChangeRequest& request, const Question& question
     const auto* chosen = find_package(solution, name);
     const auto* newest = newest_in(channels, name, request.rules.priority);
     if (!is_meant || chosen == nullptr || newest == nullptr || spec.matches(*newest)) continue;
+    if (!told.insert(name).second) continue;
     const bool is_wish = i < question.kept.size();
     notes.push_back(
-        fmt::format("{0} {1} is not the newest, {2}: {3}; to change that: hpcenv update '{0}={2}'",
+        fmt::format("{0} {1} is not the newest ({2}): {3}; to change that: hpcenv update '{0}={2}'",
                     name, chosen->version, newest->version,
                     is_wish ? fmt::format("'{}' was asked for earlier", spec.text)
                             : "its minor version is kept unless it is named"));
@@ -110,7 +113,7 @@ std::vector<std::string> notes_on(const ChangeRequest& request, const Question& 
   std::vector<std::string> notes = solution.notes;
   for (const solve::Choice& choice : solution.asked) {
     if (choice.reason.empty()) continue;
-    notes.push_back(fmt::format("{} {} is not the newest, {}: {}", choice.name, choice.version,
+    notes.push_back(fmt::format("{} {} is not the newest ({}): {}", choice.name, choice.version,
                                 choice.newest, choice.reason));
   }
   add_notes_on_earlier(request, question, channels, solution, notes);

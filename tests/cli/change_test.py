@@ -241,7 +241,7 @@ class Update(ChangeCase):
             self.assertIn("'lib=2.0' was asked for earlier", plan["notes"][0])
             self.assertIn("hpcenv update 'lib=3.0'", plan["notes"][0])
         done = self.run_program("update", "-n", "work", "lib", check=0)
-        self.assertIn("lib 2.0 is not the newest, 3.0", done.stdout)
+        self.assertIn("lib 2.0 is not the newest (3.0)", done.stdout)
 
     def test_what_another_package_keeps_back_is_said(self):
         self.create("old", "lib")
