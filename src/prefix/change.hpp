@@ -41,10 +41,4 @@ Result<> settle(const std::filesystem::path& prefix, const std::string& token,
 /// Whether `settle` would find something, pending scripts included.
 bool has_leftovers(const std::filesystem::path& prefix);
 
-/// Removes a writer's folder that holds no record. Files of the user's in it go to
-/// .hpcenv/kept/DATE first.
-Result<> remove_workplace(const Workplace& work);
-/// The same, but the folder itself stays: a lock that is held needs it.
-Result<> empty_workplace(const Workplace& work);
-
 }  // namespace hpcenv::prefix

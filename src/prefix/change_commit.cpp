@@ -11,9 +11,11 @@
 #include "base/text.hpp"
 #include "prefix/change.hpp"
 #include "prefix/change_steps.hpp"
+#include "prefix/change_trial.hpp"
 #include "prefix/layout_names.hpp"
 #include "prefix/link_scripts.hpp"
 #include "prefix/state.hpp"
+#include "prefix/trash.hpp"
 
 namespace hpcenv::prefix {
 
@@ -82,7 +84,8 @@ Result<> run_first_scripts(const ChangeRecord& record, const Workplace& work,
                        (ran.error().context.empty() ? "" : "; " + ran.error().context.front()));
     }
     base::fault_point("commit.mark_script");
-    HPCENV_ASSIGN(const base::Fd fd, base::create_new(mark, 0666));
+    Result<base::Fd> fd = base::create_new(mark, 0666);
+    if (!fd.has_value() && fd.error().kind == ErrorKind::no_space) free_ballast(work);
   }
   return {};
 }
@@ -106,49 +109,7 @@ Result<> remove_record(const Workplace& work) {
   return base::sync_directory(work.folder());
 }
 
-/// Empty directories among what was kept say nothing.
-void drop_empty_directories(const fs::path& root) {
-  const Result<std::vector<std::string>> names = base::list_directory(root);
-  if (!names.has_value()) return;
-  for (const std::string& name : *names) {
-    std::error_code error;
-    if (fs::is_directory(fs::symlink_status(root / name, error))) {
-      drop_empty_directories(root / name);
-      base::fault_point("kept.rmdir");
-      rmdir((root / name).c_str());
-    }
-  }
-}
-
-/// kept/DATE moves to .hpcenv/kept/DATE: nothing of the user's lies in a folder that is emptied.
-Result<> rescue_kept(const Workplace& work) {
-  drop_empty_directories(work.kept());
-  Result<std::vector<std::string>> dates = base::list_directory(work.kept());
-  if (!dates.has_value()) return {};
-  for (const std::string& date : *dates) {
-    const fs::path place = work.prefix / own_folder / "kept";
-    HPCENV_TRY(base::make_directories(place));
-    const std::string name =
-        base::path_exists(place / date) ? fmt::format("{}-{}", date, work.token) : date;
-    base::fault_point("kept.rename");
-    HPCENV_TRY(base::rename_path(work.kept() / date, place / name));
-  }
-  return {};
-}
-
 }  // namespace
-
-Result<> remove_workplace(const Workplace& work) {
-  HPCENV_TRY(rescue_kept(work));
-  return base::remove_tree(work.folder());
-}
-
-Result<> empty_workplace(const Workplace& work) {
-  HPCENV_TRY(rescue_kept(work));
-  HPCENV_ASSIGN(const std::vector<std::string> names, base::list_directory(work.folder()));
-  for (const std::string& name : names) HPCENV_TRY(base::remove_tree(work.folder() / name));
-  return {};
-}
 
 Result<> run_commit(const ChangeRecord& record, const Workplace& work, const LinkOptions& options,
                     base::ProcessRunner& runner, base::Reporter& reporter) {
@@ -176,21 +137,23 @@ Result<> redo_commit(const Workplace& work, const LinkOptions& options, base::Pr
 bool has_leftovers(const fs::path& prefix) {
   const Result<std::vector<std::string>> names = base::list_directory(prefix / own_folder);
   if (!names.has_value()) return false;
+  const TrashRule rule = trash_rule(prefix);
   return std::ranges::any_of(*names, [&](const std::string& name) {
     if (name == "scripts") return has_pending_scripts(prefix) || !failed_scripts(prefix).empty();
-    return name != "kept" && name != "clobbered";
+    return name != "kept" && name != "clobbered" && !is_waiting_trash({prefix, name}, rule);
   });
 }
 
 Result<> settle(const fs::path& prefix, const std::string& token, const LinkOptions& options,
                 base::ProcessRunner& runner, base::Reporter& reporter) {
+  const TrashRule rule = trash_rule(prefix);
   HPCENV_ASSIGN(const std::vector<std::string> tokens, writers_folders(prefix));
   const Workplace own{prefix, token};
   for (const std::string& name : tokens) {
     const Workplace work{prefix, name};
     if (!has_record(work)) {
       if (name == token) continue;
-      HPCENV_TRY(remove_workplace(work));
+      HPCENV_TRY(remove_workplace(work, rule));
       continue;
     }
     if (name != token) {
@@ -199,7 +162,7 @@ Result<> settle(const fs::path& prefix, const std::string& token, const LinkOpti
     }
     reporter.step("Completing an unfinished change");
     HPCENV_TRY(redo_commit(own, options, runner, reporter));
-    HPCENV_TRY(empty_workplace(own));
+    HPCENV_TRY(empty_workplace(own, rule));
   }
   return {};
 }

@@ -11,6 +11,7 @@
 #include "prefix/change.hpp"
 #include "prefix/change_draft.hpp"
 #include "prefix/change_steps.hpp"
+#include "prefix/change_trial.hpp"
 #include "prefix/layout_names.hpp"
 #include "prefix/link_scripts.hpp"
 #include "prefix/noarch_python.hpp"
@@ -70,7 +71,10 @@ class Preparation {
     change_.record.date = date_of(now_);
     change_.record.scripts = std::move(first_scripts_);
     HPCENV_TRY(add_metadata_steps());
-    return make_kept_directories();
+    HPCENV_TRY(make_kept_directories());
+    HPCENV_TRY(copy_unlinkable(change_.record, work_));
+    HPCENV_TRY(try_directories(change_.record, work_));
+    return write_ballast(change_.record, work_);
   }
 
  private:

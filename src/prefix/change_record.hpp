@@ -24,7 +24,7 @@ struct Step {
     keep = 'k',        ///< PATH -> kept/DATE/PATH; the user's
     keep_clear = 'y',  ///< the same, in the way of new/PATH
     keep_link = 'l',   ///< a second name for PATH: kept/DATE/PATH; a new file follows
-    keep_copy = 'c',   ///< new/.hpcenv/copies/PATH -> kept/DATE/PATH, where links do not work
+    keep_copy = 'c',   ///< copies/PATH -> kept/DATE/PATH, where links do not work
     place = 'n',       ///< new/PATH -> PATH, where nothing is
     replace = 'r',     ///< new/PATH -> PATH, where something is; that is linked into trash before
   };

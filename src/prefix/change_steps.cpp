@@ -14,6 +14,7 @@
 #include "base/fault.hpp"
 #include "base/fs.hpp"
 #include "base/parallel.hpp"
+#include "prefix/change_trial.hpp"
 
 namespace hpcenv::prefix {
 
@@ -88,8 +89,7 @@ class Commit {
     Result<> ran = try_step(step, options_.pass);
     if (ran.has_value() || !is_full(ran.error())) return ran;
     if (!freed_.exchange(true)) {
-      base::fault_point("commit.free_ballast");
-      unlink(work_.ballast().c_str());
+      free_ballast(work_);
     }
     return try_step(step, Pass::again);
   }
@@ -182,7 +182,7 @@ class Commit {
 
   Result<> keep_copy(const Step& step) {
     base::fault_point("commit.keep_copy");
-    const fs::path copy = work_.folder() / "copies" / step.path;
+    const fs::path copy = work_.copies() / step.path;
     if (rename(copy.c_str(), kept_of(step).c_str()) == 0) return {};
     if (is_missing(errno)) return still_ours();
     return failed(errno, step);

@@ -21,6 +21,7 @@ struct Workplace {
   std::filesystem::path kept() const { return folder() / "kept"; }      ///< kept/DATE/PATH
   std::filesystem::path record() const { return folder() / "record"; }  ///< the commit record
   std::filesystem::path ballast() const { return folder() / "ballast"; }
+  std::filesystem::path copies() const { return folder() / "copies"; }  ///< of files to be kept
   std::filesystem::path probes() const { return folder() / "probes"; }  ///< where names are tried
 };
 

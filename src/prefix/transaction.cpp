@@ -17,6 +17,7 @@
 #include "prefix/own_folder.hpp"
 #include "prefix/place.hpp"
 #include "prefix/state.hpp"
+#include "prefix/trash.hpp"
 
 namespace hpcenv::prefix {
 
@@ -35,7 +36,7 @@ class PreparedChange {
     done_ = true;
     if (aside.has_value()) prefix::discard(*aside);
     if (!inside.has_value()) return;
-    if (inside->lock != nullptr) static_cast<void>(remove_workplace(inside->work));
+    if (inside->lock != nullptr) static_cast<void>(remove_workplace(inside->work, {}));
     release_inside();
   }
 
@@ -161,7 +162,8 @@ Result<ChangeReport> commit_inside(PreparedChange& change, base::ProcessRunner& 
                              fmt::format("the change is decided: hpcenv install -p {} completes it",
                                          inner.work.prefix.native())));
   }
-  if (const Result<> emptied = remove_workplace(inner.work); !emptied.has_value()) {
+  if (const Result<> emptied = remove_workplace(inner.work, trash_rule(inner.work.prefix));
+      !emptied.has_value()) {
     reporter.warning(emptied.error().message + "; a later command removes it");
   }
   const fs::path& prefix = inner.work.prefix;

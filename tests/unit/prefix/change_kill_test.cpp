@@ -92,7 +92,10 @@ Snapshot whole(const fs::path& prefix) {
 
 Snapshot visible(const fs::path& prefix) {
   Snapshot entries = whole(prefix);
-  std::erase_if(entries, [](const auto& entry) { return entry.first.starts_with(".hpcenv"); });
+  // The name of a trial may be left; the next command removes it.
+  std::erase_if(entries, [](const auto& entry) {
+    return entry.first.starts_with(".hpcenv") || entry.first.find("/.hpcenv-") != std::string::npos;
+  });
   return entries;
 }
 
