@@ -21,6 +21,9 @@ struct InnerChange {
   std::shared_ptr<const PrefixLock> lock;
 };
 
+/// The record that the commit of an inner change will write.
+ChangeRecord record_of(const PreparedChange& change);
+
 /// Everything but the commit. The lock is held, leftovers are settled; `change.work` names the
 /// folder. On failure the caller removes the folder.
 Result<> prepare_inside(InnerChange& change, const Plan& plan,

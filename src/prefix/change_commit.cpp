@@ -156,6 +156,8 @@ Result<> settle(const fs::path& prefix, const std::string& token, const LinkOpti
       HPCENV_TRY(remove_workplace(work, rule));
       continue;
     }
+    // Before anything is touched.
+    HPCENV_TRY(read_record(work));
     if (name != token) {
       base::fault_point("settle.take_over");
       HPCENV_TRY(base::rename_path(work.folder(), own.folder()));

@@ -57,12 +57,13 @@ bool is_same_content(const fs::path& a, const fs::path& b) {
 
 class Drafter {
  public:
-  Drafter(const Workplace& work, const Owners& owners)
-      : work_(work), owners_(owners), changes_(work.prefix) {}
+  Drafter(const Workplace& work, const Owners& owners, const ClobberPlan& clobbers)
+      : work_(work), owners_(owners), clobbers_(clobbers), changes_(work.prefix) {}
 
   Result<ChangeDraft> draft() {
     HPCENV_TRY(compare_directory(""));
     HPCENV_TRY(remove_leaving());
+    HPCENV_TRY(remove_restored());
     HPCENV_TRY(remove_orphans());
     add_empties();
     number_steps();
@@ -157,6 +158,18 @@ class Drafter {
   Result<> remove_leaving() {
     for (const conda::PrefixRecord* package : owners_.leaving()) {
       for (const conda::InstalledPath& path : package->paths) HPCENV_TRY(remove(path));
+    }
+    return {};
+  }
+
+  /// Names of parked files that have their path back.
+  Result<> remove_restored() {
+    for (const ClobberPlan::Move& move : clobbers_.moves) {
+      const bool goes = move.old == ClobberPlan::Move::Old::goes;
+      if (!goes || !status_of(here(move.from)).has_value()) continue;
+      HPCENV_TRY(touch(parent_of(move.from)));
+      add(Phase::removals, Step::Kind::trash, move.from);
+      add_directory(parent_of(move.from));
     }
     return {};
   }
@@ -266,6 +279,7 @@ class Drafter {
 
   const Workplace& work_;
   const Owners& owners_;
+  const ClobberPlan& clobbers_;
   ChangeFinder changes_;
   ChangeDraft draft_;
   std::unordered_set<std::string> handled_;  ///< paths of the prefix that have a step
@@ -277,8 +291,9 @@ class Drafter {
 
 }  // namespace
 
-Result<ChangeDraft> draft_change(const Workplace& work, const Owners& owners) {
-  return Drafter(work, owners).draft();
+Result<ChangeDraft> draft_change(const Workplace& work, const Owners& owners,
+                                 const ClobberPlan& clobbers) {
+  return Drafter(work, owners, clobbers).draft();
 }
 
 }  // namespace hpcenv::prefix

@@ -7,6 +7,7 @@
 
 #include "base/result.hpp"
 #include "prefix/change_record.hpp"
+#include "prefix/clobbers.hpp"
 #include "prefix/owners.hpp"
 
 namespace hpcenv::prefix {
@@ -19,6 +20,7 @@ struct ChangeDraft {
 /// Compares new/ with the prefix, name by name. Reads only. Kind refused: a link in the prefix that
 /// leads out of it where something has to change, a path of a package that stays in the way of a
 /// directory or below the place of a file.
-Result<ChangeDraft> draft_change(const Workplace& work, const Owners& owners);
+Result<ChangeDraft> draft_change(const Workplace& work, const Owners& owners,
+                                 const ClobberPlan& clobbers);
 
 }  // namespace hpcenv::prefix

@@ -12,6 +12,7 @@
 #include "prefix/change_draft.hpp"
 #include "prefix/change_steps.hpp"
 #include "prefix/change_trial.hpp"
+#include "prefix/clobbers.hpp"
 #include "prefix/layout_names.hpp"
 #include "prefix/link_scripts.hpp"
 #include "prefix/noarch_python.hpp"
@@ -61,11 +62,13 @@ class Preparation {
     HPCENV_ASSIGN(Blueprint blueprint,
                   draw_blueprint(plan_, packages_, change_.options, work_.prefix, installed));
     if (blueprint.python_home.empty()) blueprint.library_path = library_path();
+    clobbers_ = settle_clobbers(blueprint, owners_);
     HPCENV_TRY(make_directory(work_.fresh()));
     HPCENV_TRY(make_directory(work_.trash()));
     HPCENV_ASSIGN(std::vector<conda::PrefixRecord> records, fill(blueprint, runner, reporter));
+    HPCENV_TRY(prepare_moves(clobbers_, work_));
     HPCENV_TRY(write_metadata(records, blueprint.jobs));
-    HPCENV_ASSIGN(ChangeDraft draft, draft_change(work_, owners_));
+    HPCENV_ASSIGN(ChangeDraft draft, draft_change(work_, owners_, clobbers_));
     change_.record = std::move(draft.record);
     change_.report.kept = std::move(draft.kept);
     change_.record.date = date_of(now_);
@@ -105,6 +108,7 @@ class Preparation {
     tree.directory = work_.fresh();
     tree.prefix = work_.prefix;
     tree.messages = blueprint.layout.messages;
+    tree.messages.insert(tree.messages.end(), clobbers_.messages.begin(), clobbers_.messages.end());
     const base::Environment& environment = change_.options.environment;
     HPCENV_ASSIGN(tree.scripts,
                   post_link_scripts(blueprint.layout, packages_, work_.prefix, environment));
@@ -147,6 +151,10 @@ class Preparation {
     if (!texts.history.empty() && !texts.history.ends_with('\n')) texts.history += '\n';
     texts.history += history_block(plan_, now_, change_.options.tool);
     texts.state = state_text(text_or_empty(work_.prefix / state_file), plan_.variables);
+    for (const auto& [package, renamed] : clobbers_.renamed) {
+      HPCENV_ASSIGN(texts.others[package->record.dist_name() + ".json"],
+                    renamed_record(*package, renamed, work_.prefix));
+    }
     return write_conda_meta(work_.fresh(), records, texts, jobs);
   }
 
@@ -207,6 +215,7 @@ class Preparation {
   Owners owners_;
   std::int64_t now_;
   std::vector<std::string> first_scripts_;
+  ClobberPlan clobbers_;
 };
 
 }  // namespace

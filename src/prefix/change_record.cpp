@@ -153,7 +153,7 @@ Result<ChangeRecord> parse_record(std::string_view text, const fs::path& file) {
                      "complete the change with that hpcenv");
   }
   const std::string_view body = text.substr(end + 1);
-  if (words.size() != 4 || number_of(words[2]) != body.size() ||
+  if (*format != newest_format || words.size() != 4 || number_of(words[2]) != body.size() ||
       words[3] != base::hash_text(base::HashKind::sha256, body)) {
     return damaged(file);
   }

@@ -121,6 +121,7 @@ Result<> write_conda_meta(const fs::path& directory,
     return write_synced(folder / (record.record.dist_name() + ".json"), record_text(record));
   }));
   HPCENV_TRY(write_synced(directory / history_file, texts.history));
+  for (const auto& [name, text] : texts.others) HPCENV_TRY(write_synced(folder / name, text));
   if (!texts.state.empty()) HPCENV_TRY(write_synced(directory / state_file, texts.state));
   return base::sync_directory(folder);
 }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -25,8 +26,9 @@ std::string history_block(const Plan& plan, std::int64_t now, const std::string&
 std::string state_text(const std::string& before, const std::vector<StateVariable>& variables);
 
 struct MetaTexts {
-  std::string history;  ///< the whole file
-  std::string state;    ///< empty: not written
+  std::string history;                        ///< the whole file
+  std::string state;                          ///< empty: not written
+  std::map<std::string, std::string> others;  ///< name in conda-meta -> text
 };
 
 /// Writes conda-meta under `directory`, where it is a directory already: one file a record, and

@@ -142,6 +142,10 @@ Result<PrepareOutcome> prepare(const Plan& plan,
   return PrepareOutcome(std::move(change));
 }
 
+ChangeRecord record_of(const PreparedChange& change) {
+  return change.inside.has_value() ? change.inside->record : ChangeRecord();
+}
+
 const ChangeReport& forecast(const PreparedChange& change) { return change.report; }
 
 namespace {

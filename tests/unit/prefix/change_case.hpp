@@ -20,7 +20,8 @@ struct ChangePlan {
 };
 ChangePlan plan_change(const std::filesystem::path& prefix, const Packages& wanted);
 
-/// Completes what is unfinished, plans, prepares, commits; nothing where all is so already. Kind conflict where the plan was stale.
+/// Completes what is unfinished, plans, prepares, commits; nothing where all is so already. Kind
+/// conflict where the plan was stale.
 Result<prefix::ChangeReport> change_to(const std::filesystem::path& prefix, const Packages& wanted,
                                        const prefix::LinkOptions& options = plain_options());
 /// From a plan on.
