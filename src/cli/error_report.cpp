@@ -2,6 +2,7 @@
 
 #include "base/json.hpp"
 #include "base/text.hpp"
+#include "cli/printable.hpp"
 
 namespace hpcenv::cli {
 
@@ -44,12 +45,13 @@ int report_error(const Error& error, const Output& output) {
     output.print_json(body, false);
     return exit_code_of(error.kind);
   }
-  std::string text = output.styled_error(Style::red, "error:") + " " + error.message + "\n";
+  std::string text =
+      output.styled_error(Style::red, "error:") + " " + printable(error.message) + "\n";
   for (const std::string& line : error.context) {
-    text += "  " + line + "\n";
+    text += "  " + printable(line) + "\n";
   }
   for (const std::string& hint : error.hints) {
-    text += output.styled_error(Style::green, "hint:") + " " + hint + "\n";
+    text += output.styled_error(Style::green, "hint:") + " " + printable(hint) + "\n";
   }
   output.say(text);
   return exit_code_of(error.kind);

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/text.hpp"
+#include "cli/printable.hpp"
 
 namespace hpcenv::cli {
 namespace {
@@ -53,7 +54,8 @@ class TerminalReporter final : public base::Reporter {
   void warning(std::string_view text) override {
     const std::lock_guard lock(mutex_);
     clear_line();
-    output_.say(fmt::format("{} {}\n", output_.styled_error(Style::yellow, "warning:"), text));
+    output_.say(
+        fmt::format("{} {}\n", output_.styled_error(Style::yellow, "warning:"), printable(text)));
   }
 
   void detail(std::string_view text) override {
@@ -62,7 +64,7 @@ class TerminalReporter final : public base::Reporter {
     }
     const std::lock_guard lock(mutex_);
     clear_line();
-    output_.say(fmt::format("  {}\n", text));
+    output_.say(fmt::format("  {}\n", printable(text)));
   }
 
  private:
