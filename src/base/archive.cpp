@@ -102,8 +102,9 @@ la_ssize_t next_block(archive* zip, const void** data) noexcept {
 /// One pass over one package archive.
 class PackageReader {
  public:
-  PackageReader(const ByteSource& source, ArchiveSink& sink, const std::string& name)
-      : input_(source), sink_(sink), name_(name) {}
+  PackageReader(const ByteSource& source, ArchiveSink& sink, const std::string& name,
+                ArchiveChecksums checksums)
+      : input_(source), sink_(sink), name_(name), checksums_(checksums) {}
 
   Result<> read_tar_bz2();
   Result<> read_conda();
@@ -123,6 +124,7 @@ class PackageReader {
   Input input_;
   ArchiveSink& sink_;
   const std::string& name_;
+  ArchiveChecksums checksums_;
   int pkg_count_ = 0;
   int info_count_ = 0;
 };
@@ -271,6 +273,9 @@ Result<> PackageReader::read_member(archive* zip, std::string_view member) {
 Result<> PackageReader::read_conda() {
   const Handle zip(archive_read_new());
   archive_read_support_format_zip_streamable(zip.get());
+  if (checksums_ == ArchiveChecksums::skip) {
+    archive_read_set_format_option(zip.get(), "zip", "ignorecrc32", "1");
+  }
   const int opened = archive_read_open(zip.get(), &input_, nullptr, &Input::callback, nullptr);
   if (opened != ARCHIVE_OK) return failure_of(zip.get());
   for (;;) {
@@ -295,8 +300,8 @@ Result<> PackageReader::read_conda() {
 }  // namespace
 
 Result<> read_package_archive(ArchiveFormat format, const ByteSource& source, ArchiveSink& sink,
-                              const std::string& name) {
-  PackageReader reader(source, sink, name);
+                              const std::string& name, ArchiveChecksums checksums) {
+  PackageReader reader(source, sink, name, checksums);
   return format == ArchiveFormat::conda ? reader.read_conda() : reader.read_tar_bz2();
 }
 

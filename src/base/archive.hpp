@@ -38,10 +38,15 @@ class ArchiveSink {
 
 enum class ArchiveFormat { conda, tar_bz2 };
 
+/// Whether the archive's own checksums are compared; `skip` where the source knows the digest of
+/// the whole.
+enum class ArchiveChecksums { compare, skip };
+
 /// Reads the whole archive (all bytes of the source, so that a digest taken there is complete).
 /// Refused: damaged or truncated archive, device nodes and other types, a `.conda` without its two
 /// inner archives. `name` stands in messages.
 Result<> read_package_archive(ArchiveFormat format, const ByteSource& source, ArchiveSink& sink,
-                              const std::string& name);
+                              const std::string& name,
+                              ArchiveChecksums checksums = ArchiveChecksums::compare);
 
 }  // namespace hpcenv::base

@@ -25,9 +25,11 @@ namespace hpcenv::packages {
 
 namespace {
 
-/// Transfers that the client runs at once each need someone to take their bytes.
+/// A worker holds a decoder's window (8 MiB and more); beyond the processors only a few are of use,
+/// to hide the waiting for network file systems.
 constexpr std::size_t most_workers = 8;
-constexpr std::size_t queue_limit = std::size_t{4} << 20U;
+constexpr std::size_t spare_workers = 2;
+constexpr std::size_t queue_limit = std::size_t{1} << 20U;
 
 /// One package that has to come.
 struct Order {
@@ -286,6 +288,10 @@ Result<> check_offline(const std::vector<Order>& orders) {
                    "run the command once without --offline");
 }
 
+std::size_t useful_workers() {
+  return std::min(base::available_processors() + spare_workers, most_workers);
+}
+
 /// What a cache has of each record, and what is wrong with it.
 struct Found {
   std::optional<conda::UnpackedPackage> package;
@@ -345,7 +351,7 @@ Result<std::vector<conda::UnpackedPackage>> ensure_unpacked(
     warn_of_missing_checksums(orders, reporter);
     reporter.step("Fetching packages");
     const std::size_t workers =
-        std::min(options.workers > 0 ? options.workers : most_workers, orders.size());
+        std::min(options.workers > 0 ? options.workers : useful_workers(), orders.size());
     HPCENV_ASSIGN(std::vector<conda::UnpackedPackage> fetched,
                   Fetcher(cache, client, reporter).run(orders, workers));
     for (std::size_t i = 0; i < missing.size(); ++i) {

@@ -53,6 +53,7 @@ class CheckedSource {
 
   const std::string& url() const { return url_; }
   std::uint64_t size() const { return size_; }
+  bool has_digest() const { return !record_.sha256.empty() || !record_.md5.empty(); }
 
  private:
   Failure wrong(std::string_view what, std::string_view expected, std::string_view found) {
@@ -153,7 +154,9 @@ Result<> read_archive(base::ArchiveFormat format, const std::filesystem::path& p
     writer.note_packed(checked.size());
     return piece;
   };
-  HPCENV_TRY(base::read_package_archive(format, source, writer, checked.url()));
+  const auto checksums =
+      checked.has_digest() ? base::ArchiveChecksums::skip : base::ArchiveChecksums::compare;
+  HPCENV_TRY(base::read_package_archive(format, source, writer, checked.url(), checksums));
   HPCENV_TRY(writer.finish());
   return check_written(package, writer.written(), checked.url());
 }

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import re
 import socket
+import stat
 import subprocess
 import unittest
 from pathlib import Path
@@ -88,10 +89,25 @@ class BadArchives(Refused):
         self.assertEqual(answer.code, 0, answer)
 
     def test_members_outside_the_archive(self) -> None:
-        for name in ("dotdot-archive", "absolute-archive", "symlink-archive", "hardlink-archive", "device-archive"):
+        for name, said in (("dotdot-archive", "leads out of the package"), ("absolute-archive", "the path is absolute"),
+                           ("symlink-archive", "link to the absolute path /tmp"), ("hardlink-archive", "the path is absolute"),
+                           ("device-archive", "dev/null-copy"), ("fifo-archive", "share/fifo"),
+                           ("climbing-link-archive", "leads out of the package"), ("staged-link-archive", "out of the package"),
+                           ("link-then-file-archive", "link to the absolute path"),
+                           ("linked-hardlink-archive", "link to the absolute path /etc"),
+                           ("hardlink-dotdot-archive", "leads out of the package")):
             with self.subTest(package=name):
                 self.setUp()
-                self.assert_refused(self.create(name), 1, f"{name}-1.0-0")
+                self.assert_refused(self.create(name), 1, f"{name}-1.0-0", said, "(?m)^hint: report it to the channel")
+
+    def test_an_archive_that_unpacks_without_end(self) -> None:
+        self.assert_refused(self.create("bomb"), 1, r"bomb-1\.0-0", "more than 1000 times its size")
+
+    def test_set_id_bits_do_not_come_along(self) -> None:
+        answer = self.create("set-id")
+        self.assertEqual(answer.code, 0, answer)
+        for file in (WORLD.prefix("bad") / "bin/as-root", WORLD.root / "pkgs/set-id-1.0-0/bin/as-root"):
+            self.assertEqual(stat.S_IMODE(file.stat().st_mode), 0o755)
 
     def test_paths_outside_the_prefix(self) -> None:
         for name in ("dotdot-paths", "absolute-paths"):
@@ -113,7 +129,22 @@ class BadArchives(Refused):
         self.assertIn((WORLD.prefix("bad") / "share/same.txt").read_text(), ("one\n", "two\n"))
 
     def test_paths_json_that_does_not_fit_the_archive(self) -> None:
-        self.assert_refused(self.create("missing-file"), 1, "missing-file", r"share/missing\.txt")
+        for name, said in (("missing-file", r"share/missing\.txt is listed by info/paths\.json, but"),
+                           ("wrong-file-hash", r"share/a\.txt has the wrong sha256: info/paths\.json says [0-9a-f]{64}, it has"),
+                           ("wrong-file-size", r"share/a\.txt has the wrong size: info/paths\.json says 77 bytes, it has 5"),
+                           ("paths-through-link", r"share/door/a\.txt is listed")):
+            with self.subTest(package=name):
+                self.setUp()
+                self.assert_refused(self.create(name), 1, f"{name}-1.0-0", said, "(?m)^hint: report it to the channel")
+
+    def test_paths_json_that_is_none(self) -> None:
+        for name, said in (("paths-no-list", "paths"), ("paths-no-object", "paths"), ("paths-odd-type", "device"),
+                           ("paths-control", "leads out of the prefix")):
+            with self.subTest(package=name):
+                self.setUp()
+                answer = self.create(name)
+                self.assert_refused(answer, 1, f"{name}-1.0-0", said, "(?m)^hint: ")
+                self.assertNotIn("\a", answer.err)  # nothing of a package rings the terminal's bell or moves its cursor
 
     def test_placeholder_shorter_than_the_prefix(self) -> None:
         self.assert_refused(self.create("short-placeholder"), 1, "short-placeholder")
@@ -122,6 +153,54 @@ class BadArchives(Refused):
         for name in ("wrong-hash", "truncated", "missing-file"):
             self.setUp()
             self.assert_refused(self.create(name), 1)
+
+
+class ChangedCache(Refused):
+    """Somebody writes into the package cache after a package was unpacked."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.assertEqual(self.create("good").code, 0)
+        subprocess.run(["rm", "-rf", str(WORLD.prefix("bad"))], check=True)
+        self.file = WORLD.root / "pkgs/good-1.0-0/share/good.txt"
+
+    def write(self, text: str, *, old: bool = False) -> None:
+        self.file.write_text(text)
+        if old:
+            os.utime(self.file, (1_500_000_000, 1_500_000_000))
+
+    def test_a_file_newer_than_its_record_is_hashed(self) -> None:
+        self.write("evil\n")
+        before = len(WORLD.requests())
+        answer = self.create("good")
+        self.assertEqual(answer.code, 0, answer)
+        self.assertRegex(answer.err, r"(?m)^warning: .*share/good\.txt has the wrong sha256", answer)
+        for file in (self.file, WORLD.prefix("bad") / "share/good.txt"):
+            self.assertEqual(file.read_text(), "good\n")
+        self.assertTrue(any("good-1.0-0.conda" in line["path"] for line in WORLD.requests()[before:]))
+
+    def test_touched_and_unchanged_it_is_used(self) -> None:
+        os.utime(self.file)
+        before = len(WORLD.requests())
+        answer = self.create("good")
+        self.assertEqual(answer.code, 0, answer)
+        self.assertNotIn("warning", answer.err)
+        self.assertFalse(any(".conda" in line["path"] for line in WORLD.requests()[before:]))
+
+    def test_another_size_is_found_whatever_its_time(self) -> None:
+        self.write("much more evil\n", old=True)
+        answer = self.create("good")
+        self.assertEqual(answer.code, 0, answer)
+        self.assertRegex(answer.err, r"share/good\.txt has the wrong size")
+        self.assertEqual((WORLD.prefix("bad") / "share/good.txt").read_text(), "good\n")
+
+    def test_offline_a_changed_package_is_refused_and_left(self) -> None:
+        self.write("evil\n")
+        answer = self.create("good", "--offline")
+        self.assertEqual(answer.code, 1, answer)
+        self.assertRegex(answer.err, r"offline, and 1 package is not in the package cache: good-1\.0-0\.conda")
+        self.assertFalse(WORLD.prefix("bad").exists())
+        self.assertEqual(self.file.read_text(), "evil\n")
 
 
 class BadWishes(Refused):

@@ -78,7 +78,7 @@ def _info(hostile: Hostile) -> dict[str, bytes]:
     paths = hostile.paths if hostile.paths is not None else default
     files = {"info/index.json": json.dumps(_index(hostile)).encode(),
              "info/paths.json": json.dumps({"paths": paths, "paths_version": 1}).encode(),
-             "info/files": "".join(f"{one['_path']}\n" for one in paths).encode()}
+             "info/files": "".join(f"{one['_path']}\n" for one in paths if isinstance(one, dict)).encode()}
     if hostile.entry_points:
         noarch = {"type": "python", "entry_points": hostile.entry_points}
         files["info/link.json"] = json.dumps({"noarch": noarch, "package_metadata_version": 1}).encode()
@@ -112,6 +112,29 @@ def _hardlink(name: str, target: str) -> tarfile.TarInfo:
     return member
 
 
+def _fifo() -> tarfile.TarInfo:
+    member = tarfile.TarInfo("share/fifo")
+    member.type = tarfile.FIFOTYPE
+    return member
+
+
+def _link(name: str, target: str) -> tarfile.TarInfo:
+    member = tarfile.TarInfo(name)
+    member.type, member.linkname = tarfile.SYMTYPE, target
+    return member
+
+
+def _set_id(name: str, mode: int) -> tarfile.TarInfo:
+    member = tarfile.TarInfo(name)
+    member.mode = mode
+    return member
+
+
+def _tampered(paths: object) -> list[dict[str, object]]:
+    """Something else than a list of entries, in the place of one."""
+    return paths  # type: ignore[return-value]
+
+
 def hostile_packages() -> list[Hostile]:
     """Each with one fault; `good` has none, and faulty ones that depend on it must not leave it behind either."""
     noise = {f"share/noise{number}.bin": _noise(100_000) + bytes([number]) for number in range(5)}
@@ -127,6 +150,21 @@ def hostile_packages() -> list[Hostile]:
         Hostile("symlink-archive", {"share/out/hpcenv-evil-symlink": b"evil\n"}, links={"share/out": "/tmp"}),
         Hostile("hardlink-archive", extra_members=[_hardlink("share/passwd", "/etc/passwd")]),
         Hostile("device-archive", extra_members=[_device()]),
+        Hostile("fifo-archive", depends=["good"], extra_members=[_fifo()]),
+        Hostile("climbing-link-archive", extra_members=[_link("share/up", "../../../../hpcenv-evil-link")]),
+        Hostile("staged-link-archive", {"share/step/hpcenv-evil-staged": b"evil\n"},
+                extra_members=[_link("share/step", "here/.."), _link("share/here", "../..")]),
+        Hostile("link-then-file-archive", {"share/swap": b"evil\n"}, extra_members=[_link("share/swap", "/tmp/hpcenv-evil-swap")]),
+        Hostile("linked-hardlink-archive", extra_members=[_link("share/door", "/etc"), _hardlink("share/evil", "share/door/passwd")]),
+        Hostile("hardlink-dotdot-archive", extra_members=[_hardlink("share/evil", "../good-1.0-0/share/good.txt")]),
+        Hostile("bomb", {"share/zeros": bytes(160 << 20)}),
+        Hostile("set-id", extra_members=[_set_id("bin/as-root", 0o6755)], paths=[entry("share/a.txt"), entry("bin/as-root", b"")]),
+        Hostile("paths-no-list", paths=_tampered({"share/a.txt": 1})),
+        Hostile("paths-no-object", paths=_tampered([3])),
+        Hostile("paths-odd-type", paths=[entry("share/a.txt", path_type="device")]),
+        Hostile("paths-control", paths=[entry("share/a\u0007.txt")]),
+        Hostile("paths-through-link", {"share/target/a.txt": GOOD_TEXT}, links={"share/door": "target"},
+                paths=[entry("share/door/a.txt")]),
         Hostile("dotdot-paths", depends=["good"], paths=[entry("share/a.txt"), entry("../../hpcenv-evil-paths")]),
         Hostile("absolute-paths", paths=[entry("/tmp/hpcenv-evil-paths-absolute")]),
         Hostile("meta-paths", {"conda-meta/good-1.0-0.json": b"{}\n"}, depends=["good"]),
