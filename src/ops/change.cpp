@@ -176,8 +176,8 @@ Result<ChangeOutcome> change(const ChangeRequest& request, const Locations& loca
                              const Seams& seams, const Agree& agree) {
   using End = ChangeDone::End;
   Pipeline pipeline(request, locations, seams);
-  HPCENV_TRY(pipeline.check_place());
   HPCENV_TRY(pipeline.complete_earlier());
+  HPCENV_TRY(pipeline.check_place());
   for (int attempt = 1; attempt <= plan_attempts; ++attempt) {
     HPCENV_ASSIGN(const prefix::PrefixState state, pipeline.state_before());
     HPCENV_ASSIGN(Decided decided, pipeline.decide_from(state));

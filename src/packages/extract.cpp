@@ -44,6 +44,7 @@ int copy_file(int from_directory, const char* from, int to_directory, const char
     }
   }
   const std::array<timespec, 2> times{status.st_mtim, status.st_mtim};
+  base::fault_point("extract.times");
   futimens(target.get(), times.data());
   return 0;
 }
@@ -286,6 +287,7 @@ Result<> DirectoryWriter::end() {
   const std::array<timespec, 2> times{time, time};
   // Bytecode in the package names the time of its source. A file system that cannot store it costs
   // speed, not correctness.
+  base::fault_point("extract.times");
   futimens(file_.get(), times.data());
   // NFS and quotas report a full disk only here.
   if (close(file_.release()) != 0 && errno != EINTR) return fail_here(errno, "write");

@@ -244,7 +244,6 @@ Result<Workspace> PackageCache::make_workspace() const {
   HPCENV_ASSIGN(std::filesystem::path directory,
                 base::make_private_directory(directory_, workspace_prefix));
   Workspace workspace(std::move(directory));
-  base::fault_point("package_cache.mkdir");
   HPCENV_TRY(base::make_directories(workspace.package()));
   return workspace;
 }

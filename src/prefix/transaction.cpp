@@ -199,13 +199,30 @@ bool is_unfinished(const fs::path& prefix) {
   return has_commit || is_unfinished_create(prefix) || has_pending_scripts(prefix);
 }
 
+namespace {
+
+/// A create or a removal that was killed at its very end leaves its folder and its lock beside the
+/// prefix; whoever takes that lock removes them. A live one is left to itself.
+void sweep_beside(const fs::path& prefix, LockRequest lock, base::Reporter& reporter) {
+  const Result<std::vector<std::string>> names = base::list_directory(prefix.parent_path());
+  const std::string stem = sibling_stem(prefix);
+  const auto is_ours = [&](const std::string& name) { return name.starts_with(stem); };
+  if (!names.has_value() || std::ranges::none_of(*names, is_ours)) return;
+  lock.wait = std::chrono::seconds{0};
+  const auto held = PrefixLock::acquire_beside(prefix, lock, reporter);
+  if (held.has_value()) (*held)->release();
+}
+
+}  // namespace
+
 Result<std::vector<std::string>> complete_unfinished(const fs::path& prefix,
                                                      const LinkOptions& options,
                                                      const LockRequest& lock,
                                                      base::ProcessRunner& runner,
                                                      base::Reporter& reporter) {
-  if (!has_leftovers(prefix)) return std::vector<std::string>();
   HPCENV_ASSIGN(const fs::path resolved, base::resolve_path(prefix));
+  sweep_beside(resolved, lock, reporter);
+  if (!has_leftovers(resolved)) return std::vector<std::string>();
   HPCENV_ASSIGN(const auto held, PrefixLock::acquire_inside(resolved, lock, reporter));
   HPCENV_TRY(settle(resolved, held->token(), options, runner, reporter));
   const Result<> ran = run_pending_scripts(resolved, options.environment, runner);
