@@ -205,6 +205,35 @@ class Install(ChangeCase):
         self.assertEqual(self.versions(), {"lone": "1.0"})
 
 
+class CutOff(ChangeCase):
+    def cut_off(self):
+        """Kills an install of app between its commit record and its end."""
+        log = f"{self.home}/points"
+        self.run_program("create", "-n", "cached", "app", check=0)
+        self.run_program("create", "-n", "other", "lone", check=0)
+        self.run_program("install", "-n", "other", "app", check=0, env={"HPCENV_FAULT_LOG": log})
+        with open(log, encoding="utf-8") as file:
+            number = file.read().split().index("commit.unlink_record") + 1
+        self.create("lone")
+        self.run_program("install", "-n", "work", "app", check=-9, env={"HPCENV_FAULT_KILL": str(number)})
+        own = f"{self.prefix}/.hpcenv"
+        self.assertTrue(any(os.path.exists(f"{own}/{name}/record") for name in os.listdir(own)))
+
+    def test_install_without_a_spec_completes_it(self):
+        self.cut_off()
+        answer = self.run_program("run", "-n", "work", "true", check=125)
+        self.assertIn(f"hpcenv install -p {self.prefix}", answer.stderr)
+        self.refused(1, "refused", "install", "-n", "work", "tool", "--dry-run", said=["hpcenv install -p"])
+        self.run_program("install", "-p", self.prefix, check=0)
+        self.assertEqual(self.versions(), {"app": "2.0", "base": "1.0", "lib": "3.0", "lone": "1.0"})
+        self.run_program("run", "-n", "work", "true", check=0)
+
+    def test_any_other_change_completes_it_first(self):
+        self.cut_off()
+        self.run_program("remove", "-n", "work", "lone", check=0)
+        self.assertEqual(self.versions(), {"app": "2.0", "base": "1.0", "lib": "3.0"})
+
+
 class Frozen(ChangeCase):
     def test_a_frozen_environment_is_changed_only_on_demand(self):
         self.create("app")
