@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/fs.hpp"
+#include "conda/platform.hpp"
 #include "ops/decide.hpp"
 #include "ops/standing_wishes.hpp"
 #include "packages/fetch.hpp"
@@ -66,14 +67,21 @@ class Pipeline {
     return nothing;
   }
 
-  Result<Decided> decide_from(const prefix::PrefixState& state) const {
+  Result<Decided> decide_from(const prefix::PrefixState& state) {
+    const std::string subdir = subdir_of(state);
+    is_foreign_ = !subdir.empty() && subdir != conda::native_subdir();
     if (request_.action == Action::remove) {
       HPCENV_ASSIGN(ChangeDecision decision, decide_removal(request_, state));
       return Decided(std::move(decision));
     }
     ChangeRequest settled = request_;
-    settled.machine.installed_subdir = subdir_of(state);
-    return decide(settled, state, locations_, seams_);
+    settled.machine.installed_subdir = subdir;
+    HPCENV_ASSIGN(Decided decided, decide(settled, state, locations_, seams_));
+    const auto* decision = std::get_if<ChangeDecision>(&decided);
+    if (decision != nullptr && decision->machine.has_value()) {
+      is_foreign_ = !decision->machine->runs_here();
+    }
+    return decided;
   }
 
   /// A cache that cannot be opened holds nothing; whether that matters is seen when it is written.
@@ -99,13 +107,14 @@ class Pipeline {
     }
     HPCENV_ASSIGN(unpacked_, packages::ensure_unpacked(decision.plan.link, cache, seams_.http,
                                                        seams_.reporter, options));
+    tell_scripts_left();
     return require_room_to_link(unpacked_, decision.plan.prefix);
   }
 
   Result<Step> prepare_and_commit(ChangeDecision& decision, const Agree& agree) {
     seams_.reporter.step(decision.plan.link.empty() ? "Changing" : "Linking");
     HPCENV_ASSIGN(const prefix::PrepareOutcome prepared,
-                  prefix::prepare(decision.plan, unpacked_, link_options(decision), request_.lock,
+                  prefix::prepare(decision.plan, unpacked_, link_options(), request_.lock,
                                   seams_.runner, seams_.reporter));
     const auto* made = std::get_if<std::shared_ptr<prefix::PreparedChange>>(&prepared);
     if (made == nullptr) {
@@ -136,17 +145,32 @@ class Pipeline {
 
  private:
   /// Another platform's programs do not run here: nothing is compiled and no script is started.
-  prefix::LinkOptions link_options(const ChangeDecision& decision) const {
+  prefix::LinkOptions link_options() const {
     prefix::LinkOptions options = request_.link;
-    if (decision.machine.has_value() && !decision.machine->runs_here()) {
+    if (is_foreign_) {
       options.bytecode = prefix::LinkOptions::Bytecode::leave;
+      options.scripts = prefix::LinkOptions::Scripts::leave;
     }
     return options;
+  }
+
+  void tell_scripts_left() {
+    if (!is_foreign_) return;
+    for (const conda::UnpackedPackage& package : unpacked_) {
+      for (const char* action : {"pre-link", "post-link"}) {
+        const std::string script = fmt::format("bin/.{}-{}.sh", package.record.name, action);
+        if (!base::path_exists(package.directory / script)) continue;
+        report_.messages.push_back(fmt::format("the {} script of {} was not run: it is for {}",
+                                               action, package.record.dist_name(),
+                                               package.record.subdir));
+      }
+    }
   }
 
   const ChangeRequest& request_;
   const Locations& locations_;
   const Seams& seams_;
+  bool is_foreign_ = false;  ///< the environment is for a platform that does not run here
   prefix::ChangeReport report_;
   std::vector<conda::UnpackedPackage> unpacked_;
 };

@@ -109,9 +109,8 @@ class Preparation {
     tree.prefix = work_.prefix;
     tree.messages = blueprint.layout.messages;
     tree.messages.insert(tree.messages.end(), clobbers_.messages.begin(), clobbers_.messages.end());
-    const base::Environment& environment = change_.options.environment;
     HPCENV_ASSIGN(tree.scripts,
-                  post_link_scripts(blueprint.layout, packages_, work_.prefix, environment));
+                  post_link_scripts(blueprint.layout, packages_, work_.prefix, change_.options));
     HPCENV_TRY(collect_first_scripts(blueprint));
     HPCENV_ASSIGN(std::vector<conda::PrefixRecord> records,
                   fill_directory(blueprint, tree, runner, reporter));
@@ -127,6 +126,7 @@ class Preparation {
 
   /// What has to run before the first step.
   Result<> collect_first_scripts(const Blueprint& blueprint) {
+    if (change_.options.scripts == LinkOptions::Scripts::leave) return {};
     std::vector<LinkScript> scripts;
     for (const conda::PrefixRecord* package : owners_.leaving()) {
       const conda::PackageRecord& record = package->record;

@@ -72,8 +72,8 @@ Result<Prepared> prepare_create(const Plan& plan,
   HPCENV_ASSIGN(prepared.prefix, base::resolve_path(plan.prefix));
   HPCENV_TRY(check_prefix_text(prepared.prefix));
   HPCENV_ASSIGN(Blueprint blueprint, draw_blueprint(plan, packages, options, prepared.prefix));
-  HPCENV_ASSIGN(prepared.scripts, post_link_scripts(blueprint.layout, packages, prepared.prefix,
-                                                    options.environment));
+  HPCENV_ASSIGN(prepared.scripts,
+                post_link_scripts(blueprint.layout, packages, prepared.prefix, options));
   prepared.messages = blueprint.layout.messages;
   const fs::path parent = prepared.prefix.parent_path();
   prepared.made_parent = topmost_missing(parent);

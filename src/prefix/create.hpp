@@ -21,6 +21,8 @@ struct LinkOptions {
   std::size_t jobs = 0;  ///< 0: as many as processors
   enum class Bytecode { compile, leave };
   Bytecode bytecode = Bytecode::compile;
+  enum class Scripts { run, leave };
+  Scripts scripts = Scripts::run;  ///< leave: link scripts are not run, now or later
   /// For children (bytecode, link scripts); tokens and passwords are taken out.
   base::Environment environment;
   std::int64_t now = 0;         ///< seconds since the epoch, for the history; 0: the clock's

@@ -178,12 +178,13 @@ Result<> require_bash(const std::vector<LinkScript>& scripts, const Layout& layo
 
 Result<std::vector<PendingScript>> post_link_scripts(
     const Layout& layout, const std::vector<conda::UnpackedPackage>& packages,
-    const fs::path& prefix, const base::Environment& environment) {
-  const std::vector<LinkScript> scripts = scripts_in(layout, packages, "post-link");
-  HPCENV_TRY(require_bash(scripts, layout, prefix, environment));
+    const fs::path& prefix, const LinkOptions& options) {
   std::vector<PendingScript> pending;
+  if (options.scripts == LinkOptions::Scripts::leave) return pending;
+  const std::vector<LinkScript> scripts = scripts_in(layout, packages, "post-link");
+  HPCENV_TRY(require_bash(scripts, layout, prefix, options.environment));
   for (const LinkScript& script : scripts) {
-    pending.push_back(pending_script(script, prefix / script.path(), prefix, environment));
+    pending.push_back(pending_script(script, prefix / script.path(), prefix, options.environment));
   }
   return pending;
 }

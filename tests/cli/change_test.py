@@ -495,7 +495,8 @@ class Machines(ChangeCase):
 
     def test_another_platform_is_planned_for(self):
         channel = f"{self.home}/arm"
-        entries = [tiny_channel.add_package(channel, "thing", "1.0", files=data("thing", "1.0"))]
+        files = {**data("thing", "1.0"), "bin/.thing-post-link.sh": ('touch "$PREFIX/ran"\n', 0o755)}
+        entries = [tiny_channel.add_package(channel, "thing", "1.0", files=files)]
         tiny_channel.write_repodata(channel, entries)
         os.rename(f"{channel}/linux-64", f"{channel}/linux-aarch64")
         repodata = f"{channel}/linux-aarch64/repodata.json"
@@ -510,8 +511,11 @@ class Machines(ChangeCase):
             self.assertEqual((solved_for["platform"], solved_for["runs_here"]), ("linux-aarch64", False))
         done = self.run_program(*words, "--platform", "linux-aarch64", check=0)
         self.assertIn("nothing of it runs here", done.stdout)
+        self.assertIn("the post-link script of thing-1.0-0 was not run", done.stderr)
+        self.assertFalse(os.path.exists(f"{self.prefix}/ran"))
         self.assertEqual(self.versions(), {"thing": "1.0"})
         # The environment knows what it is for.
+        self.run_program("remove", "-n", "work", "thing", "--dry-run", check=0)
         self.refused(1, "refused", "install", "-n", "work", "lone", "--platform", "linux-64", said=["linux-aarch64"])
 
     def test_newer_packages_are_left_aside(self):
