@@ -157,9 +157,9 @@ std::string cost_text(const ops::ChangeDecision& decision) {
                                         : fmt::format("{} to download ({})", cost.fetch.size(),
                                                       base::human_bytes(cost.download_bytes));
   const bool is_estimate = cost.precision == ops::Cost::Precision::estimated;
-  return text + fmt::format("; {}{} and {} files in the environment, {} free",
+  return text + fmt::format("; {}{} and {} file{} in the environment, {} free",
                             is_estimate ? "about " : "", base::human_bytes(cost.bytes), cost.inodes,
-                            base::human_bytes(cost.free_bytes));
+                            cost.inodes == 1 ? "" : "s", base::human_bytes(cost.free_bytes));
 }
 
 std::string machine_text(const ops::Machine& machine) {

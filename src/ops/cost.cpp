@@ -18,15 +18,15 @@ constexpr const char* elsewhere = "choose another place with -p PREFIX or HPCENV
 Result<> require_room(const host::Room& room, const prefix::Budget& budget, const fs::path& path) {
   if (budget.bytes > room.bytes) {
     return fail_hint(ErrorKind::no_space,
-                     fmt::format("{} needs {}, but {} has {} free", path.string(),
+                     fmt::format("no space for {}: it needs {}, and {} has {} free", path.string(),
                                  base::human_bytes(budget.bytes), room.limited_by,
                                  base::human_bytes(room.bytes)),
                      elsewhere);
   }
   if (room.inodes.has_value() && budget.inodes > *room.inodes) {
     return fail_hint(ErrorKind::no_space,
-                     fmt::format("{} needs {} files, but {} has room for {}", path.string(),
-                                 budget.inodes, room.limited_by, *room.inodes),
+                     fmt::format("no space for {}: it needs {} files, and {} has room for {}",
+                                 path.string(), budget.inodes, room.limited_by, *room.inodes),
                      elsewhere);
   }
   return {};

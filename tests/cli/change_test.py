@@ -1,11 +1,14 @@
 """create, install, update and remove as a user types them, on a small channel."""
 import json
 import os
+import pty
 import shutil
+import signal
+import subprocess
 import unittest
 
 import tiny_channel
-from cli_case import CliCase
+from cli_case import PROGRAM, CliCase
 
 PACKAGE_KEYS = ["name", "version", "build", "build_number", "channel", "subdir", "fn", "url", "sha256", "size"]
 PLAN_KEYS = {"link", "unlink", "fetch", "budget", "solved_for", "notes"}
@@ -448,6 +451,46 @@ class Contract(ChangeCase):
     def test_quiet_is_quiet(self):
         done = self.run_program("create", "-n", "work", "lone", "-q", check=0)
         self.assertEqual((done.stdout, done.stderr), ("", ""))
+
+
+class Asking(ChangeCase):
+    """On a terminal a person is asked; what is typed decides."""
+
+    def at_the_question(self, *words):
+        screen, terminal = pty.openpty()
+        child = subprocess.Popen([PROGRAM, *words], env={**self.variables, "TERM": "dumb"}, stdin=terminal, stdout=terminal,
+                                 stderr=terminal, start_new_session=True)
+        os.close(terminal)
+        self.addCleanup(os.close, screen)
+        self.addCleanup(child.kill)
+        seen = b""
+        while b"[Y/n]" not in seen:
+            seen += os.read(screen, 1000)
+        return child, screen
+
+    def test_yes_no_and_nothing(self):
+        self.create("lone")
+        for answer, code in ((b"n\n", 1), (b"\x04", 1), (b"what\n", 1), (b"y\n", 0)):
+            child, screen = self.at_the_question("install", "-n", "work", "tool")
+            os.write(screen, answer)
+            self.assertEqual(child.wait(60), code, answer)
+            self.assertEqual("tool" in self.versions(), code == 0)
+        child, screen = self.at_the_question("remove", "-n", "work", "tool")
+        os.write(screen, b"\n")
+        self.assertEqual(child.wait(60), 0)
+        self.assertEqual(self.versions(), {"lone": "1.0"})
+
+    def test_signals_at_the_question(self):
+        self.create("lone")
+        before = self.tree(self.prefix)
+        for sent, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)):
+            child, _ = self.at_the_question("install", "-n", "work", "tool")
+            child.send_signal(sent)
+            self.assertEqual(child.wait(60), code)
+        self.assertEqual(self.tree(self.prefix), before)
+
+    def test_yes_asks_nothing(self):
+        self.run_program("create", "-n", "work", "lone", "-y", check=0)
 
 
 class Machines(ChangeCase):

@@ -2,6 +2,7 @@
 
 #include <iostream>
 
+#include "base/interrupt.hpp"
 #include "base/json.hpp"
 #include "base/text.hpp"
 #include "cli/error_report.hpp"
@@ -217,6 +218,7 @@ Result<int> run_change(const ops::ChangeRequest& request, const Arguments& argum
   }
   const auto& done = std::get<ops::ChangeDone>(outcome);
   if (done.end == ops::ChangeDone::End::declined) {
+    HPCENV_TRY(base::check_interrupt());
     return fail(ErrorKind::refused, "nothing was changed: not confirmed");
   }
   if (session.output().json()) {
