@@ -94,9 +94,9 @@ def difference(expected: dict[str, str], found: dict[str, str]) -> list[str]:
 class World:
     """A folder with a channel, a root with a warm cache, and a place for one environment."""
 
-    def __init__(self, program: str, more_files: int = 0) -> None:
+    def __init__(self, program: str, more_files: int = 0, bulk: int = 0) -> None:
         self.program = program
-        self.more_files = more_files
+        self.more_files, self.bulk = more_files, bulk
         self.folder = Path(tempfile.mkdtemp(prefix="hpcenv-crash-", dir=memory_folder()))
         self.channel = self.folder / "channel"
         self.root = self.folder / "root"
@@ -115,6 +115,8 @@ class World:
         for version in ("1.0", "2.0"):
             files = tool_files(version)
             files.update({f"lib/many/{i % 50}/{i}": (f"{version} {i}", 0o644) for i in range(self.more_files)})
+            if self.bulk:
+                files["share/tool/bulk"] = (version[0] * self.bulk, 0o644)
             entries.append(add(self.channel, "tool", version, depends=["base"], files=files))
         tiny_channel.write_repodata(self.channel, entries)
 
