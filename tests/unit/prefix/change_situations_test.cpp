@@ -6,9 +6,11 @@
 #include <unistd.h>
 
 #include <catch2/catch_test_macros.hpp>
+#include <csignal>
 #include <functional>
 #include <iostream>
 
+#include "base/interrupt.hpp"
 #include "prefix/change.hpp"
 #include "prefix/change_steps.hpp"
 #include "prefix/link_scripts.hpp"
@@ -418,4 +420,52 @@ TEST_CASE("change: trash that waits for a day is no leftover, and goes after it"
   CHECK_FALSE(prefix::is_waiting_trash(work, rule));
   REQUIRE(message_of(prefix::remove_workplace(work, rule)) == no_failure);
   CHECK(own_names(c.prefix) == Names{"kept"});
+}
+
+TEST_CASE("remove: an environment that cannot be renamed is emptied, conda-meta first") {
+  const Case c;
+  const auto a = c.made({"a", {{"share/a", "1"}, {"lib/deep/er/and/deeper/x", "2"}}});
+  fs::create_directories(c.prefix);
+  if (mount("tmpfs", c.prefix.c_str(), "tmpfs", 0, "size=4m") != 0) SKIP("no right to mount");
+  base::NullReporter reporter;
+  std::string made = message_of(change_to(c.prefix, {a}));
+  put_file(c.prefix / ".hpcenv/kept/x/mine", "mine");
+  const auto removed =
+      prefix::remove_environment(c.prefix, {.purpose = "hpcenv env remove"}, reporter);
+  const Names left = names_in(c.prefix);
+  umount2(c.prefix.c_str(), MNT_DETACH);
+  CHECK(made == no_failure);
+  CHECK(message_of(removed) == no_failure);
+  CHECK(left.empty());
+}
+
+TEST_CASE("remove: an interrupt stops it after the environment is gone; the next one ends it") {
+  const Case c;
+  fs::create_directory(c.directory / "place");
+  const fs::path prefix = c.directory / "place/env";
+  TreePackage many{"many"};
+  for (int i = 0; i < 300; ++i) many.files.push_back({"share/" + std::to_string(i) + "/x", "x"});
+  REQUIRE(message_of(create(prefix, {c.made(many)})) == no_failure);
+  class Interrupting final : public base::Reporter {
+   public:
+    void step(std::string_view) override {}
+    void progress(std::uint64_t done, std::uint64_t total, base::Unit) override {
+      most_ = total;
+      if (done == 10) base::set_interrupt(SIGINT);
+    }
+    void warning(std::string_view) override {}
+    void detail(std::string_view) override {}
+    std::uint64_t most_ = 0;
+  };
+  Interrupting reporter;
+  const prefix::LockRequest request{.purpose = "hpcenv env remove"};
+  const auto stopped = prefix::remove_environment(prefix, request, reporter);
+  base::set_interrupt(0);
+  REQUIRE_FALSE(stopped.has_value());
+  CHECK(stopped.error().kind == ErrorKind::interrupted);
+  CHECK(reporter.most_ > 300);
+  CHECK_FALSE(fs::exists(prefix));
+  CHECK_FALSE(names_in(c.directory / "place").empty());
+  CHECK(message_of(prefix::remove_environment(prefix, request, reporter)) == no_failure);
+  CHECK(names_in(c.directory / "place").empty());
 }
