@@ -1,19 +1,13 @@
 #!/usr/bin/env python3
-"""A Python environment of real packages at awkward places, from a folder as channel, beside py-rattler's own install."""
+"""A Python environment of real packages at awkward places, from a folder as channel."""
 
 from __future__ import annotations
 
-import asyncio
-import json
 import os
-import subprocess
-import tempfile
 import unittest
 from pathlib import Path
 
-from rattler import Channel, RepoDataRecord, install
-from rattler.repo_data import RepoData
-from thread_support import World, tree
+from thread_support import World
 
 WORLD = World()
 SPECS = ["python", "rich", "httpie", "black", "flask", "pkgconf", "openssl", "ncurses", "zlib"]
@@ -70,45 +64,6 @@ class AwkwardPlace(unittest.TestCase):
         outside = {Path(line).name.split(".so")[0] for line in self.run_in("python", "-c", code).splitlines()
                    if not line.startswith(str(self.prefix))}
         self.assertEqual(outside - {"libc", "libm", "libdl", "libpthread", "librt", "libutil", "ld-linux-x86-64"}, set())
-
-
-class BesideRattler(unittest.TestCase):
-    """The same records, installed by py-rattler at the same place: the same files with the same bytes."""
-
-    def records(self, prefix: Path) -> list[RepoDataRecord]:
-        names = {path.stem for path in (prefix / "conda-meta").glob("*.json")}
-        channel = Channel((WORLD.channels / "python").as_uri())
-        found = [record for subdir in ("linux-64", "noarch")
-                 for record in RepoData.from_path(WORLD.channels / "python" / subdir / "repodata.json").into_repo_data(channel)]
-        chosen = [one for one in found if f"{one.name.normalized}-{one.version}-{one.build}" in names]
-        self.assertEqual(len(chosen), len(names))
-        return chosen
-
-    def content(self, prefix: Path) -> dict[str, bytes | str]:
-        paths = {path for path in tree(prefix) if not path.startswith(("conda-meta", ".hpcenv")) and ".pyc" not in path}
-        return {path: os.readlink(prefix / path) if (prefix / path).is_symlink() else (prefix / path).read_bytes()
-                for path in paths if (prefix / path).is_symlink() or (prefix / path).is_file()}
-
-    def test_same_files_same_bytes(self) -> None:
-        prefix = WORLD.home / "beside"
-        create(prefix, "--no-pyc")
-        records, ours = self.records(prefix), self.content(prefix)
-        subprocess.run(["rm", "-rf", str(prefix)], check=True)
-        with tempfile.TemporaryDirectory() as cache:
-            asyncio.run(install(records, prefix, cache_dir=cache, show_progress=False))
-        theirs = self.content(prefix)
-        theirs.pop("CACHEDIR.TAG", None)
-        self.assertEqual(set(ours) ^ set(theirs), set())
-        entry_points = {f"bin/{name.split('=')[0].strip()}" for name in self.entry_points(records)}
-        self.assertEqual({path for path in ours if ours[path] != theirs[path]} - entry_points, set())
-
-    def entry_points(self, records: list[RepoDataRecord]) -> list[str]:
-        found = []
-        for record in records:
-            link = WORLD.root / "pkgs" / f"{record.name.normalized}-{record.version}-{record.build}" / "info/link.json"
-            if link.exists():
-                found += json.loads(link.read_bytes())["noarch"].get("entry_points", [])
-        return found
 
 
 if __name__ == "__main__":
