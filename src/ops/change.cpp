@@ -59,7 +59,7 @@ class Pipeline {
 
   Result<prefix::PrefixState> state_before() const {
     if (request_.action != Action::create) {
-      return prefix::read_state(request_.prefix);
+      return prefix::read_state(request_.prefix, prefix::Detail::without_paths);
     }
     prefix::PrefixState nothing;
     nothing.prefix = request_.prefix;

@@ -1,6 +1,7 @@
 #include "prefix/state.hpp"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -16,6 +17,9 @@ namespace hpcenv::prefix {
 namespace {
 
 namespace fs = std::filesystem;
+
+/// Few records say more before their paths.
+constexpr std::size_t usual_head = 8192;
 
 /// What conda writes for a variable that has to be absent.
 constexpr std::string_view unset_mark = "***unset***";
@@ -75,6 +79,25 @@ Result<> add_package_variables(std::vector<StateVariable>& variables, const fs::
   return {};
 }
 
+/// At most `size` bytes: fewer where the file, or one read of it, ends before.
+Result<std::string> read_beginning(const fs::path& file, std::size_t size) {
+  HPCENV_ASSIGN(const base::Fd fd, base::open_read(file));
+  std::string text(size, '\0');
+  const ssize_t got = read(fd.get(), text.data(), text.size());
+  if (got < 0) return fail_errno(errno, fmt::format("cannot read {}", file.native()));
+  text.resize(static_cast<std::size_t>(got));
+  return text;
+}
+
+Result<conda::PrefixRecord> read_record(const fs::path& file, Detail detail) {
+  if (detail == Detail::without_paths) {
+    HPCENV_ASSIGN(const std::string beginning, read_beginning(file, usual_head));
+    if (auto head = conda::parse_record_head(beginning)) return std::move(*head);
+  }
+  HPCENV_ASSIGN(const std::string text, base::read_file(file));
+  return conda::parse_prefix_record(text, file.native());
+}
+
 }  // namespace
 
 bool is_environment(const fs::path& prefix) { return base::path_exists(prefix / history_file); }
@@ -96,7 +119,7 @@ Result<MetaFingerprint> fingerprint(const fs::path& prefix) {
   return result;
 }
 
-Result<PrefixState> read_state(const fs::path& prefix) {
+Result<PrefixState> read_state(const fs::path& prefix, Detail detail) {
   if (!is_environment(prefix)) {
     return fail_hint(ErrorKind::not_found, fmt::format("{} is no environment", prefix.native()),
                      "hpcenv env list shows the environments");
@@ -109,9 +132,7 @@ Result<PrefixState> read_state(const fs::path& prefix) {
   // Threads cost more than they save on a handful of records.
   const std::size_t jobs = names.size() < 32 ? 1 : base::available_processors();
   HPCENV_TRY(base::parallel_for(names.size(), jobs, [&](std::size_t index) -> Result<> {
-    const fs::path file = prefix / meta_folder / names[index];
-    HPCENV_ASSIGN(const std::string text, base::read_file(file));
-    HPCENV_ASSIGN(state.packages[index], conda::parse_prefix_record(text, file.native()));
+    HPCENV_ASSIGN(state.packages[index], read_record(prefix / meta_folder / names[index], detail));
     return {};
   }));
   std::ranges::sort(state.packages, {},

@@ -28,9 +28,13 @@ struct PrefixState {
 
 /// True where conda-meta/history exists: that is what makes a directory an environment.
 bool is_environment(const std::filesystem::path& prefix);
+/// How much of the records is read: their paths are nearly all of it.
+enum class Detail { everything, without_paths };
+
 /// Kind not_found where `prefix` is no environment; refused for a record that cannot be read,
-/// naming the file.
-Result<PrefixState> read_state(const std::filesystem::path& prefix);
+/// naming the file. `without_paths` leaves `paths` empty where that is sooner done.
+Result<PrefixState> read_state(const std::filesystem::path& prefix,
+                               Detail detail = Detail::everything);
 /// Refused (with the command that completes it) while a commit is unfinished: a
 /// `.hpcenv/<token>/record` is there.
 Result<> require_usable(const std::filesystem::path& prefix);

@@ -41,7 +41,8 @@ Result<Info> gather(const Arguments& arguments, Session& session) {
     HPCENV_ASSIGN(const ops::EnvironmentRef environment,
                   ops::existing_environment(info.locations, arguments.value("name"),
                                             arguments.value("prefix")));
-    HPCENV_ASSIGN(const prefix::PrefixState state, prefix::read_state(environment.prefix));
+    HPCENV_ASSIGN(const prefix::PrefixState state,
+                  prefix::read_state(environment.prefix, prefix::Detail::without_paths));
     info.prefix = environment.prefix.string();
     info.packages = state.packages.size();
   }

@@ -37,7 +37,8 @@ Result<int> run(const Arguments& arguments, Session& session) {
   HPCENV_ASSIGN(
       const ops::EnvironmentRef environment,
       ops::existing_environment(locations, arguments.value("name"), arguments.value("prefix")));
-  HPCENV_ASSIGN(const prefix::PrefixState state, prefix::read_state(environment.prefix));
+  HPCENV_ASSIGN(const prefix::PrefixState state,
+                prefix::read_state(environment.prefix, prefix::Detail::without_paths));
   base::Json packages = base::Json::array();
   std::vector<std::vector<std::string>> rows{{"Package", "Version", "Build", "Channel"}};
   for (const conda::PrefixRecord& installed : state.packages) {

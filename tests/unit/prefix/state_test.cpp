@@ -49,6 +49,30 @@ TEST_CASE("state: records by name; other files of conda-meta are none") {
   CHECK(state.packages[2].record.name == "p0");
 }
 
+TEST_CASE("state: without paths, records of ours are read in part and those of others whole") {
+  const test::TemporaryDirectory prefix;
+  put_file(prefix / "conda-meta/history", "");
+  conda::PrefixRecord ours;
+  ours.record.name = "a";
+  ours.record.version = "1";
+  ours.record.build = "0";
+  ours.requested_specs = {"a =1"};
+  ours.paths.resize(1000);
+  // What follows the beginning does not count.
+  put_file(prefix / "conda-meta/a-1-0.json", conda::prefix_record_text(ours) + "rubbish");
+  put_file(prefix / "conda-meta/b-1-0.json", record_text("b"));
+  CHECK_FALSE(read_state(prefix.path()).has_value());
+  const PrefixState state = read_state(prefix.path(), Detail::without_paths).value();
+  REQUIRE(state.packages.size() == 2);
+  CHECK(state.packages[0].requested_specs == ours.requested_specs);
+  CHECK(state.packages[0].paths.empty());
+  CHECK(state.packages[1].record.name == "b");
+  // A head longer than what is read at once.
+  ours.requested_specs.assign(2000, "a =1");
+  put_file(prefix / "conda-meta/a-1-0.json", conda::prefix_record_text(ours));
+  CHECK(read_state(prefix.path(), Detail::without_paths)->packages[0].paths.size() == 1000);
+}
+
 TEST_CASE("state: a record that cannot be read is refused by its file's name") {
   const test::TemporaryDirectory prefix;
   put_file(prefix / "conda-meta/history", "");
