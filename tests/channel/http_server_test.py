@@ -3,11 +3,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
+import io
 import json
+import socket
+import struct
 import sys
 import tempfile
 import threading
+import time
 import unittest
 from pathlib import Path
 
@@ -80,6 +85,19 @@ class ServerTest(unittest.TestCase):
     def test_a_fault_that_does_not_exist_is_said(self) -> None:
         self.assertNotIn("typo", FAULTS)
         self.assertEqual(self.status("/~typo/file.bin"), 501)
+
+    def test_clients_that_hang_up_are_no_news(self) -> None:
+        (self.root / "large.bin").write_bytes(bytes(20_000_000))
+        said = io.StringIO()
+        with contextlib.redirect_stderr(said):
+            for path in ("/large.bin", "/~slow=1000/large.bin", "/file.bin"):
+                with socket.create_connection(self.server.server_address) as client:
+                    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    client.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+                    client.recv(100)
+            self.assertEqual(self.status("/file.bin"), 200)
+            time.sleep(0.3)
+        self.assertEqual(said.getvalue(), "")
 
     def test_each_request_is_logged(self) -> None:
         self.ask("/file.bin", Range="bytes=0-9")

@@ -53,7 +53,7 @@ class Log:
 
     def write(self, entry: dict[str, object]) -> None:
         with self._lock:
-            if self._file:
+            if self._file and not self._file.closed:
                 self._file.write(json.dumps(entry) + "\n")
 
     def close(self) -> None:

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """A real nginx on loopback that speaks HTTP/2 over TLS under a certificate authority of its own.
 
-    tls_site.py ROOT
+    tls_site.py ROOT [NAME...]
 
 Serves the files of ROOT/site and prints its base address (https://127.0.0.1:PORT). In ROOT it leaves ca.pem (the authority
 that signed the server), other-ca.pem (one that did not) and access.log (a line a request: protocol, status, path, address of
 the host, and in quotes the Authorization header).
 /to-http/... redirects to plain http, /to-port/PORT/... to another port of the same machine. /private/... wants credentials,
 whichever they are, and redirects archives to the same path below /mirror/ of another host, 127.0.0.2 at the same port.
+The certificate is for these two addresses and for each NAME.
 """
 
 from __future__ import annotations
@@ -54,13 +55,14 @@ def openssl(*arguments: str) -> None:
     subprocess.run(["openssl", *arguments], check=True, capture_output=True)
 
 
-def make_certificates(root: Path) -> None:
+def make_certificates(root: Path, names: list[str]) -> None:
     curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
     for name in ("ca", "other-ca"):
         openssl("req", "-x509", *curve, "-days", "2", "-subj", f"/CN=hpcenv test {name}", "-keyout", f"{root}/{name}.key",
                 "-out", f"{root}/{name}.pem")
     openssl("req", "-new", *curve, "-subj", "/CN=127.0.0.1", "-keyout", f"{root}/server.key", "-out", f"{root}/server.csr")
-    (root / "names").write_text("subjectAltName=IP:127.0.0.1,IP:127.0.0.2\n")
+    alternatives = ["IP:127.0.0.1", "IP:127.0.0.2", *(f"DNS:{name}" for name in names)]
+    (root / "names").write_text(f"subjectAltName={','.join(alternatives)}\n")
     openssl("x509", "-req", "-in", f"{root}/server.csr", "-CA", f"{root}/ca.pem", "-CAkey", f"{root}/ca.key",
             "-CAcreateserial", "-days", "2", "-extfile", f"{root}/names", "-out", f"{root}/server.pem")
 
@@ -85,7 +87,7 @@ def main() -> None:
     root = Path(sys.argv[1]).resolve()
     os.environ.pop("OPENSSL_CONF", None)  # a test sets a broken one, for its client
     (root / "site").mkdir(exist_ok=True)
-    make_certificates(root)
+    make_certificates(root, sys.argv[2:])
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     (root / "nginx.conf").write_text(CONFIGURATION.format(root=root, port=port))
