@@ -6,8 +6,8 @@ if(NOT HPCENV_THIRD_PARTY)
   execute_process(COMMAND "${CMAKE_SOURCE_DIR}/cmake/third_party.sh" --prefix
     OUTPUT_VARIABLE HPCENV_THIRD_PARTY OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
 endif()
-if(NOT EXISTS "${HPCENV_THIRD_PARTY}/complete")
-  message(FATAL_ERROR "third-party libraries are missing in ${HPCENV_THIRD_PARTY}; run ./bootstrap deps")
+if(NOT EXISTS "${HPCENV_THIRD_PARTY}/complete" AND (HPCENV_TESTS OR NOT EXISTS "${HPCENV_THIRD_PARTY}/complete-program"))
+  message(FATAL_ERROR "third-party libraries are missing in ${HPCENV_THIRD_PARTY}; run ./bootstrap deps build test")
 endif()
 
 # hpcenv_static_library(NAME FILE [DEFINES ...] [NEEDS ...]): the imported target third_party::NAME for libFILE.a, which is

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# third_party.sh: builds the libraries that Debian does not ship as fit static archives.
+# third_party.sh [--program]: builds the libraries that Debian does not ship as fit static archives; with --program only
+# those that the program links, not Catch2.
 # third_party.sh --prefix: prints where they are (or will be), builds nothing.
 #
 # Sources are Debian's source packages, fetched and verified by apt through an index of its own: the machine's apt
@@ -10,6 +11,7 @@ umask 022
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 libraries=(libsolv fmt simdjson libarchive curl catch2)
+tests_only=catch2
 jobs=${HPCENV_JOBS:-2}
 cache=${HPCENV_CACHE:-${XDG_CACHE_HOME:-${HOME:?HOME is not set}/.cache}/hpcenv-build}
 # shellcheck source=/dev/null
@@ -123,17 +125,24 @@ build_library() {
   rm -rf "$work"
 }
 
+mark=complete
+[[ ${1:-} != --program ]] || mark=complete-program
+is_done() { [[ -e $prefix/complete || -e $prefix/$mark ]]; }
+
 mkdir -p "$cache/log" "$prefix/.built"
-if [[ -e $prefix/complete ]]; then
+if is_done; then
   exit 0
 fi
 exec 9>"$cache/third-party.lock"
 flock -n 9 || { say "another build is at work; waiting for it"; flock 9; }
-[[ ! -e $prefix/complete ]] || exit 0
+if is_done; then
+  exit 0
+fi
 
 prepare_apt
 for library in "${libraries[@]}"; do
   [[ ! -e $prefix/.built/$library ]] || continue
+  [[ $mark == complete || $library != "$tests_only" ]] || continue
   started=$SECONDS
   log=$cache/log/$library.log
   say "$library ..."
@@ -150,5 +159,5 @@ for library in "${libraries[@]}"; do
   say "$(<"$prefix/.built/$library") built in $((SECONDS - started)) s"
 done
 cat "$prefix"/.built/* >"$prefix/versions"
-touch "$prefix/complete"
-say "complete: $prefix"
+touch "$prefix/$mark"
+say "$mark: $prefix"

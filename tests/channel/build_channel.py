@@ -66,7 +66,8 @@ CUDA12 = Part("cuda12", parts_cuda.make_cuda12, CUDA_SOURCES)
 CUDNN = Part("cudnn13", parts_cuda.make_cudnn, CUDA_SOURCES)
 FAULT = Part("fault", parts_fault.make, ("parts_fault.py",))
 MINI = [CLIB, PYTHON, PKGCONF, WHEELS, CUDA_VERSIONS, OLDER_CLIB, OLDER_PYTHON, OLDER_WHEELS]
-PROFILES = {"mini": MINI, "python": [*MINI, MORE_WHEELS, NUMPY], "cuda": [*MINI, COMPILER, TOOLKIT, CUDNN, CUDA12], "fault": [FAULT]}
+FIRST = [CLIB, PYTHON, WHEELS]
+PROFILES = {"first": FIRST, "mini": MINI, "python": [*MINI, MORE_WHEELS, NUMPY], "cuda": [*MINI, COMPILER, TOOLKIT, CUDNN, CUDA12], "fault": [FAULT]}
 
 
 def _say(text: str) -> None:
