@@ -275,6 +275,10 @@ bool MatchSpec::matches_beside_version(const PackageRecord& record) const {
          text_matches(features, record.features) && track_features_match(record);
 }
 
+bool MatchSpec::asks_only_version() const {
+  return build.accepts_all() && channel.empty() && !has_rare_fields();
+}
+
 bool MatchSpec::matches(const PackageRecord& record) const {
   const auto parsed = Version::parse(record.version);
   return parsed.has_value() && matches(record, *parsed);

@@ -38,7 +38,9 @@ struct MatchSpec {
   bool matches(const PackageRecord& record, const Version& version) const;
   /// Parses the record's version; a record whose version cannot be read matches nothing.
   bool matches(const PackageRecord& record) const;
-  /// The same for who has compared name and version already.
+  /// Whether nothing but name and version is asked for.
+  bool asks_only_version() const;
+  /// The same as `matches` for who has compared name and version already.
   bool matches_beside_version(const PackageRecord& record) const;
 
  private:

@@ -33,134 +33,169 @@ Result<> check_characters(std::string_view lower, std::string_view text) {
 
 }  // namespace
 
-std::strong_ordering Version::Atom::operator<=>(const Atom& other) const {
-  if (kind != other.kind) return kind <=> other.kind;
-  if (kind == Kind::number) return number <=> other.number;
-  return kind == Kind::word ? word.compare(other.word) <=> 0 : std::strong_ordering::equal;
+std::strong_ordering Version::compare(const Atom& a, std::string_view folded_a, const Atom& b,
+                                      std::string_view folded_b) {
+  if (a.kind != b.kind) return a.kind <=> b.kind;
+  if (a.kind == Kind::number) return a.number <=> b.number;
+  if (a.kind != Kind::word) return std::strong_ordering::equal;
+  return folded_a.substr(a.begin, a.size) <=> folded_b.substr(b.begin, b.size);
 }
 
-std::strong_ordering Version::compare(const Segment& a, const Segment& b) {
-  static const Atom zero;
-  const std::size_t count = std::max(a.size(), b.size());
-  for (std::size_t i = 0; i < count; ++i) {
-    const auto order = (i < a.size() ? a[i] : zero) <=> (i < b.size() ? b[i] : zero);
-    if (order != 0) return order;
+std::strong_ordering Version::compare_segment(const Part& a, std::size_t& i, const Part& b,
+                                              std::size_t& j) {
+  // What is missing is 0.
+  static constexpr Atom zero;
+  auto order = std::strong_ordering::equal;
+  bool more_a = i < a.atoms.size();
+  bool more_b = j < b.atoms.size();
+  while (more_a || more_b) {
+    const Atom& left = more_a ? a.atoms[i] : zero;
+    const Atom& right = more_b ? b.atoms[j] : zero;
+    if (order == 0) order = compare(left, a.folded, right, b.folded);
+    if (more_a) more_a = ++i < a.atoms.size() && !a.atoms[i].opens_segment;
+    if (more_b) more_b = ++j < b.atoms.size() && !b.atoms[j].opens_segment;
   }
-  return std::strong_ordering::equal;
+  return order;
 }
 
-std::strong_ordering Version::compare(const std::vector<Segment>& a,
-                                      const std::vector<Segment>& b) {
-  static const Segment nothing;
-  const std::size_t count = std::max(a.size(), b.size());
-  for (std::size_t i = 0; i < count; ++i) {
-    const auto order = compare(i < a.size() ? a[i] : nothing, i < b.size() ? b[i] : nothing);
-    if (order != 0) return order;
+std::strong_ordering Version::compare(const Part& a, const Part& b) {
+  std::size_t i = 0;
+  std::size_t j = 0;
+  while (i < a.atoms.size() || j < b.atoms.size()) {
+    if (const auto order = compare_segment(a, i, b, j); order != 0) return order;
   }
   return std::strong_ordering::equal;
 }
 
 std::strong_ordering Version::operator<=>(const Version& other) const {
   if (epoch_ != other.epoch_) return epoch_ <=> other.epoch_;
-  if (const auto order = compare(main_, other.main_); order != 0) return order;
-  return compare(local_, other.local_);
+  if (const auto order = compare(main(), other.main()); order != 0) return order;
+  return compare(local(), other.local());
 }
 
-bool Version::starts_with(const std::vector<Segment>& all, const std::vector<Segment>& prefix) {
-  static const Atom zero;
-  static const Segment nothing;
-  for (std::size_t i = 0; i < prefix.size(); ++i) {
-    const Segment& mine = i < all.size() ? all[i] : nothing;
-    const Segment& wanted = prefix[i];
-    const bool last = i + 1 == prefix.size();
-    if (!last && compare(mine, wanted) != 0) return false;
-    // The last segment may go on: 1.2 starts 1.2rc1.
-    for (std::size_t k = 0; last && k < wanted.size(); ++k) {
-      if ((k < mine.size() ? mine[k] : zero) != wanted[k]) return false;
-    }
+bool Version::starts_with(const Part& all, const Part& prefix) {
+  static constexpr Atom zero;
+  std::size_t last = prefix.atoms.size();
+  while (last > 0 && !prefix.atoms[--last].opens_segment) {
+  }
+  std::size_t i = 0;
+  for (std::size_t j = 0; j < last;) {
+    if (compare_segment(all, i, prefix, j) != 0) return false;
+  }
+  // The last segment may go on: 1.2 starts 1.2rc1.
+  bool more = i < all.atoms.size();
+  for (std::size_t j = last; j < prefix.atoms.size(); ++j) {
+    const Atom& mine = more ? all.atoms[i] : zero;
+    if (compare(mine, all.folded, prefix.atoms[j], prefix.folded) != 0) return false;
+    if (more) more = ++i < all.atoms.size() && !all.atoms[i].opens_segment;
   }
   return true;
 }
 
 bool Version::starts_with(const Version& prefix) const {
   if (epoch_ != prefix.epoch_) return false;
-  if (prefix.local_.empty()) return starts_with(main_, prefix.main_);
-  return compare(main_, prefix.main_) == 0 && starts_with(local_, prefix.local_);
+  if (prefix.local().atoms.empty()) return starts_with(main(), prefix.main());
+  return compare(main(), prefix.main()) == 0 && starts_with(local(), prefix.local());
 }
 
 bool Version::compatible_with(const Version& base) const {
   if (*this < base || epoch_ != base.epoch_) return false;
-  std::vector<Segment> prefix = base.main_;
-  prefix.pop_back();
-  return starts_with(main_, prefix);
+  Part prefix = base.main();
+  std::size_t last = prefix.atoms.size();
+  while (last > 0 && !prefix.atoms[--last].opens_segment) {
+  }
+  prefix.atoms = prefix.atoms.first(last);
+  return starts_with(main(), prefix);
 }
 
-Result<Version::Segment> Version::parse_segment(std::string_view text, std::string_view whole) {
-  Segment segment;
-  // Numbers and words stay in phase: a segment that starts with a word gets a 0 before it.
-  if (!is_digit(text.front())) segment.emplace_back();
-  while (!text.empty()) {
-    const bool digits = is_digit(text.front());
-    const auto end =
-        std::find_if(text.begin(), text.end(), [digits](char c) { return is_digit(c) != digits; });
-    std::string_view run = text.substr(0, static_cast<std::size_t>(end - text.begin()));
-    text.remove_prefix(run.size());
-    Atom atom;
-    if (digits) {
+/// Fills the atoms of a version from its folded text.
+class Version::Parser {
+ public:
+  Parser(Version& version, std::string_view folded) : version_(version), folded_(folded) {}
+
+  /// Of the part of the folded text between two places.
+  Result<> parse_part(std::size_t begin, std::size_t end) {
+    while (true) {
+      // A separator at the very end belongs to the last word: OpenSSL's 1.0.1_ sorts before 1.0.1a.
+      std::size_t stop = std::min(folded_.find_first_of("._", begin), end);
+      if (stop + 1 == end && folded_[stop] == '_') stop = end;
+      if (begin == stop || folded_.substr(begin, stop - begin) == "_") {
+        return bad_version(version_.text_, "a part of it is empty");
+      }
+      HPCENV_TRY(parse_segment(begin, stop));
+      if (stop == end) return {};
+      begin = stop + 1;
+    }
+  }
+
+ private:
+  Result<> parse_segment(std::size_t begin, std::size_t end) {
+    const std::size_t first = version_.atoms_.size();
+    // Numbers and words stay in phase: a segment that starts with a word gets a 0 before it.
+    if (!is_digit(folded_[begin])) version_.atoms_.emplace_back();
+    while (begin < end) {
+      const bool digits = is_digit(folded_[begin]);
+      std::size_t stop = begin + 1;
+      while (stop < end && is_digit(folded_[stop]) == digits) ++stop;
+      HPCENV_TRY(add_run(begin, stop));
+      begin = stop;
+    }
+    version_.atoms_[first].opens_segment = true;
+    return {};
+  }
+
+  Result<> add_run(std::size_t begin, std::size_t end) {
+    std::string_view run = folded_.substr(begin, end - begin);
+    Atom& atom = version_.atoms_.emplace_back();
+    if (is_digit(run.front())) {
       run.remove_prefix(std::min(run.find_first_not_of('0'), run.size()));
-      if (run.size() > digits_limit) return bad_version(whole, "a number in it is too large");
-      atom.number = base::parse_unsigned(run).value_or(0);
+      if (run.size() > digits_limit) {
+        return bad_version(version_.text_, "a number in it is too large");
+      }
+      for (const char c : run) atom.number = atom.number * 10 + static_cast<std::uint64_t>(c - '0');
     } else if (run == "dev" || run == "post") {
       atom.kind = run == "dev" ? Kind::dev : Kind::post;
     } else {
       atom.kind = Kind::word;
-      atom.word = run;
+      atom.begin = static_cast<std::uint16_t>(begin);
+      atom.size = static_cast<std::uint16_t>(end - begin);
     }
-    segment.push_back(std::move(atom));
+    return {};
   }
-  return segment;
-}
 
-Result<std::vector<Version::Segment>> Version::parse_segments(std::string_view text,
-                                                              std::string_view whole) {
-  std::vector<Segment> segments;
-  while (true) {
-    // A separator at the very end belongs to the last word: OpenSSL's 1.0.1_ sorts before 1.0.1a.
-    std::size_t end = text.find_first_of("._-");
-    const bool closing =
-        end + 1 == text.size() && end != std::string_view::npos && text[end] != '.';
-    if (closing) end = std::string_view::npos;
-    std::string segment(text.substr(0, end));
-    if (closing) segment.back() = '_';
-    if (segment.empty() || segment == "_") return bad_version(whole, "a part of it is empty");
-    HPCENV_ASSIGN(segments.emplace_back(), parse_segment(segment, whole));
-    if (end == std::string_view::npos) return segments;
-    text.remove_prefix(end + 1);
-  }
-}
+  Version& version_;
+  std::string_view folded_;
+};
 
 Result<Version> Version::parse(std::string_view text) {
-  const std::string lower = base::to_lower(base::trim(text));
-  std::string_view rest = lower;
-  HPCENV_TRY(check_characters(rest, text));
+  text = base::trim(text);
   Version version;
-  version.text_ = base::trim(text);
-  if (const std::size_t mark = rest.find('!'); mark != std::string_view::npos) {
-    const auto epoch = base::parse_unsigned(rest.substr(0, mark));
+  version.text_ = text;
+  std::string lower = base::to_lower(text);
+  HPCENV_TRY(check_characters(lower, text));
+  std::replace(lower.begin(), lower.end(), '-', '_');
+  if (lower != text) version.folded_ = std::move(lower);
+  const std::string_view folded = version.folded();
+  std::size_t begin = 0;
+  if (const std::size_t mark = folded.find('!'); mark != std::string_view::npos) {
+    const auto epoch = base::parse_unsigned(folded.substr(0, mark));
     if (!epoch.has_value()) return bad_version(text, "what stands before '!' is no number");
     version.epoch_ = *epoch;
-    rest.remove_prefix(mark + 1);
+    begin = mark + 1;
   }
-  if (rest.contains('!')) return bad_version(text, "'!' stands in it twice");
-  const std::size_t plus = rest.find('+');
-  if (plus != std::string_view::npos) {
-    if (rest.find('+', plus + 1) != std::string_view::npos) {
-      return bad_version(text, "'+' stands in it twice");
-    }
-    HPCENV_ASSIGN(version.local_, parse_segments(rest.substr(plus + 1), text));
-    rest = rest.substr(0, plus);
+  if (folded.find('!', begin) != std::string_view::npos) {
+    return bad_version(text, "'!' stands in it twice");
   }
-  HPCENV_ASSIGN(version.main_, parse_segments(rest, text));
+  const std::size_t plus = std::min(folded.find('+', begin), folded.size());
+  if (folded.find('+', std::min(plus + 1, folded.size())) != std::string_view::npos) {
+    return bad_version(text, "'+' stands in it twice");
+  }
+  version.atoms_.reserve(static_cast<std::size_t>(std::count(folded.begin(), folded.end(), '.')) +
+                         2);
+  Parser parser(version, folded);
+  HPCENV_TRY(parser.parse_part(begin, plus));
+  version.main_size_ = version.atoms_.size();
+  if (plus < folded.size()) HPCENV_TRY(parser.parse_part(plus + 1, folded.size()));
   return version;
 }
 

@@ -3,6 +3,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,24 +28,37 @@ class Version {
 
  private:
   enum class Kind : std::uint8_t { dev, word, number, post };  ///< in the order that CEP 33 gives
+  /// A run of digits or letters. All of a version lie side by side: a version is compared far
+  /// oftener than it is read.
   struct Atom {
-    Kind kind = Kind::number;
     std::uint64_t number = 0;
-    std::string word;
-    std::strong_ordering operator<=>(const Atom& other) const;
-    bool operator==(const Atom& other) const { return (*this <=> other) == 0; }
+    std::uint16_t begin = 0;  ///< of a word, in the folded text
+    std::uint16_t size = 0;
+    Kind kind = Kind::number;
+    bool opens_segment = false;  ///< stands behind a dot
   };
-  using Segment = std::vector<Atom>;  ///< the text between two dots
-  static std::strong_ordering compare(const Segment& a, const Segment& b);
-  static std::strong_ordering compare(const std::vector<Segment>& a, const std::vector<Segment>& b);
-  static bool starts_with(const std::vector<Segment>& all, const std::vector<Segment>& prefix);
-  static Result<std::vector<Segment>> parse_segments(std::string_view text, std::string_view whole);
-  static Result<Segment> parse_segment(std::string_view text, std::string_view whole);
+  class Parser;
+  /// A part of a version: the main or the local one.
+  struct Part {
+    std::span<const Atom> atoms;
+    std::string_view folded;
+  };
+  static std::strong_ordering compare(const Atom& a, std::string_view folded_a, const Atom& b,
+                                      std::string_view folded_b);
+  /// Compares the segments that begin at `i` and `j`, and moves both behind them.
+  static std::strong_ordering compare_segment(const Part& a, std::size_t& i, const Part& b,
+                                              std::size_t& j);
+  static std::strong_ordering compare(const Part& a, const Part& b);
+  static bool starts_with(const Part& all, const Part& prefix);
+  std::string_view folded() const { return folded_.empty() ? text_ : folded_; }
+  Part main() const { return {std::span(atoms_).first(main_size_), folded()}; }
+  Part local() const { return {std::span(atoms_).subspan(main_size_), folded()}; }
 
   std::string text_;
+  std::string folded_;  ///< in lower case; empty where the text is so
   std::uint64_t epoch_ = 0;
-  std::vector<Segment> main_;
-  std::vector<Segment> local_;
+  std::vector<Atom> atoms_;  ///< of the main part, then of the local one
+  std::size_t main_size_ = 0;
 };
 
 }  // namespace hpcenv::conda

@@ -29,63 +29,131 @@ enum class Operator {
 constexpr std::size_t depth_limit = 32;
 constexpr std::string_view blanks = " \t\r\n";
 
+using VersionBits = std::vector<std::uint64_t>;
+
+VersionBits bits_between(std::size_t begin, std::size_t end, std::size_t count) {
+  VersionBits bits((count + 63) / 64);
+  for (std::size_t i = begin; i < end; ++i) bits[i / 64] |= std::uint64_t{1} << (i % 64);
+  return bits;
+}
+
 Failure bad_spec(std::string_view text, std::string_view reason) {
   return fail(ErrorKind::bad_spec, "cannot read the version spec '{}': {}", text, reason);
 }
 
 }  // namespace
 
+/// Nodes of a tree lie behind their children.
 struct VersionSpec::Node {
-  enum class Kind { clause, all, any };
+  enum class Kind : std::uint8_t { clause, all, any };
   Kind kind = Kind::clause;
   Operator op = Operator::everything;
-  std::optional<Version> version;
-  TextPattern pattern;
-  std::vector<Node> children;
-
-  bool matches(const Version& candidate) const;
-  bool clause_matches(const Version& candidate) const;
+  std::uint32_t children = 0;  ///< how many
+  std::uint32_t size = 1;      ///< nodes of the subtree, itself included
+  std::uint32_t operand = 0;   ///< of a clause: which version or pattern
 };
 
-bool VersionSpec::Node::matches(const Version& candidate) const {
-  const auto child_matches = [&](const Node& child) { return child.matches(candidate); };
-  switch (kind) {
-    case Kind::all:
-      return std::all_of(children.begin(), children.end(), child_matches);
-    case Kind::any:
-      return std::any_of(children.begin(), children.end(), child_matches);
-    case Kind::clause:
-      break;
+struct VersionSpec::Tree {
+  std::vector<Node> nodes;
+  std::vector<Version> versions;
+  std::vector<TextPattern> patterns;
+
+  bool matches(std::size_t node, const Version& candidate) const;
+  bool clause_matches(const Node& clause, const Version& candidate) const;
+  VersionBits matching(std::size_t node, std::span<const Version> newest_first) const;
+  VersionBits clause_matching(const Node& clause, std::span<const Version> newest_first) const;
+};
+
+bool VersionSpec::Tree::matches(std::size_t index, const Version& candidate) const {
+  const Node& node = nodes[index];
+  if (node.kind == Node::Kind::clause) return clause_matches(node, candidate);
+  const bool decides = node.kind == Node::Kind::any;
+  std::size_t child = index - 1;
+  for (std::uint32_t i = 0; i < node.children; ++i) {
+    if (matches(child, candidate) == decides) return decides;
+    child -= nodes[child].size;
   }
-  return clause_matches(candidate);
+  return !decides;
 }
 
-bool VersionSpec::Node::clause_matches(const Version& candidate) const {
-  switch (op) {
-    case Operator::everything:
-      return true;
+bool VersionSpec::Tree::clause_matches(const Node& clause, const Version& candidate) const {
+  if (clause.op == Operator::everything) return true;
+  if (clause.op == Operator::pattern) return patterns[clause.operand].matches(candidate.text());
+  const Version& version = versions[clause.operand];
+  switch (clause.op) {
     case Operator::equal:
-      return candidate == *version;
+      return candidate == version;
     case Operator::not_equal:
-      return candidate != *version;
+      return candidate != version;
     case Operator::starts:
-      return candidate.starts_with(*version);
+      return candidate.starts_with(version);
     case Operator::not_starts:
-      return !candidate.starts_with(*version);
+      return !candidate.starts_with(version);
     case Operator::less:
-      return candidate < *version;
+      return candidate < version;
     case Operator::less_or_equal:
-      return candidate <= *version;
+      return candidate <= version;
     case Operator::greater:
-      return candidate > *version;
+      return candidate > version;
     case Operator::greater_or_equal:
-      return candidate >= *version;
-    case Operator::compatible:
-      return candidate.compatible_with(*version);
-    case Operator::pattern:
-      return pattern.matches(candidate.text());
+      return candidate >= version;
+    default:
+      return candidate.compatible_with(version);
   }
-  return false;
+}
+
+VersionBits VersionSpec::Tree::matching(std::size_t index,
+                                        std::span<const Version> newest_first) const {
+  const Node& node = nodes[index];
+  if (node.kind == Node::Kind::clause) return clause_matching(node, newest_first);
+  std::size_t child = index - 1;
+  VersionBits bits = matching(child, newest_first);
+  for (std::uint32_t i = 1; i < node.children; ++i) {
+    child -= nodes[child].size;
+    const VersionBits other = matching(child, newest_first);
+    for (std::size_t word = 0; word < bits.size(); ++word) {
+      bits[word] =
+          node.kind == Node::Kind::any ? bits[word] | other[word] : bits[word] & other[word];
+    }
+  }
+  return bits;
+}
+
+VersionBits VersionSpec::Tree::clause_matching(const Node& clause,
+                                               std::span<const Version> newest_first) const {
+  const std::size_t count = newest_first.size();
+  // Where the versions end that are newer than the clause's, or at least as new.
+  const auto end_of = [&](auto&& goes_before) {
+    const auto end = std::partition_point(newest_first.begin(), newest_first.end(), goes_before);
+    return static_cast<std::size_t>(end - newest_first.begin());
+  };
+  const auto newer = [&] {
+    return end_of([&](const Version& v) { return v > versions[clause.operand]; });
+  };
+  const auto not_older = [&] {
+    return end_of([&](const Version& v) { return v >= versions[clause.operand]; });
+  };
+  switch (clause.op) {
+    case Operator::everything:
+      return bits_between(0, count, count);
+    case Operator::less:
+      return bits_between(not_older(), count, count);
+    case Operator::less_or_equal:
+      return bits_between(newer(), count, count);
+    case Operator::greater:
+      return bits_between(0, newer(), count);
+    case Operator::greater_or_equal:
+      return bits_between(0, not_older(), count);
+    case Operator::equal:
+      return bits_between(newer(), not_older(), count);
+    default:
+      break;
+  }
+  VersionBits bits((count + 63) / 64);
+  for (std::size_t i = 0; i < count; ++i) {
+    if (clause_matches(clause, newest_first[i])) bits[i / 64] |= std::uint64_t{1} << (i % 64);
+  }
+  return bits;
 }
 
 /// Recursive descent: any := all ('|' all)*, all := item (',' item)*, item := '(' any ')' | clause.
@@ -93,10 +161,10 @@ class VersionSpec::Parser {
  public:
   explicit Parser(std::string_view text) : text_(text), rest_(text) {}
 
-  Result<Node> parse() {
-    HPCENV_ASSIGN(Node node, parse_any(0));
+  Result<Tree> parse() {
+    HPCENV_TRY(parse_any(0));
     if (!rest_.empty()) return bad_spec(text_, fmt::format("'{}' is not expected there", rest_));
-    return node;
+    return std::move(tree_);
   }
 
  private:
@@ -111,39 +179,47 @@ class VersionSpec::Parser {
     return true;
   }
 
-  static Node group(Node::Kind kind, std::vector<Node> children) {
-    if (children.size() == 1) return std::move(children.front());
+  /// Puts a node behind the children that begin at `first`; a single one stands for itself.
+  void group(Node::Kind kind, std::uint32_t children, std::size_t first) {
+    if (children < 2) return;
     Node node;
     node.kind = kind;
-    node.children = std::move(children);
-    return node;
+    node.children = children;
+    node.size = static_cast<std::uint32_t>(tree_.nodes.size() - first + 1);
+    tree_.nodes.push_back(node);
   }
 
-  Result<Node> parse_any(std::size_t depth) {
-    std::vector<Node> children;
+  Result<> parse_any(std::size_t depth) {
+    const std::size_t first = tree_.nodes.size();
+    std::uint32_t children = 0;
     do {
-      HPCENV_ASSIGN(children.emplace_back(), parse_all(depth));
+      HPCENV_TRY(parse_all(depth));
+      ++children;
     } while (take('|'));
-    return group(Node::Kind::any, std::move(children));
+    group(Node::Kind::any, children, first);
+    return {};
   }
 
-  Result<Node> parse_all(std::size_t depth) {
-    std::vector<Node> children;
+  Result<> parse_all(std::size_t depth) {
+    const std::size_t first = tree_.nodes.size();
+    std::uint32_t children = 0;
     do {
-      HPCENV_ASSIGN(children.emplace_back(), parse_item(depth));
+      HPCENV_TRY(parse_item(depth));
+      ++children;
     } while (take(','));
-    return group(Node::Kind::all, std::move(children));
+    group(Node::Kind::all, children, first);
+    return {};
   }
 
-  Result<Node> parse_item(std::size_t depth) {
+  Result<> parse_item(std::size_t depth) {
     if (!take('(')) return parse_clause();
     if (depth == depth_limit) return bad_spec(text_, "parentheses are nested too deep");
-    HPCENV_ASSIGN(Node node, parse_any(depth + 1));
+    HPCENV_TRY(parse_any(depth + 1));
     if (!take(')')) return bad_spec(text_, "a ')' is missing");
-    return node;
+    return {};
   }
 
-  Result<Node> parse_clause() {
+  Result<> parse_clause() {
     if (rest_.starts_with('^')) return parse_regex();
     std::string_view clause = base::trim(rest_.substr(0, rest_.find_first_of(",|()")));
     rest_.remove_prefix(std::min(rest_.find_first_of(",|()"), rest_.size()));
@@ -157,7 +233,7 @@ class VersionSpec::Parser {
     return make_clause(op, literal);
   }
 
-  Result<Node> parse_regex() {
+  Result<> parse_regex() {
     std::size_t end = rest_.find('$');
     while (end != std::string_view::npos) {
       const std::string_view after = base::trim(rest_.substr(end + 1));
@@ -165,15 +241,25 @@ class VersionSpec::Parser {
       end = rest_.find('$', end + 1);
     }
     if (end == std::string_view::npos) return bad_spec(text_, "the '$' of the pattern is missing");
-    Node node;
-    node.op = Operator::pattern;
-    HPCENV_ASSIGN(node.pattern, TextPattern::parse(rest_.substr(0, end + 1)));
+    const std::string_view pattern = rest_.substr(0, end + 1);
     rest_.remove_prefix(end + 1);
-    return node;
+    return add_pattern(pattern);
   }
 
-  Result<Node> make_clause(std::string_view op, std::string_view literal) {
-    Node node;
+  Result<> add_pattern(std::string_view text) {
+    HPCENV_ASSIGN(auto pattern, TextPattern::parse(text));
+    add_clause(Operator::pattern, tree_.patterns.size());
+    tree_.patterns.push_back(std::move(pattern));
+    return {};
+  }
+
+  void add_clause(Operator op, std::size_t operand) {
+    Node& node = tree_.nodes.emplace_back();
+    node.op = op;
+    node.operand = static_cast<std::uint32_t>(operand);
+  }
+
+  Result<> make_clause(std::string_view op, std::string_view literal) {
     std::string_view plain = literal;
     while (plain.ends_with('*')) plain.remove_suffix(1);
     const bool fuzzy = plain.size() != literal.size();
@@ -181,20 +267,20 @@ class VersionSpec::Parser {
       if (!op.empty() && op != "=" && op != "==") {
         return bad_spec(text_, fmt::format("'{}' cannot be used with '{}'", op, literal));
       }
-      node.op = Operator::pattern;
-      HPCENV_ASSIGN(node.pattern, TextPattern::parse(literal));
-      return node;
+      return add_pattern(literal);
     }
     if (fuzzy && plain.ends_with('.')) plain.remove_suffix(1);
     if (plain.empty()) {
       if (op == "!=" || op == "<" || op == ">") return bad_spec(text_, "nothing can match it");
-      return node;
+      add_clause(Operator::everything, 0);
+      return {};
     }
-    HPCENV_ASSIGN(node.op, find_operator(op, fuzzy));
+    HPCENV_ASSIGN(const Operator found, find_operator(op, fuzzy));
     auto version = Version::parse(plain);
     if (!version.has_value()) return bad_spec(text_, version.error().message);
-    node.version = std::move(version).value();
-    return node;
+    add_clause(found, tree_.versions.size());
+    tree_.versions.push_back(std::move(version).value());
+    return {};
   }
 
   Result<Operator> find_operator(std::string_view op, bool fuzzy) const {
@@ -213,6 +299,7 @@ class VersionSpec::Parser {
 
   std::string_view text_;
   std::string_view rest_;
+  Tree tree_;
 };
 
 VersionSpec::VersionSpec() = default;
@@ -220,17 +307,22 @@ VersionSpec::VersionSpec() = default;
 Result<VersionSpec> VersionSpec::parse(std::string_view text) {
   VersionSpec spec;
   spec.text_ = base::trim(text);
-  HPCENV_ASSIGN(Node root, Parser(spec.text_).parse());
-  if (root.kind != Node::Kind::clause || root.op != Operator::everything) {
-    spec.root_ = std::make_shared<const Node>(std::move(root));
+  HPCENV_ASSIGN(Tree tree, Parser(spec.text_).parse());
+  if (tree.nodes.size() > 1 || tree.nodes.front().op != Operator::everything) {
+    spec.tree_ = std::make_shared<const Tree>(std::move(tree));
   }
   return spec;
 }
 
 bool VersionSpec::matches(const Version& version) const {
-  return root_ == nullptr || root_->matches(version);
+  return tree_ == nullptr || tree_->matches(tree_->nodes.size() - 1, version);
 }
 
-bool VersionSpec::accepts_all() const { return root_ == nullptr; }
+std::vector<std::uint64_t> VersionSpec::matching(std::span<const Version> newest_first) const {
+  if (tree_ == nullptr) return bits_between(0, newest_first.size(), newest_first.size());
+  return tree_->matching(tree_->nodes.size() - 1, newest_first);
+}
+
+bool VersionSpec::accepts_all() const { return tree_ == nullptr; }
 
 }  // namespace hpcenv::conda

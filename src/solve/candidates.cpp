@@ -1,13 +1,14 @@
 #include "solve/candidates.hpp"
 
 #include <algorithm>
-#include <optional>
+#include <numeric>
 #include <tuple>
 #include <unordered_map>
 #include <utility>
 
 #include "base/text.hpp"
 #include "solve/offers.hpp"
+#include "solve/spec_table.hpp"
 
 namespace hpcenv::solve {
 
@@ -23,12 +24,7 @@ struct Ranked {
   std::size_t features = 0;
 };
 
-/// A distinct text that a depends or constrains holds.
-struct ParsedSpec {
-  MatchSpec spec;
-  std::optional<NameIndex> name{};   ///< once something depends on it
-  std::optional<SpecIndex> index{};  ///< once it is matched
-};
+constexpr std::uint32_t unreadable = 0xFFFFFFFFU;  ///< in place of a version's rank
 
 class Collector {
  public:
@@ -45,8 +41,11 @@ class Collector {
     for (const std::string& name : wishes_.update) table_.update.push_back(name_index(name));
     for (NameIndex next = 0; next < table_.names.size(); ++next) rank(next);
     needs_begin_.push_back(needs_.size());
+    // The candidates point into it, so it must not grow.
+    table_.demands.reserve(needs_.size());
     for (CandidateIndex next = 0; next < table_.candidates.size(); ++next) add_demands(next);
     add_wishes();
+    add_users();
     add_stays();
     table_.hidden = offers_.take_hidden();
     for (const auto& channel : request_.index->channels) {
@@ -58,21 +57,23 @@ class Collector {
  private:
   void add_wishes() {
     for (const Wish& wish : wishes_.roots) {
-      table_.roots.push_back(add_spec(*wish.spec, names_.at(wish.name), wish.origin));
+      table_.roots.push_back(
+          add_spec(*wish.spec, wish.spec->text, names_.at(wish.name), wish.origin));
     }
     for (const MatchSpec& pin : request_.pins) add_limit(pin, Origin::pinned);
     for (const MatchSpec& spec : request_.disallowed) add_limit(spec, Origin::disallowed);
     for (const MatchSpec& preference : request_.preferences) {
       const auto name = names_.find(preference.name.text());
       if (name == names_.end()) continue;
-      table_.preferences.push_back(add_spec(preference, name->second, Origin::preferred));
+      table_.preferences.push_back(
+          add_spec(preference, preference.text, name->second, Origin::preferred));
     }
   }
 
   void add_limit(const MatchSpec& spec, Origin origin) {
     for (NameIndex name = 0; name < table_.names.size(); ++name) {
       if (!table_.is_virtual(name) && spec.name.matches(table_.names[name].text)) {
-        table_.limits.push_back(add_spec(spec, name, origin));
+        table_.limits.push_back(add_spec(spec, spec.text, name, origin));
       }
     }
   }
@@ -80,11 +81,8 @@ class Collector {
   void add_stays() {
     for (const std::string& name : wishes_.leaves) table_.leaves.push_back(names_.at(name));
     if (request_.update_all) {
-      for (const NameIndex leaf : table_.leaves) {
-        if (is_direct(leaf)) continue;
-        table_.direct.push_back(leaf);
-        table_.update.push_back(leaf);
-      }
+      for (const SpecIndex root : table_.roots) add_update(table_.specs[root].name);
+      for (const NameIndex leaf : table_.leaves) add_update(leaf);
       return;
     }
     for (const PackageRecord& record : request_.installed) {
@@ -95,6 +93,12 @@ class Collector {
         table_.stays.push_back(name.first_candidate);
       }
     }
+  }
+
+  void add_update(NameIndex name) {
+    if (is_direct(name) || table_.is_virtual(name)) return;
+    table_.direct.push_back(name);
+    table_.update.push_back(name);
   }
 
   bool is_direct(NameIndex name) const {
@@ -129,30 +133,57 @@ class Collector {
       candidate.version_rank = version;
       candidate.installed = offer.installed;
       channels_.push_back(offer.channel);
-      needs_begin_.push_back(needs_.size());
-      for (const std::string& text : offer.record->depends) {
-        ParsedSpec* need = parsed(text);
-        if (need == nullptr) {
-          candidate.unreadable_spec = text;
-          continue;
-        }
-        if (!need->name.has_value()) need->name = name_index(need->spec.name.text());
-        needs_.push_back(need);
-      }
-      table_.candidates.push_back(std::move(candidate));
+      add_needs(candidate);
+      table_.candidates.push_back(candidate);
     }
+    neighbour_ = nullptr;
+  }
+
+  /// Parses what a record depends on and constrains, and finds the names it depends on.
+  void add_needs(Candidate& candidate) {
+    const PackageRecord& record = *candidate.record;
+    const std::size_t begin = needs_.size();
+    needs_begin_.push_back(begin);
+    for (std::size_t i = 0; i < record.depends.size(); ++i) {
+      ParsedSpec* need =
+          parsed(record.depends, i, neighbour_ == nullptr ? nullptr : &neighbour_->depends,
+                 neighbour_begin_);
+      needs_.push_back(need);
+      if (need == nullptr) {
+        candidate.unreadable_spec = record.depends[i];
+      } else if (!need->name.has_value()) {
+        need->name = name_index(need->spec.name.text());
+      }
+    }
+    for (std::size_t i = 0; i < record.constrains.size(); ++i) {
+      needs_.push_back(
+          parsed(record.constrains, i, neighbour_ == nullptr ? nullptr : &neighbour_->constrains,
+                 neighbour_ == nullptr ? 0 : neighbour_begin_ + neighbour_->depends.size()));
+    }
+    neighbour_ = &record;
+    neighbour_begin_ = begin;
+  }
+
+  /// Builds that stand side by side mostly say the same in the same place.
+  ParsedSpec* parsed(const std::vector<std::string>& texts, std::size_t i,
+                     const std::vector<std::string>* neighbours, std::size_t neighbours_begin) {
+    if (neighbours != nullptr && i < neighbours->size() && (*neighbours)[i] == texts[i]) {
+      return needs_[neighbours_begin + i];
+    }
+    return specs_.find(texts[i]);
   }
 
   std::vector<Ranked> sorted_offers(NameIndex name) {
     std::vector<Ranked> ranked;
     const std::span<const Offer> offers = offers_.of(table_.names[name].text);
-    const auto ranks = rank_versions(name, offers);
-    for (const Offer& offer : offers) {
-      const auto rank = ranks.find(offer.record->version);
+    const std::vector<std::uint32_t> ranks = rank_versions(name, offers);
+    ranked.reserve(offers.size());
+    for (std::size_t i = 0; i < offers.size(); ++i) {
       // A version that cannot be read has no place in the order: such a record is not offered.
-      if (rank == ranks.end()) continue;
+      if (ranks[i] == unreadable) continue;
+      const std::string& features = offers[i].record->track_features;
       ranked.push_back(
-          {offer, rank->second, base::split_words(offer.record->track_features).size()});
+          {offers[i], ranks[i], features.empty() ? 0 : base::split_words(features).size()});
     }
     const bool keep_installed = !request_.update_all && !is_direct(name);
     std::stable_sort(ranked.begin(), ranked.end(), [&](const Ranked& a, const Ranked& b) {
@@ -162,100 +193,126 @@ class Collector {
     return ranked;
   }
 
-  /// Fills `versions_` of the name; the place of each text among them.
-  std::unordered_map<std::string_view, std::uint32_t> rank_versions(NameIndex name,
-                                                                    std::span<const Offer> offers) {
-    std::unordered_map<std::string_view, Version> parsed;
+  /// Fills `versions_` of the name; of each offer the place of its version there.
+  std::vector<std::uint32_t> rank_versions(NameIndex name, std::span<const Offer> offers) {
+    std::unordered_map<std::string_view, std::uint32_t> texts;
+    std::vector<Version> parsed;
+    std::vector<std::uint32_t> places;  // of each offer among the parsed ones, later among distinct
+    places.reserve(offers.size());
     for (const Offer& offer : offers) {
-      if (parsed.contains(offer.record->version)) continue;
-      if (auto version = Version::parse(offer.record->version); version.has_value()) {
-        parsed.emplace(offer.record->version, std::move(version).value());
+      const auto [place, added] = texts.try_emplace(offer.record->version, unreadable);
+      if (added) {
+        if (auto version = Version::parse(offer.record->version); version.has_value()) {
+          place->second = static_cast<std::uint32_t>(parsed.size());
+          parsed.push_back(std::move(version).value());
+        }
       }
+      places.push_back(place->second);
     }
-    std::vector<std::pair<Version, std::string_view>> order;
-    order.reserve(parsed.size());
-    for (auto& [text, version] : parsed) order.emplace_back(std::move(version), text);
-    std::sort(order.begin(), order.end(), [](const auto& a, const auto& b) {
-      const auto compared = b.first <=> a.first;
-      return compared != 0 ? compared < 0 : a.second < b.second;
-    });
-    std::unordered_map<std::string_view, std::uint32_t> ranks;
+    std::vector<std::uint32_t> order(parsed.size());
+    std::iota(order.begin(), order.end(), 0U);
+    std::sort(order.begin(), order.end(),
+              [&](std::uint32_t a, std::uint32_t b) { return parsed[a] > parsed[b]; });
     std::vector<Version>& distinct = versions_[name];
-    for (auto& [version, text] : order) {
-      if (distinct.empty() || distinct.back() != version) distinct.push_back(version);
-      ranks.emplace(text, static_cast<std::uint32_t>(distinct.size() - 1));
+    std::vector<std::uint32_t> ranks(parsed.size());
+    for (const std::uint32_t next : order) {
+      if (distinct.empty() || distinct.back() != parsed[next]) {
+        distinct.push_back(std::move(parsed[next]));
+      }
+      ranks[next] = static_cast<std::uint32_t>(distinct.size() - 1);
     }
-    return ranks;
+    for (std::uint32_t& place : places) {
+      if (place != unreadable) place = ranks[place];
+    }
+    return places;
   }
 
   bool preferred(const Ranked& a, const Ranked& b) const {
-    const bool flexible = request_.priority == ChannelPriority::flexible;
-    const auto key = [flexible](const Ranked& r) {
-      const PackageRecord& record = *r.offer.record;
-      return std::tuple(flexible ? r.offer.channel : 0, r.features, r.version, r.offer.channel,
-                        -record.build_number, record.noarch != conda::Noarch::none,
+    const std::size_t channel_a = a.offer.channel;
+    const std::size_t channel_b = b.offer.channel;
+    if (request_.priority == ChannelPriority::flexible && channel_a != channel_b) {
+      return channel_a < channel_b;
+    }
+    if (a.features != b.features) return a.features < b.features;
+    if (a.version != b.version) return a.version < b.version;
+    if (channel_a != channel_b) return channel_a < channel_b;
+    const PackageRecord& left = *a.offer.record;
+    const PackageRecord& right = *b.offer.record;
+    const auto key = [](const PackageRecord& record) {
+      return std::tuple(-record.build_number, record.noarch != conda::Noarch::none,
                         -record.timestamp.value_or(0));
     };
-    const auto key_a = key(a);
-    const auto key_b = key(b);
-    if (key_a != key_b) return key_a < key_b;
-    if (a.offer.record->build != b.offer.record->build) {
-      return a.offer.record->build > b.offer.record->build;
-    }
+    if (key(left) != key(right)) return key(left) < key(right);
+    if (left.build != right.build) return left.build > right.build;
     if (a.offer.installed != b.offer.installed) return a.offer.installed;
-    return a.offer.record->file_name.ends_with(".conda") &&
-           !b.offer.record->file_name.ends_with(".conda");
-  }
-
-  /// Parses each text once; nullptr where it cannot be read or names no single package.
-  ParsedSpec* parsed(std::string_view text) {
-    const auto [place, added] = parsed_.try_emplace(text);
-    if (added) {
-      auto spec = MatchSpec::parse(text);
-      if (spec.has_value() && spec->name.is_exact()) {
-        place->second = ParsedSpec{std::move(spec).value()};
-      }
-    }
-    return place->second.has_value() ? &*place->second : nullptr;
+    return left.file_name.ends_with(".conda") && !right.file_name.ends_with(".conda");
   }
 
   void add_demands(CandidateIndex index) {
+    Candidate& candidate = table_.candidates[index];
+    const std::size_t first = table_.demands.size();
+    const std::size_t depends_end = needs_begin_[index] + candidate.record->depends.size();
     for (std::size_t i = needs_begin_[index]; i < needs_begin_[index + 1]; ++i) {
-      add_demand(index, *needs_[i], DemandKind::depends);
-    }
-    for (const std::string& text : table_.record(index).constrains) {
-      ParsedSpec* bound = parsed(text);
-      if (bound == nullptr) continue;
-      if (!bound->name.has_value()) {
-        const auto name = names_.find(bound->spec.name.text());
-        // What no depends reaches is never installed, and cannot violate anything.
-        if (name == names_.end()) continue;
-        bound->name = name->second;
+      if (needs_[i] == nullptr) continue;
+      if (i < depends_end) {
+        add_demand(*needs_[i], DemandKind::depends);
+      } else if (is_reached(*needs_[i])) {
+        add_demand(*needs_[i], DemandKind::constrains);
       }
-      add_demand(index, *bound, DemandKind::constrains);
     }
-    auto& demands = table_.candidates[index].demands;
-    std::stable_sort(demands.begin(), demands.end(),
-                     [](const Demand& a, const Demand& b) { return a.name < b.name; });
+    const auto demands = std::span(table_.demands).subspan(first);
+    std::sort(demands.begin(), demands.end(), [](const Demand& a, const Demand& b) {
+      return std::tuple(a.name, a.kind, a.spec) < std::tuple(b.name, b.kind, b.spec);
+    });
+    candidate.demands = demands;
   }
 
-  void add_demand(CandidateIndex candidate, ParsedSpec& parsed, DemandKind kind) {
+  /// What no depends reaches is never installed, and cannot violate a constrains.
+  bool is_reached(ParsedSpec& bound) const {
+    if (!bound.name.has_value()) {
+      const auto name = names_.find(bound.spec.name.text());
+      if (name == names_.end()) return false;
+      bound.name = name->second;
+    }
+    return true;
+  }
+
+  void add_demand(ParsedSpec& parsed, DemandKind kind) {
     if (!parsed.index.has_value()) {
-      parsed.index = add_spec(parsed.spec, *parsed.name, Origin::record);
+      parsed.index = add_spec(parsed.spec, parsed.text, *parsed.name, Origin::record);
     }
     const Spec& spec = table_.specs[*parsed.index];
-    table_.candidates[candidate].demands.push_back({spec.name, *parsed.index, spec.set, kind});
-    AcceptedSet& set = table_.sets[spec.set];
-    (kind == DemandKind::depends ? set.depends : set.constrains)
-        .push_back({candidate, *parsed.index});
+    table_.demands.push_back({spec.name, *parsed.index, spec.set, kind});
   }
 
-  SpecIndex add_spec(const MatchSpec& spec, NameIndex name, Origin origin) {
+  /// Gives each set those who speak of it, side by side.
+  void add_users() {
+    std::vector<std::uint32_t> ends(table_.sets.size() * 2);
+    const auto slot = [](const Demand& demand) {
+      return demand.set * 2 + (demand.kind == DemandKind::constrains ? 1U : 0U);
+    };
+    for (const Demand& demand : table_.demands) ++ends[slot(demand)];
+    std::partial_sum(ends.begin(), ends.end(), ends.begin());
+    table_.users.resize(table_.demands.size());
+    const std::span<const SpecUser> users = table_.users;
+    for (std::size_t set = 0; set < table_.sets.size(); ++set) {
+      const std::uint32_t begin = set == 0 ? 0 : ends[2 * set - 1];
+      table_.sets[set].depends = users.subspan(begin, ends[2 * set] - begin);
+      table_.sets[set].constrains = users.subspan(ends[2 * set], ends[2 * set + 1] - ends[2 * set]);
+    }
+    for (auto candidate = static_cast<CandidateIndex>(table_.candidates.size()); candidate-- > 0;) {
+      for (const Demand& demand : table_.candidates[candidate].demands) {
+        table_.users[--ends[slot(demand)]] = {candidate, demand.spec};
+      }
+    }
+  }
+
+  SpecIndex add_spec(const MatchSpec& spec, std::string_view text, NameIndex name, Origin origin) {
     std::vector<Word> words = accepted(spec, name);
     if (origin == Origin::disallowed) {
       for (Word& word : words) word = ~word;
     }
-    table_.specs.push_back({spec.text, name, set_index(name, std::move(words)), origin});
+    table_.specs.push_back({text, name, set_index(name, std::move(words)), origin});
     return static_cast<SpecIndex>(table_.specs.size() - 1);
   }
 
@@ -263,21 +320,23 @@ class Collector {
   std::vector<Word> accepted(const MatchSpec& spec, NameIndex index) const {
     const Name& name = table_.names[index];
     std::vector<Word> words(name.word_count);
-    std::vector<bool> fits(versions_[index].size());
-    for (std::size_t i = 0; i < fits.size(); ++i)
-      fits[i] = spec.version.matches(versions_[index][i]);
+    const std::vector<std::uint64_t> fits = spec.version.matching(versions_[index]);
+    const bool plain = spec.asks_only_version();
     for (std::uint32_t i = 0; i < name.candidate_count; ++i) {
       const Candidate& candidate = table_.candidates[name.first_candidate + i];
-      if (!fits[candidate.version_rank] || !spec.matches_beside_version(*candidate.record))
-        continue;
-      if (!spec.channel.empty() && !candidate.record->is_virtual() &&
-          !offers_.comes_from({candidate.record, channels_[name.first_candidate + i]},
-                              spec.channel)) {
-        continue;
-      }
+      const std::uint32_t rank = candidate.version_rank;
+      if ((fits[rank / word_bits] >> (rank % word_bits) & 1U) == 0) continue;
+      if (!plain && !accepts_rest(spec, name.first_candidate + i)) continue;
       words[i / word_bits] |= Word{1} << (i % word_bits);
     }
     return words;
+  }
+
+  bool accepts_rest(const MatchSpec& spec, CandidateIndex index) const {
+    const PackageRecord& record = table_.record(index);
+    if (!spec.matches_beside_version(record)) return false;
+    return spec.channel.empty() || record.is_virtual() ||
+           offers_.comes_from({&record, channels_[index]}, spec.channel);
   }
 
   SetIndex set_index(NameIndex name, std::vector<Word> words) {
@@ -295,9 +354,12 @@ class Collector {
   Offers offers_;
   Candidates table_;
   std::unordered_map<std::string_view, NameIndex> names_;
-  std::unordered_map<std::string_view, std::optional<ParsedSpec>> parsed_;
-  std::vector<ParsedSpec*> needs_;        ///< the depends of all candidates, one after the other
-  std::vector<std::size_t> needs_begin_;  ///< where those of each candidate begin, and the end
+  SpecTable specs_;
+  /// What all candidates depend on and constrain, one after the other; nullptr: unreadable.
+  std::vector<ParsedSpec*> needs_;
+  std::vector<std::size_t> needs_begin_;      ///< where those of each candidate begin, and the end
+  const PackageRecord* neighbour_ = nullptr;  ///< the candidate before, of the same name
+  std::size_t neighbour_begin_ = 0;           ///< where its needs begin
   std::vector<std::vector<Version>> versions_;  ///< of each name, newest first, equal ones once
   std::vector<std::size_t> channels_;           ///< of each candidate
 };

@@ -48,14 +48,14 @@ struct Candidate {
   const conda::PackageRecord* record = nullptr;
   NameIndex name = 0;
   std::uint32_t version_rank = 0;      ///< 0: the newest version of its name; equal ones share it
-  std::vector<Demand> demands;         ///< by name
+  std::span<const Demand> demands{};   ///< by name
   std::string_view unreadable_spec{};  ///< a depends that cannot be read: not installable
   bool installed = false;
 };
 
 /// A distinct text of a spec.
 struct Spec {
-  std::string text;
+  std::string_view text;
   NameIndex name = 0;
   SetIndex set = 0;
   Origin origin = Origin::record;
@@ -70,16 +70,26 @@ struct SpecUser {
 struct AcceptedSet {
   NameIndex name = 0;
   std::vector<Word> words;
-  std::vector<SpecUser> depends;
-  std::vector<SpecUser> constrains;
+  std::span<const SpecUser> depends{};
+  std::span<const SpecUser> constrains{};
 };
 
-/// Refers to texts of the index and the request, which have to outlive it.
+/// Refers to texts of the index and the request, which have to outlive it. Can be moved, not
+/// copied.
 struct Candidates {
+  Candidates() = default;
+  Candidates(Candidates&&) = default;
+  Candidates& operator=(Candidates&&) = default;
+  Candidates(const Candidates&) = delete;
+  Candidates& operator=(const Candidates&) = delete;
+  ~Candidates() = default;
+
   std::vector<Name> names;
   std::vector<Candidate> candidates;
   std::vector<Spec> specs;
   std::vector<AcceptedSet> sets;
+  std::vector<Demand> demands;    ///< of all candidates, which point into it
+  std::vector<SpecUser> users;    ///< of all sets, which point into it
   std::vector<SpecIndex> roots;   ///< asked and kept: required
   std::vector<SpecIndex> limits;  ///< pins, and what is disallowed (its set is what is allowed)
   std::vector<SpecIndex> preferences;  ///< of the request, about names that are reached

@@ -12,7 +12,7 @@ constexpr std::uint8_t name_changed = 2;
 
 /// The demands of a candidate about one name; they are sorted by name.
 std::span<const Demand> demands_on(const Candidate& candidate, NameIndex name) {
-  const auto& all = candidate.demands;
+  const auto all = candidate.demands;
   const auto first = std::lower_bound(all.begin(), all.end(), name,
                                       [](const Demand& d, NameIndex n) { return d.name < n; });
   auto last = first;
@@ -89,7 +89,7 @@ void Consistency::kill(CandidateIndex candidate, Death death) {
   const Name& name = table_->names[index];
   const std::uint32_t bit = candidate - name.first_candidate;
   words_[name.first_word + bit / word_bits] &= ~(Word{1} << (bit % word_bits));
-  deaths_[candidate] = death;
+  if (!deaths_.empty()) deaths_[candidate] = death;
   if ((changed_[index] & sets_changed) == 0) set_queue_.push_back(index);
   if ((changed_[index] & name_changed) == 0) name_queue_.push_back(index);
   changed_[index] |= sets_changed | name_changed;

@@ -54,6 +54,9 @@ class Consistency {
   Failed drop(CandidateIndex candidate);
   Failed drop_version(NameIndex name, std::uint32_t version_rank);
 
+  /// From now on nobody asks why a candidate died; copies are cheaper.
+  void forget_deaths() { deaths_.clear(); }
+
   bool is_living(CandidateIndex candidate) const;
   bool is_required(NameIndex name) const {
     return requirements_[name].source != Requirement::Source::none;

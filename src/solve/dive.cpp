@@ -14,7 +14,8 @@ constexpr std::size_t order_limit = 12;
 
 class Dive {
  public:
-  Dive(const Candidates& table, Consistency state) : table_(&table), state_(std::move(state)) {}
+  Dive(const Candidates& table, const Consistency& state)
+      : table_(&table), state_(state), spare_(state) {}
 
   /// The name that ran out, if one did.
   Consistency::Failed run(std::span<const NameIndex> order) {
@@ -41,9 +42,9 @@ class Dive {
     while (state_.is_required(name)) {
       const CandidateIndex best = newest(name);
       const std::uint32_t rank = table_->candidates[best].version_rank;
-      Consistency before = state_;
+      spare_ = state_;
       if (!state_.keep_only(name, words_of_version(name, rank)).has_value()) return std::nullopt;
-      state_ = std::move(before);
+      std::swap(state_, spare_);
       if (const auto failed = state_.drop_version(name, rank)) return failed;
     }
     return std::nullopt;
@@ -52,9 +53,9 @@ class Dive {
   Consistency::Failed choose_candidate(NameIndex name) {
     while (state_.is_required(name) && state_.living_count(name) > 1) {
       const CandidateIndex best = *state_.best(name);
-      Consistency before = state_;
+      spare_ = state_;
       if (!state_.choose(std::span(&best, 1)).has_value()) return std::nullopt;
-      state_ = std::move(before);
+      std::swap(state_, spare_);
       if (const auto failed = state_.drop(best)) return failed;
     }
     return std::nullopt;
@@ -63,8 +64,8 @@ class Dive {
   /// Lets a name be there, if anything of it can.
   void want(NameIndex name) {
     if (state_.is_required(name) || !state_.best(name).has_value()) return;
-    Consistency before = state_;
-    if (state_.choose(name).has_value()) state_ = std::move(before);
+    spare_ = state_;
+    if (state_.choose(name).has_value()) std::swap(state_, spare_);
   }
 
   Consistency::Failed keep_installed() {
@@ -74,9 +75,9 @@ class Dive {
     }
     if (!living.empty()) {
       // Mostly all that live can stay together.
-      Consistency before = state_;
+      spare_ = state_;
       if (state_.choose(living).has_value()) {
-        state_ = std::move(before);
+        std::swap(state_, spare_);
         for (const CandidateIndex candidate : living) {
           if (const auto failed = keep_one(candidate)) return failed;
         }
@@ -89,9 +90,9 @@ class Dive {
 
   Consistency::Failed keep_one(CandidateIndex candidate) {
     if (!state_.is_living(candidate)) return std::nullopt;
-    Consistency before = state_;
+    spare_ = state_;
     if (!state_.choose(std::span(&candidate, 1)).has_value()) return std::nullopt;
-    state_ = std::move(before);
+    std::swap(state_, spare_);
     return state_.drop(candidate);
   }
 
@@ -110,6 +111,7 @@ class Dive {
 
   const Candidates* table_;
   Consistency state_;
+  Consistency spare_;  ///< what to go back to; kept for its memory
 };
 
 struct Proposal {
@@ -138,7 +140,9 @@ std::uint64_t loss_of(const Candidates& table, CandidateIndex newest, CandidateI
 
 class Search {
  public:
-  Search(const Candidates& table, const Consistency& start) : table_(&table), start_(&start) {}
+  Search(const Candidates& table, const Consistency& start) : table_(&table), start_(start) {
+    start_.forget_deaths();
+  }
 
   std::optional<std::vector<CandidateIndex>> run() {
     std::optional<Proposal> best = propose(table_->direct);
@@ -166,7 +170,7 @@ class Search {
   /// Dives; where it ends dead, again with the name first that ran out.
   std::optional<Proposal> propose(std::vector<NameIndex> order) {
     for (int restart = 0; restart <= restart_limit; ++restart) {
-      Dive dive(*table_, *start_);
+      Dive dive(*table_, start_);
       const auto failed = dive.run(order);
       if (!failed.has_value()) return proposal_of(dive.state());
       const auto place = std::find(order.begin(), order.end(), *failed);
@@ -185,7 +189,7 @@ class Search {
     for (const NameIndex name : table_->direct) {
       // A name that shall only be updated can turn out impossible.
       if (!state.is_required(name)) continue;
-      const std::uint64_t loss = loss_of(*table_, *start_->best(name), *state.best(name));
+      const std::uint64_t loss = loss_of(*table_, *start_.best(name), *state.best(name));
       proposal.loss += loss;
       if (loss > 0) losses.emplace_back(loss, name);
     }
@@ -196,7 +200,7 @@ class Search {
   }
 
   const Candidates* table_;
-  const Consistency* start_;
+  Consistency start_;
 };
 
 }  // namespace

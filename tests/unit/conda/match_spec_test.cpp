@@ -1,5 +1,6 @@
 #include "conda/match_spec.hpp"
 
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <random>
 #include <string>
@@ -116,6 +117,40 @@ TEST_CASE("a url gives name, version, build and hash") {
   CHECK(spec.md5.empty());
   CHECK(spec.url == "file:///c/noarch/a-b-1.0-py_0.tar.bz2");
   CHECK(parsed("a-b-1.0-py_0.conda").file_name == "a-b-1.0-py_0.conda");
+}
+
+TEST_CASE("many versions at once are matched as one by one") {
+  std::vector<Version> versions;
+  for (const CaseLine& line : read_case_lines("cep33_versions.txt")) {
+    if (line.text.starts_with("! ")) continue;
+    const std::size_t blank = line.text.starts_with("<") || line.text.starts_with("=")
+                                  ? line.text.find(' ') + 1
+                                  : std::size_t{0};
+    versions.push_back(Version::parse(line.text.substr(blank)).value());
+  }
+  for (int i = 0; i < 80; ++i) versions.push_back(Version::parse(fmt::format("7.{}", i)).value());
+  std::sort(versions.begin(), versions.end(), [](const auto& a, const auto& b) { return a > b; });
+  versions.erase(std::unique(versions.begin(), versions.end()), versions.end());
+  REQUIRE(versions.size() > 128);
+  std::vector<std::string> texts = {
+      "*",     "1.1",       "1.1.*",        "!=1.1",           "!=1.1.*", "~=1.1.0",
+      "1.*.1", "^1[.]1.*$", ">=1,<2|7.3.*", "(>1|<0.5),!=7.*", "7.1*"};
+  for (const std::string op : {">", ">=", "<", "<=", "==", "="}) {
+    for (const std::string version : {"0.1", "1.1", "1.1.0rc1", "7.40", "2!9"}) {
+      texts.push_back(op + version);
+    }
+  }
+  for (const std::string& text : texts) {
+    INFO(text);
+    const auto spec = VersionSpec::parse(text);
+    REQUIRE(spec.has_value());
+    const auto bits = spec->matching(versions);
+    REQUIRE(bits.size() == (versions.size() + 63) / 64);
+    for (std::size_t i = 0; i < versions.size(); ++i) {
+      CHECK(((bits[i / 64] >> (i % 64) & 1U) != 0) == spec->matches(versions[i]));
+    }
+    CHECK(spec->matching({}).empty());
+  }
 }
 
 TEST_CASE("a record whose version cannot be read matches nothing") {
