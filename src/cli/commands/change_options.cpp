@@ -1,10 +1,9 @@
 #include "cli/commands/change_options.hpp"
 
-#include <iostream>
-
 #include "base/interrupt.hpp"
 #include "base/json.hpp"
 #include "base/text.hpp"
+#include "cli/ask.hpp"
 #include "cli/error_report.hpp"
 #include "cli/render.hpp"
 #include "conda/timestamp.hpp"
@@ -98,11 +97,6 @@ prefix::LinkOptions link_of(const Arguments& arguments, const Session& session) 
   return link;
 }
 
-bool is_yes(std::string answer) {
-  answer = base::to_lower(base::trim(answer));
-  return answer.empty() || answer == "y" || answer == "yes";
-}
-
 /// Asks only a person: a job or a script that did not say -y made its choice by calling us.
 bool asks(const Arguments& arguments, const Output& output) {
   return !arguments.has("yes") && !output.json() && output.stdin_is_terminal() &&
@@ -119,10 +113,11 @@ bool agree(const ops::ChangeDecision& decision, const Arguments& arguments, Sess
   if (!asks(arguments, output)) {
     return true;
   }
-  output.say(decision.action == ops::Action::create ? "Create this environment? [Y/n] "
-                                                    : "Change the environment so? [Y/n] ");
-  std::string answer;
-  return std::getline(std::cin, answer) && is_yes(answer);
+  const auto answer =
+      ask(decision.action == ops::Action::create ? "Create this environment? [Y/n] "
+                                                 : "Change the environment so? [Y/n] ",
+          output);
+  return answer.has_value() && (answer->empty() || *answer == "y" || *answer == "yes");
 }
 
 void print_json(const ops::ChangeDone& done, const Output& output) {

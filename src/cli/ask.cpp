@@ -1,0 +1,33 @@
+#include "cli/ask.hpp"
+
+#include <poll.h>
+#include <unistd.h>
+
+#include <iostream>
+
+#include "base/interrupt.hpp"
+#include "base/text.hpp"
+
+namespace hpcenv::cli {
+namespace {
+
+/// How long a signal may go unseen: one that comes between a look at the flag and the wait does not
+/// end the wait.
+constexpr int look_every_ms = 100;
+
+}  // namespace
+
+Result<std::string> ask(std::string_view question, const Output& output) {
+  output.say(question);
+  for (pollfd input{STDIN_FILENO, POLLIN, 0}; poll(&input, 1, look_every_ms) <= 0;) {
+    HPCENV_TRY(base::check_interrupt());
+  }
+  std::string answer;
+  if (!std::getline(std::cin, answer)) {
+    HPCENV_TRY(base::check_interrupt());
+    return fail(ErrorKind::not_found, "there is no answer to: {}", base::trim(question));
+  }
+  return base::to_lower(base::trim(answer));
+}
+
+}  // namespace hpcenv::cli
