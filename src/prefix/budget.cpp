@@ -1,5 +1,7 @@
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <string_view>
 #include <unordered_set>
 
@@ -7,6 +9,7 @@
 #include "base/parallel.hpp"
 #include "prefix/create.hpp"
 #include "prefix/layout.hpp"
+#include "prefix/state.hpp"
 
 namespace hpcenv::prefix {
 
@@ -36,6 +39,23 @@ std::uint64_t size_of(const conda::UnpackedPackage& package, const conda::Packag
   struct stat status{};
   if (lstat((package.directory / path.path).c_str(), &status) != 0) return 0;
   return static_cast<std::uint64_t>(status.st_size);
+}
+
+/// Under fs.protected_hardlinks a file of another owner can only be linked by who may write it.
+bool owner_allows_links(const conda::UnpackedPackage& package,
+                        const std::vector<conda::PackagePath>& paths) {
+  const auto is_file = [](const conda::PackagePath& path) {
+    return path.type == conda::PathType::hardlink && path.placeholder.empty();
+  };
+  const auto sample = std::ranges::find_if(paths, is_file);
+  if (sample == paths.end()) return true;
+  const fs::path file = package.directory / sample->path;
+  struct stat status{};
+  if (lstat(file.c_str(), &status) != 0 || status.st_uid == geteuid() || geteuid() == 0)
+    return true;
+  const Result<std::string> rule = base::read_file("/proc/sys/fs/protected_hardlinks");
+  if (!rule.has_value() || rule->starts_with('0')) return true;
+  return access(file.c_str(), R_OK | W_OK) == 0;
 }
 
 class Counter {
@@ -98,13 +118,17 @@ Result<Budget> exact_budget(const std::vector<conda::UnpackedPackage>& packages,
   const auto count = [&](std::size_t index) -> Result<> {
     const conda::UnpackedPackage& package = packages[index];
     HPCENV_ASSIGN(const std::vector<conda::PackagePath> paths, listed_paths(package));
-    Counter counter(package, device != 0 && device_of(package.directory) == device);
+    const bool can_link =
+        device != 0 && device_of(package.directory) == device && owner_allows_links(package, paths);
+    Counter counter(package, can_link);
     for (const conda::PackagePath& path : paths) counter.add(path);
     budgets[index] = counter.total();
     return {};
   };
   HPCENV_TRY(base::parallel_for(packages.size(), base::available_processors(), count));
   Budget total;
+  // What a change of an environment reserves for the steps after its record, and that record.
+  if (!prefix.empty() && is_environment(prefix)) total = {(1U << 20U) + 4 * block, 12};
   for (const Budget& budget : budgets) {
     total.bytes += budget.bytes;
     total.inodes += budget.inodes;

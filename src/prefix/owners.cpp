@@ -88,14 +88,23 @@ std::optional<Owners::Owner> Owners::stays_below(std::string_view directory) con
   return found->second;
 }
 
+const struct stat* ChangeFinder::record_status(const conda::PrefixRecord& package) const {
+  const auto [entry, is_new] = records_.try_emplace(&package);
+  if (is_new) {
+    struct stat status{};
+    const fs::path file =
+        prefix_ / meta_folder / fmt::format("{}.json", package.record.dist_name());
+    if (stat(file.c_str(), &status) == 0) entry->second = status;
+  }
+  return entry->second.has_value() ? &*entry->second : nullptr;
+}
+
 /// Files come before their package's record: whatever was written later than that is suspect, and
 /// whatever has another size.
 bool ChangeFinder::is_suspect(const Owners::Owner& owner, const struct stat& status) const {
-  struct stat record{};
-  const fs::path file =
-      prefix_ / meta_folder / fmt::format("{}.json", owner.package->record.dist_name());
-  if (stat(file.c_str(), &record) != 0) return true;
-  if (is_later(status.st_mtim, record.st_mtim) || is_later(status.st_ctim, record.st_ctim)) {
+  const struct stat* record = record_status(*owner.package);
+  if (record == nullptr || is_later(status.st_mtim, record->st_mtim) ||
+      is_later(status.st_ctim, record->st_ctim)) {
     return true;
   }
   const conda::InstalledPath& path = *owner.path;

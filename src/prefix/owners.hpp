@@ -58,7 +58,10 @@ class ChangeFinder {
 
  private:
   bool is_suspect(const Owners::Owner& owner, const struct stat& status) const;
+  /// nullptr where the package's record cannot be examined.
+  const struct stat* record_status(const conda::PrefixRecord& package) const;
   std::filesystem::path prefix_;
+  mutable std::unordered_map<const conda::PrefixRecord*, std::optional<struct stat>> records_;
 };
 
 }  // namespace hpcenv::prefix

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <map>
 
-#include "base/text.hpp"
+#include "prefix/noarch_python.hpp"
 
 namespace hpcenv::prefix {
 
@@ -17,9 +17,11 @@ bool is_same(const conda::PackageRecord& a, const conda::PackageRecord& b) {
   return true;
 }
 
-std::string python_minor(const conda::PackageRecord& python) {
-  const std::vector<std::string_view> parts = base::split(python.version, '.');
-  return parts.size() < 2 ? python.version : fmt::format("{}.{}", parts[0], parts[1]);
+/// Where noarch packages go for this python; one that cannot be read is left to the linking.
+std::string site_packages_of(const conda::PackageRecord& python) {
+  const Result<std::optional<PythonFacts>> facts = python_facts({&python, 1});
+  return facts.has_value() && facts->has_value() ? (*facts)->minor + " " + (*facts)->site_packages
+                                                 : python.version;
 }
 
 using ByName = std::map<std::string_view, const conda::PackageRecord*>;
@@ -28,7 +30,7 @@ bool python_changes(const ByName& before, const ByName& after) {
   const auto old_python = before.find("python");
   const auto new_python = after.find("python");
   if (old_python == before.end() || new_python == after.end()) return false;
-  return python_minor(*old_python->second) != python_minor(*new_python->second);
+  return site_packages_of(*old_python->second) != site_packages_of(*new_python->second);
 }
 
 }  // namespace

@@ -230,7 +230,8 @@ TEST_CASE("change: a mount inside the environment is refused before anything cha
   const auto b = c.made({"b", {{"share/a/y", "2"}}});
   c.start({a});
   const fs::path place = c.prefix / "share/a";
-  if (mount("tmpfs", place.c_str(), "tmpfs", 0, "size=1m") != 0) SKIP("no right to mount");
+  if (mount("tmpfs", place.c_str(), "tmpfs", 0, "size=1m") != 0)
+    SKIP("no right to mount a file system");
   const auto before = snapshot(c.prefix);
   const auto changed = c.change({a, b});
   const auto after = snapshot(c.prefix);
@@ -244,7 +245,7 @@ TEST_CASE("change: a mount inside the environment is refused before anything cha
 }
 
 TEST_CASE("change: directories without write permission are named before anything changes") {
-  if (geteuid() != 0) SKIP("needs root, to become another user");
+  if (geteuid() != 0) SKIP("no right to act as another user");
   const Case c;
   const auto a = c.made({"a", {{"share/a/x", "1"}}});
   const auto b = c.made({"b", {{"share/b", "2"}, {"share/a/y", "2"}}});
@@ -261,7 +262,7 @@ TEST_CASE("change: directories without write permission are named before anythin
 }
 
 TEST_CASE("change: an unwritable parent is no hindrance, nor is a 0555 directory in the way") {
-  if (geteuid() != 0) SKIP("needs root, to become another user");
+  if (geteuid() != 0) SKIP("no right to act as another user");
   const Case c;
   const auto a = c.made({"a", {{"share/a", "1"}}});
   put_file(c.prefix / "share/a/mine", "mine");
@@ -426,7 +427,8 @@ TEST_CASE("remove: an environment that cannot be renamed is emptied, conda-meta 
   const Case c;
   const auto a = c.made({"a", {{"share/a", "1"}, {"lib/deep/er/and/deeper/x", "2"}}});
   fs::create_directories(c.prefix);
-  if (mount("tmpfs", c.prefix.c_str(), "tmpfs", 0, "size=4m") != 0) SKIP("no right to mount");
+  if (mount("tmpfs", c.prefix.c_str(), "tmpfs", 0, "size=4m") != 0)
+    SKIP("no right to mount a file system");
   base::NullReporter reporter;
   std::string made = message_of(change_to(c.prefix, {a}));
   put_file(c.prefix / ".hpcenv/kept/x/mine", "mine");
@@ -468,4 +470,19 @@ TEST_CASE("remove: an interrupt stops it after the environment is gone; the next
   CHECK_FALSE(names_in(c.directory / "place").empty());
   CHECK(message_of(prefix::remove_environment(prefix, request, reporter)) == no_failure);
   CHECK(names_in(c.directory / "place").empty());
+}
+
+TEST_CASE("budget: files of another owner are copies where links to them are protected") {
+  if (geteuid() != 0) SKIP("no right to act as another user");
+  if (text_of("/proc/sys/fs/protected_hardlinks").starts_with('0'))
+    SKIP("no right to act as another user");
+  const Case c;
+  const auto package = c.made({"a", {{"share/a", std::string(8192, 'x')}}});
+  const fs::path prefix = c.directory / "not/yet/there";
+  REQUIRE(chmod(c.directory.path().c_str(), 0755) == 0);
+  const auto as_root = prefix::exact_budget({package}, prefix).value();
+  const std::string said = as_nobody([&] {
+    return std::to_string(prefix::exact_budget({package}, prefix).value().bytes - as_root.bytes);
+  });
+  CHECK(said == "8192");
 }

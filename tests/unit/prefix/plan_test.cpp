@@ -72,3 +72,13 @@ TEST_CASE("plan: another python minor links noarch python packages again") {
       make_plan(state, std::vector{record("zlib", "1"), record("python", "3.11.9"), noarch});
   CHECK(names(patch.link) == Names{"python-3.11.9-0"});
 }
+
+TEST_CASE("plan: noarch packages follow a python that looks elsewhere, whatever its version") {
+  conda::PackageRecord noarch = record("module", "1");
+  noarch.noarch = conda::Noarch::python;
+  conda::PackageRecord threaded = record("python", "3.13.1");
+  threaded.build = "h1_cp313t";
+  const PrefixState state = state_of({noarch, record("python", "3.13.1")});
+  const Plan plan = make_plan(state, std::vector{noarch, threaded});
+  CHECK(names(plan.link) == Names{"module-1-0", "python-3.13.1-h1_cp313t"});
+}

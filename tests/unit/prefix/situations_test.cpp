@@ -124,7 +124,8 @@ TEST_CASE("situation: a cache on another file system is copied from, and the rec
   REQUIRE(create(prefix, packages, full_options()).has_value());
   CHECK(trouble_with(prefix) == "none");
   CHECK(link_type(prefix, "a") == conda::LinkType::copy);
-  CHECK(prefix::exact_budget(packages, prefix)->inodes == prefix::exact_budget(packages)->inodes);
+  CHECK(prefix::exact_budget(packages, directory / "next")->inodes ==
+        prefix::exact_budget(packages)->inodes);
 }
 
 TEST_CASE("situation: a full disk or no inodes left: said so, and nothing is left") {
