@@ -16,8 +16,16 @@ constexpr std::string_view blanks = " \t\r\n";
 constexpr std::size_t length_limit = 4096;
 
 bool is_name_character(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-         std::string_view("_.-+*").contains(c);
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+         c == '.' || c == '-' || c == '+' || c == '*';
+}
+
+/// Name, version and build with blanks between, as nearly all records write it: no brackets, hash,
+/// channel, feature or archive.
+bool is_plain(std::string_view text) {
+  return std::none_of(text.begin(), text.end(), [](char c) {
+    return c == '[' || c == ']' || c == '(' || c == ')' || c == '#' || c == ':' || c == '@';
+  });
 }
 
 bool is_archive_name(std::string_view text) {
@@ -227,6 +235,14 @@ bool text_matches(const std::string& wanted, std::string_view value) {
   return pattern.has_value() && pattern->matches(value);
 }
 
+/// Name, version and build.
+Result<> parse_positional(MatchSpec& spec, std::string_view named) {
+  HPCENV_ASSIGN(const std::string_view rest, take_name(named, spec, spec.text));
+  HPCENV_ASSIGN(const Tail tail, split_tail(rest, spec.text));
+  HPCENV_TRY(set_version(spec, tail.version, spec.text));
+  return set_build(spec, tail.build, spec.text);
+}
+
 }  // namespace
 
 Result<MatchSpec> MatchSpec::parse(std::string_view text) {
@@ -235,6 +251,12 @@ Result<MatchSpec> MatchSpec::parse(std::string_view text) {
   const std::string_view place = text.substr(0, text.find('#'));
   if (is_archive_name(place) && place.find_first_of(" =<>[]") == std::string_view::npos) {
     return parse_archive(text);
+  }
+  if (is_plain(text)) {
+    MatchSpec spec;
+    spec.text = text;
+    HPCENV_TRY(parse_positional(spec, text));
+    return spec;
   }
   if (const std::size_t comment = text.find(" #"); comment != std::string_view::npos) {
     text = base::trim(text.substr(0, comment));
@@ -248,11 +270,7 @@ Result<MatchSpec> MatchSpec::parse(std::string_view text) {
     spec.track_features = positional.substr(1);
     positional = "*";
   }
-  const std::string_view named = base::trim(take_channel(positional, spec));
-  HPCENV_ASSIGN(const std::string_view rest, take_name(named, spec, text));
-  HPCENV_ASSIGN(const Tail tail, split_tail(rest, text));
-  HPCENV_TRY(set_version(spec, tail.version, text));
-  HPCENV_TRY(set_build(spec, tail.build, text));
+  HPCENV_TRY(parse_positional(spec, base::trim(take_channel(positional, spec))));
   for (const KeyValue& pair : *pairs) HPCENV_TRY(apply_key(spec, pair, text));
   return spec;
 }

@@ -162,6 +162,8 @@ class VersionSpec::Parser {
   explicit Parser(std::string_view text) : text_(text), rest_(text) {}
 
   Result<Tree> parse() {
+    tree_.nodes.reserve(3);
+    tree_.versions.reserve(2);
     HPCENV_TRY(parse_any(0));
     if (!rest_.empty()) return bad_spec(text_, fmt::format("'{}' is not expected there", rest_));
     return std::move(tree_);

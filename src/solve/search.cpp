@@ -15,13 +15,14 @@ namespace {
 class Searcher {
  public:
   Searcher(const Candidates& table, std::span<const CandidateIndex> available)
-      : table_(table), packages_(table.candidates.size()) {
+      : table_(table), packages_(table.candidates.size()), available_(table.names.size()) {
     for (const CandidateIndex candidate : available) {
       const NameIndex name = table.candidates[candidate].name;
       if (table.is_virtual(name)) continue;
       const std::uint32_t position = candidate - table.names[name].first_candidate;
       const SolvPackage package = solv_.add_package(std::string(table.names[name].text), position);
       packages_[candidate] = package;
+      available_[name].push_back(candidate);
       candidates_.emplace(static_cast<int>(package), candidate);
     }
     for (const auto& [package, candidate] : candidates_)
@@ -88,10 +89,8 @@ class Searcher {
 
   std::vector<SolvPackage> all_of(NameIndex name) const {
     std::vector<SolvPackage> members;
-    const Name& entry = table_.names[name];
-    for (std::uint32_t i = 0; i < entry.candidate_count; ++i) {
-      const auto& package = packages_[entry.first_candidate + i];
-      if (package.has_value()) members.push_back(*package);
+    for (const CandidateIndex candidate : available_[name]) {
+      members.push_back(*packages_[candidate]);
     }
     return members;
   }
@@ -114,10 +113,10 @@ class Searcher {
     const AcceptedSet& set = table_.sets[table_.specs[spec].set];
     const Name& name = table_.names[set.name];
     std::vector<SolvPackage> members;
-    for (std::uint32_t bit = 0; bit < name.candidate_count; ++bit) {
+    for (const CandidateIndex candidate : available_[set.name]) {
+      const std::uint32_t bit = candidate - name.first_candidate;
       const bool accepted = (set.words[bit / word_bits] >> (bit % word_bits) & 1U) != 0;
-      const auto& package = packages_[name.first_candidate + bit];
-      if (package.has_value() && accepted == (side == Side::accepted)) members.push_back(*package);
+      if (accepted == (side == Side::accepted)) members.push_back(*packages_[candidate]);
     }
     place->second = solv_.add_list(members);
     specs_.emplace(static_cast<int>(place->second), spec);
@@ -142,8 +141,9 @@ class Searcher {
 
   const Candidates& table_;
   Solv solv_;
-  std::vector<std::optional<SolvPackage>> packages_;  ///< of each candidate
-  std::map<int, CandidateIndex> candidates_;          ///< of each package
+  std::vector<std::optional<SolvPackage>> packages_;    ///< of each candidate
+  std::vector<std::vector<CandidateIndex>> available_;  ///< of each name
+  std::map<int, CandidateIndex> candidates_;            ///< of each package
   std::map<std::pair<SpecIndex, Side>, SolvList> lists_;
   std::unordered_map<int, SpecIndex> specs_;  ///< of each list
 };
