@@ -74,6 +74,9 @@ class Guide(unittest.TestCase):
     def test_first_environment(self):
         self.follow("first-environment.md")
 
+    def test_changing_an_environment(self):
+        self.follow("changing-an-environment.md")
+
 
 if __name__ == "__main__":
     unittest.main()
