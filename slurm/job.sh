@@ -29,9 +29,9 @@ fi
 
 # An environment that is being changed is not used: wait for the end, but not for ever.
 hpcenv_is_being_changed() {
-  local record
-  for record in "$hpcenv_prefix"/.hpcenv/*/record; do
-    [[ ! -e $record ]] || return 0
+  local sign
+  for sign in "$hpcenv_prefix"/.hpcenv/*/record "$hpcenv_prefix"/.hpcenv/scripts/*; do
+    [[ ! -e $sign || $sign == *.failed ]] || return 0
   done
   return 1
 }
@@ -41,10 +41,16 @@ for ((hpcenv_patience = 30; hpcenv_patience > 0; hpcenv_patience--)); do
 done
 if hpcenv_is_being_changed; then
   echo "hpcenv: a change of the environment $hpcenv_prefix is unfinished." >&2
-  echo "hpcenv: complete it with: hpcenv install -p '$hpcenv_prefix'" >&2
+  hpcenv_who='complete it with'
+  [[ -w $hpcenv_prefix ]] || hpcenv_who="you cannot write it; its owner, $(stat -Lc %U -- "$hpcenv_prefix"), completes it with"
+  echo "hpcenv: $hpcenv_who: hpcenv install -p '$hpcenv_prefix'" >&2
   exit 125
 fi
+for hpcenv_sign in "$hpcenv_prefix"/.hpcenv/scripts/*.failed; do
+  [[ ! -e $hpcenv_sign ]] || echo "hpcenv: link scripts of some packages failed in $hpcenv_prefix; these may not work." >&2
+done
 unset -f hpcenv_is_being_changed
+unset -v hpcenv_sign hpcenv_patience
 
 # The activation of the environment, without any conda.
 #@activation

@@ -2,6 +2,7 @@
 
 #include "base/fs.hpp"
 #include "base/process.hpp"
+#include "prefix/readers.hpp"
 #include "prefix/state.hpp"
 
 namespace hpcenv::ops {
@@ -22,8 +23,9 @@ std::vector<std::string> activate_scripts(const std::filesystem::path& prefix) {
 
 }  // namespace
 
-Result<shell::Activation> activation_for(const EnvironmentRef& environment) {
-  HPCENV_TRY(prefix::require_usable(environment.prefix));
+Result<shell::Activation> activation_for(const EnvironmentRef& environment,
+                                         base::Reporter& reporter) {
+  HPCENV_TRY(prefix::require_usable(environment.prefix, {}, reporter));
   shell::ActivationInput input;
   input.prefix = environment.prefix.string();
   input.environment_name = environment.name;

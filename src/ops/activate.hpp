@@ -6,14 +6,17 @@
 #include <vector>
 
 #include "base/environment.hpp"
+#include "base/reporter.hpp"
 #include "base/result.hpp"
 #include "ops/locations.hpp"
 #include "shell/activation.hpp"
 
 namespace hpcenv::ops {
 
-/// Refused while a commit of the prefix is unfinished, naming the command that completes it.
-Result<shell::Activation> activation_for(const EnvironmentRef& environment);
+/// Refused while a change of the prefix is unfinished, naming the command that completes it; a
+/// writer that may be alive is waited for (prefix/readers.hpp).
+Result<shell::Activation> activation_for(const EnvironmentRef& environment,
+                                         base::Reporter& reporter);
 
 /// Replaces this process by `command` inside the environment; returns only on failure. activate.d
 /// scripts are sourced in bash; a host without bash gets what is declarative, and `warn` is told.

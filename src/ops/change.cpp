@@ -9,6 +9,7 @@
 #include "packages/fetch.hpp"
 #include "packages/package_cache.hpp"
 #include "prefix/create.hpp"
+#include "prefix/readers.hpp"
 #include "prefix/state.hpp"
 
 namespace hpcenv::ops {

@@ -53,9 +53,8 @@ Site site_inside(const fs::path& prefix) {
 }
 
 Site site_beside(const fs::path& prefix) {
-  const std::string stem = sibling_stem(prefix);
-  const fs::path folder = prefix.parent_path();
-  return {prefix, folder, stem, folder / fmt::format("{}{}", stem, lock_name), Site::Kind::beside};
+  return {prefix, prefix.parent_path(), sibling_stem(prefix), lock_beside(prefix),
+          Site::Kind::beside};
 }
 
 std::optional<struct stat> status_of(const fs::path& path) {
@@ -429,6 +428,10 @@ std::string sibling_stem(const fs::path& prefix) {
     name = fmt::format("{}~{}", name.substr(0, longest_name), digest.substr(0, 16));
   }
   return fmt::format(".{}.hpcenv-", name);
+}
+
+fs::path lock_beside(const fs::path& prefix) {
+  return prefix.parent_path() / fmt::format("{}{}", sibling_stem(prefix), lock_name);
 }
 
 PrefixLock::Taken PrefixLock::acquire_inside(const fs::path& prefix, const LockRequest& request,

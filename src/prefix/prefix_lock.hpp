@@ -19,6 +19,9 @@ namespace hpcenv::prefix {
 /// The beginning of the names that hpcenv uses beside a prefix: ".NAME.hpcenv-".
 std::string sibling_stem(const std::filesystem::path& prefix);
 
+/// The lock of who makes or removes `prefix`, whose symlinks are resolved.
+std::filesystem::path lock_beside(const std::filesystem::path& prefix);
+
 /// What commands that write wait for: longer than the silence after which a holder is taken over.
 inline constexpr std::chrono::seconds patient_wait{900};
 

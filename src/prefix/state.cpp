@@ -140,24 +140,6 @@ Result<PrefixState> read_state(const fs::path& prefix, Detail detail) {
   return state;
 }
 
-Result<> require_usable(const fs::path& prefix) {
-  const fs::path folder = prefix / own_folder;
-  HPCENV_ASSIGN(const std::vector<std::string> names, names_in(folder));
-  for (const std::string& name : names) {
-    if (!base::path_exists(folder / name / "record")) continue;
-    return fail_hint(ErrorKind::refused,
-                     fmt::format("a change of {} is unfinished", prefix.native()),
-                     fmt::format("hpcenv install -p {} completes it", prefix.native()));
-  }
-  if (base::path_exists(prefix / pending_scripts_file) || has_pending_scripts(prefix)) {
-    return fail_hint(
-        ErrorKind::refused,
-        fmt::format("{} is unfinished: link scripts of its packages have not run", prefix.native()),
-        "run the same hpcenv create again; it starts over");
-  }
-  return {};
-}
-
 Result<std::vector<StateVariable>> state_variables(const fs::path& prefix) {
   std::vector<StateVariable> variables;
   HPCENV_TRY(add_package_variables(variables, prefix));

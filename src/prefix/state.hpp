@@ -35,9 +35,6 @@ enum class Detail { everything, without_paths };
 /// naming the file. `without_paths` leaves `paths` empty where that is sooner done.
 Result<PrefixState> read_state(const std::filesystem::path& prefix,
                                Detail detail = Detail::everything);
-/// Refused (with the command that completes it) while a commit is unfinished: a
-/// `.hpcenv/<token>/record` is there.
-Result<> require_usable(const std::filesystem::path& prefix);
 /// Variables of conda-meta/state and etc/conda/env_vars.d; the value nullopt means "unset".
 struct StateVariable {
   std::string name;

@@ -33,7 +33,8 @@ Result<int> run(const Arguments& arguments, Session& session) {
   HPCENV_ASSIGN(
       const ops::EnvironmentRef environment,
       ops::existing_environment(locations, arguments.value("name"), arguments.value("prefix")));
-  HPCENV_ASSIGN(const shell::Activation activation, ops::activation_for(environment));
+  HPCENV_ASSIGN(const shell::Activation activation,
+                ops::activation_for(environment, session.reporter()));
   std::string warning;
   Error error = ops::run_in(activation, arguments.operands(), session.environment(), warning);
   if (!warning.empty()) {

@@ -21,7 +21,8 @@ Result<int> run(const Arguments& arguments, Session& session) {
   HPCENV_ASSIGN(
       const ops::EnvironmentRef environment,
       ops::existing_environment(locations, arguments.value("name"), arguments.value("prefix")));
-  HPCENV_ASSIGN(const shell::Activation activation, ops::activation_for(environment));
+  HPCENV_ASSIGN(const shell::Activation activation,
+                ops::activation_for(environment, session.reporter()));
   const std::string script = slurm::job_script(request, activation);
   if (session.output().json()) {
     base::Json body;

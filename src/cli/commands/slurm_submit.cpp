@@ -65,7 +65,7 @@ Result<int> run(const Arguments& arguments, Session& session) {
   HPCENV_ASSIGN(
       const ops::EnvironmentRef environment,
       ops::existing_environment(locations, arguments.value("name"), arguments.value("prefix")));
-  HPCENV_ASSIGN(request.activation, ops::activation_for(environment));
+  HPCENV_ASSIGN(request.activation, ops::activation_for(environment, session.reporter()));
   request.state = locations.state;
   request.working_directory = locations.working_directory;
   HPCENV_ASSIGN(const ops::SubmitOutcome outcome,

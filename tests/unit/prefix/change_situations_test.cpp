@@ -14,6 +14,7 @@
 #include "prefix/change.hpp"
 #include "prefix/change_steps.hpp"
 #include "prefix/link_scripts.hpp"
+#include "prefix/readers.hpp"
 #include "prefix/state.hpp"
 #include "prefix/trash.hpp"
 #include "unit/prefix/change_case.hpp"

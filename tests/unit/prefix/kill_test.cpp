@@ -8,6 +8,7 @@
 #include <iostream>
 
 #include "prefix/create.hpp"
+#include "prefix/readers.hpp"
 #include "prefix/state.hpp"
 #include "unit/prefix/package_tree.hpp"
 #include "unit/support/temporary_directory.hpp"

@@ -2,6 +2,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include "prefix/readers.hpp"
 #include "prefix/state.hpp"
 #include "unit/prefix/change_case.hpp"
 #include "unit/prefix/package_tree.hpp"

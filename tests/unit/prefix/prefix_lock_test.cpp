@@ -12,7 +12,6 @@
 #include <cerrno>
 #include <cstdlib>
 #include <fstream>
-#include <mutex>
 #include <thread>
 
 #include "base/interrupt.hpp"
@@ -22,6 +21,7 @@
 #include "prefix/lock_holder.hpp"
 #include "unit/prefix/package_tree.hpp"
 #include "unit/support/no_hard_links.hpp"
+#include "unit/support/steps.hpp"
 #include "unit/support/temporary_directory.hpp"
 
 using namespace hpcenv;
@@ -114,30 +114,6 @@ void rewrite_in_place(const fs::path& file, const std::string& key, const base::
   std::ofstream(file, std::ios::binary | std::ios::in | std::ios::trunc)
       << base::dump_json_line(holder);
 }
-
-/// Keeps the steps that are told.
-class Steps final : public base::Reporter {
- public:
-  void step(std::string_view what) override {
-    const std::lock_guard lock(mutex_);
-    texts_.emplace_back(what);
-  }
-  void progress(std::uint64_t, std::uint64_t, base::Unit) override {}
-  void warning(std::string_view) override {}
-  void detail(std::string_view) override {}
-  std::size_t count() {
-    const std::lock_guard lock(mutex_);
-    return texts_.size();
-  }
-  std::string text(std::size_t index) {
-    const std::lock_guard lock(mutex_);
-    return texts_.at(index);
-  }
-
- private:
-  std::mutex mutex_;
-  std::vector<std::string> texts_;
-};
 
 }  // namespace
 

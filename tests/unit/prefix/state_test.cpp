@@ -84,32 +84,6 @@ TEST_CASE("state: a record that cannot be read is refused by its file's name") {
         std::string::npos);
 }
 
-TEST_CASE("state: a prefix in the middle of a change is not usable, and the command is named") {
-  const test::TemporaryDirectory prefix;
-  put_file(prefix / "conda-meta/history", "");
-  CHECK(require_usable(prefix.path()).has_value());
-  put_file(prefix / ".hpcenv/clobbered/a-1-0/x", "");
-  CHECK(require_usable(prefix.path()).has_value());
-  put_file(prefix / ".hpcenv/abcdef/record", "");
-  const auto changing = require_usable(prefix.path());
-  REQUIRE_FALSE(changing.has_value());
-  CHECK(changing.error().kind == ErrorKind::refused);
-  CHECK(changing.error().message == "a change of " + prefix.path().string() + " is unfinished");
-  CHECK(changing.error().hints ==
-        std::vector{"hpcenv install -p " + prefix.path().string() + " completes it"});
-}
-
-TEST_CASE("state: pending link scripts make a prefix not usable") {
-  const test::TemporaryDirectory prefix;
-  put_file(prefix / "conda-meta/history", "");
-  put_file(prefix / ".hpcenv/scripts/create", "a-1-0\n");
-  const auto pending = require_usable(prefix.path());
-  REQUIRE_FALSE(pending.has_value());
-  CHECK(pending.error().kind == ErrorKind::refused);
-  CHECK(pending.error().message ==
-        prefix.path().string() + " is unfinished: link scripts of its packages have not run");
-}
-
 TEST_CASE("state: variables of packages first, then the environment's own") {
   const test::TemporaryDirectory prefix;
   put_file(prefix / "conda-meta/history", "");

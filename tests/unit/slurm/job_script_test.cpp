@@ -168,6 +168,23 @@ TEST_CASE("a half-changed environment ends the job with 125 after some patience"
                              prefix.path() + "'\n");
 }
 
+TEST_CASE("link scripts that had no turn end the job, those that failed are told") {
+  const Prefix prefix;
+  REQUIRE(base::make_directories(prefix.path() + "/.hpcenv/scripts"));
+  REQUIRE(base::write_file(prefix.path() + "/.hpcenv/scripts/x-00000.failed", ""));
+  const std::string script =
+      base::replace_all(job_script(request_for({"true"}), activation_for(prefix.path())),
+                        "patience = 30", "patience = 1");
+  const auto failed = run_script(prefix, script);
+  CHECK(failed.code == 0);
+  CHECK(failed.errors == "hpcenv: link scripts of some packages failed in " + prefix.path() +
+                             "; these may not work.\n");
+  REQUIRE(base::write_file(prefix.path() + "/.hpcenv/scripts/x-00001", ""));
+  const auto pending = run_script(prefix, script);
+  CHECK(pending.code == 125);
+  CHECK(pending.errors.find(" is unfinished.\n") != std::string::npos);
+}
+
 TEST_CASE("a program that is missing or cannot be executed has its own exit code") {
   const Prefix prefix;
   const auto missing = run_script(
