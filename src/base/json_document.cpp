@@ -94,8 +94,9 @@ std::optional<bool> JsonValue::boolean() const {
 
 std::optional<JsonValue> JsonValue::find(std::string_view key) const {
   const dom::element element = Access::unwrap(*this);
-  if (!element.is_object()) return std::nullopt;
-  for (const auto [name, value] : element.get_object().value_unsafe()) {
+  dom::object object;
+  if (element.get_object().get(object) != simdjson::SUCCESS) return std::nullopt;
+  for (const auto [name, value] : object) {
     if (name == key) return Access::wrap(value);
   }
   return std::nullopt;
@@ -103,8 +104,9 @@ std::optional<JsonValue> JsonValue::find(std::string_view key) const {
 
 Result<> JsonValue::for_each_member(const Member& member) const {
   const dom::element element = Access::unwrap(*this);
-  if (!element.is_object()) return {};
-  for (const auto [key, value] : element.get_object().value_unsafe()) {
+  dom::object object;
+  if (element.get_object().get(object) != simdjson::SUCCESS) return {};
+  for (const auto [key, value] : object) {
     HPCENV_TRY(member(key, Access::wrap(value)));
   }
   return {};
@@ -112,8 +114,9 @@ Result<> JsonValue::for_each_member(const Member& member) const {
 
 Result<> JsonValue::for_each_element(const Element& element) const {
   const dom::element self = Access::unwrap(*this);
-  if (!self.is_array()) return {};
-  for (const dom::element value : self.get_array().value_unsafe()) {
+  dom::array array;
+  if (self.get_array().get(array) != simdjson::SUCCESS) return {};
+  for (const dom::element value : array) {
     HPCENV_TRY(element(Access::wrap(value)));
   }
   return {};
