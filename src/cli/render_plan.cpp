@@ -47,7 +47,6 @@ base::Json machine_to_json(const ops::Machine& machine) {
 struct Change {
   const conda::PackageRecord* before = nullptr;
   const conda::PackageRecord* after = nullptr;
-  bool is_same() const { return before->dist_name() == after->dist_name(); }
 };
 
 std::map<std::string, Change> changes_of(const prefix::Plan& plan) {
@@ -69,20 +68,29 @@ std::string channel_cell(const conda::PackageRecord& record) {
   return short_channel(record.channel) + "/" + record.subdir;
 }
 
+std::string size_cell(const conda::PackageRecord& record) {
+  return record.size ? base::human_bytes(*record.size) : "";
+}
+
 std::vector<std::string> row_of(const Change& change) {
-  const conda::PackageRecord& shown = change.after != nullptr ? *change.after : *change.before;
-  if (change.before == nullptr || change.after == nullptr) {
-    const char* sign = change.after != nullptr ? "+" : "-";
-    const bool has_size = change.after != nullptr && shown.size.has_value();
-    return {sign,        shown.name,          shown.version,
-            shown.build, channel_cell(shown), has_size ? base::human_bytes(*shown.size) : ""};
+  const conda::PackageRecord* before = change.before;
+  const conda::PackageRecord* after = change.after;
+  if (before == nullptr && after == nullptr) {
+    return {};
+  }
+  if (after == nullptr) {
+    return {"-", before->name, before->version, before->build, channel_cell(*before), ""};
+  }
+  if (before == nullptr) {
+    return {"+",          after->name,          after->version,
+            after->build, channel_cell(*after), size_cell(*after)};
   }
   return {"~",
-          shown.name,
-          arrow(change.before->version, shown.version),
-          arrow(change.before->build, shown.build),
-          channel_cell(shown),
-          change.is_same() ? "linked again" : (shown.size ? base::human_bytes(*shown.size) : "")};
+          after->name,
+          arrow(before->version, after->version),
+          arrow(before->build, after->build),
+          channel_cell(*after),
+          before->dist_name() == after->dist_name() ? "linked again" : size_cell(*after)};
 }
 
 Style style_of(char sign) {
@@ -120,7 +128,7 @@ std::string table_of(const std::map<std::string, Change>& changes) {
   for (const char sign : {'-', '~', '+'}) {
     for (const auto& [name, change] : changes) {
       std::vector<std::string> row = row_of(change);
-      if (row.front().front() == sign) {
+      if (!row.empty() && row.front().front() == sign) {
         rows.push_back(std::move(row));
       }
     }

@@ -182,6 +182,7 @@ std::vector<RequestedSpec> requested_specs(std::span<const HistoryBlock> history
     put(block.neutered_specs);
   }
   std::vector<RequestedSpec> specs;
+  specs.reserve(requested.size());
   for (auto& [name, text] : requested) specs.push_back({name, text});
   return specs;
 }
