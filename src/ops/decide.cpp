@@ -75,7 +75,7 @@ Result<solve::SolveRequest> solve_request(const ChangeRequest& request, const Qu
   wanted.update = question.update;
   wanted.update_all = request.scope == ChangeRequest::Scope::all;
   wanted.pins = question.pins;
-  wanted.pins.insert(wanted.pins.end(), question.python_pin.begin(), question.python_pin.end());
+  wanted.held = question.python_pin;
   for (const host::VirtualPackage& package : machine.virtual_packages.packages) {
     wanted.virtual_packages.push_back(host::to_record(package));
   }
@@ -85,6 +85,7 @@ Result<solve::SolveRequest> solve_request(const ChangeRequest& request, const Qu
   HPCENV_ASSIGN(wanted.preferences, soft_bounds(machine));
   wanted.priority = request.rules.priority;
   wanted.channel_alias = request.rules.channel_alias;
+  wanted.exclude_newer = request.rules.exclude_newer;
   wanted.method = request.rules.method;
   return wanted;
 }

@@ -11,7 +11,7 @@ namespace {
 Result<> add_python_hint(solve::Conflict& conflict, solve::SolveRequest wanted,
                          const Question& question) {
   if (question.python_pin.empty()) return {};
-  wanted.pins = question.pins;
+  wanted.held.clear();
   HPCENV_ASSIGN(const solve::SolveOutcome outcome, solve::solve(wanted));
   const auto* solution = std::get_if<solve::Solution>(&outcome);
   const auto* python = solution == nullptr ? nullptr : find_package(*solution, "python");

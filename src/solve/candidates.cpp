@@ -61,6 +61,7 @@ class Collector {
           add_spec(*wish.spec, wish.spec->text, names_.at(wish.name), wish.origin));
     }
     for (const MatchSpec& pin : request_.pins) add_limit(pin, Origin::pinned);
+    for (const MatchSpec& spec : request_.held) add_limit(spec, Origin::held);
     for (const MatchSpec& spec : request_.disallowed) add_limit(spec, Origin::disallowed);
     for (const MatchSpec& preference : request_.preferences) {
       const auto name = names_.find(preference.name.text());

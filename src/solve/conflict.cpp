@@ -48,7 +48,7 @@ class Explainer {
     for (const Line& line : lines_) sentences.push_back(line.text);
     for (const auto& [by, about] : later_) sentences.push_back(demand_sentence(by, about));
     for (const SpecIndex root : later_roots_)
-      sentences.push_back(wish_sentence(table_.specs[root]));
+      sentences.push_back(wish_sentence(table_, table_.specs[root]));
     sentences.resize(std::min(sentences.size(), reason_limit));
     return base::join(sentences, "; ");
   }
@@ -92,7 +92,7 @@ class Explainer {
 
   void say_asked(std::size_t depth, SpecIndex root) {
     const Spec& spec = table_.specs[root];
-    say(depth, wish_sentence(spec), spec.origin);
+    say(depth, wish_sentence(table_, spec), spec.origin);
     if (spec.origin == Origin::kept) {
       hint(fmt::format("to give up '{}', ask for {} anew beside the rest", spec.text,
                        table_.names[spec.name].text));
@@ -207,7 +207,7 @@ class Explainer {
     for (const SpecIndex root : roots) {
       // A limit stands below what it forbids; what was asked for begins a tree of its own.
       const Origin origin = table_.specs[root].origin;
-      if (origin == Origin::pinned || origin == Origin::disallowed) {
+      if (origin == Origin::pinned || origin == Origin::held || origin == Origin::disallowed) {
         say_asked(depth, root);
       } else if (roots.size() > 1) {
         say_asked(0, root);

@@ -36,7 +36,7 @@ class Teller {
   std::vector<std::string> tell() {
     for (const auto& [spec, kind] : wanted_) {
       const bool nothing = kind == Kind::nothing_wanted;
-      say(0, wish_sentence(table_.specs[spec]) + (nothing ? ", which nothing fits" : ""));
+      say(0, wish_sentence(table_, table_.specs[spec]) + (nothing ? ", which nothing fits" : ""));
       tell_name(1, table_.specs[spec].name);
     }
     // What is reached from no wish is said all the same.

@@ -1,6 +1,7 @@
 #include "solve/solver.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <optional>
 #include <unordered_set>
 #include <utility>
@@ -147,6 +148,14 @@ Solution solution_of(const Candidates& table, const Consistency& state, const Ch
   return solution;
 }
 
+std::string day_of(std::int64_t milliseconds) {
+  const std::chrono::sys_time<std::chrono::milliseconds> time{
+      std::chrono::milliseconds(milliseconds)};
+  const std::chrono::year_month_day day(std::chrono::floor<std::chrono::days>(time));
+  return fmt::format("{:04}-{:02}-{:02}", static_cast<int>(day.year()),
+                     static_cast<unsigned>(day.month()), static_cast<unsigned>(day.day()));
+}
+
 /// "No" is said on the proof of arc consistency or of libsolv, never on the dive's.
 SolveOutcome attempt(const Candidates& table, std::span<const SpecIndex> preferences,
                      Method method) {
@@ -185,10 +194,10 @@ Result<SolveOutcome> solve(const SolveRequest& request) {
     outcome = attempt(table, kept_preferences(table, request.method), request.method);
   }
   auto* conflict = std::get_if<Conflict>(&outcome);
-  if (conflict != nullptr && !request.exclude_newer.empty()) {
+  if (conflict != nullptr && request.exclude_newer.has_value()) {
     conflict->hints.push_back(
         fmt::format("packages made after {} are left out: a later --exclude-newer has more",
-                    request.exclude_newer));
+                    day_of(*request.exclude_newer)));
   }
   return outcome;
 }

@@ -1,6 +1,8 @@
 // Which packages fit together. Pure.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -30,9 +32,11 @@ struct SolveRequest {
   /// Asked for earlier: have to be met, but need not be newest. One about a name in `specs` gives
   /// way.
   std::vector<conda::MatchSpec> kept;
-  /// Restrict without requiring (pinned_packages, conda-meta/pinned; python's minor on update). A
+  /// Restrict without requiring (pinned_packages, conda-meta/pinned). A
   /// pattern as a name speaks of all that it fits.
   std::vector<conda::MatchSpec> pins;
+  /// The same of what nobody pinned, but what shall not change unless it is named (python's minor).
+  std::vector<conda::MatchSpec> held;
   /// No record that one of these fits is taken (disallowed_packages).
   std::vector<conda::MatchSpec> disallowed;
   /// Installed names, or patterns of them, that shall be as new as they can be (`update NAME`).
@@ -40,9 +44,9 @@ struct SolveRequest {
   /// No installed record is preferred, and what only other packages needed goes when they need it
   /// no more (`update --all`).
   bool update_all = false;
-  /// The point in time after which records were left out of the index, as the user gave it; told
-  /// where there is no solution.
-  std::string exclude_newer;
+  /// The point in time (milliseconds) after which records were left out of the index; told where
+  /// there is no solution.
+  std::optional<std::int64_t> exclude_newer;
   ChannelPriority priority = ChannelPriority::strict;
   std::string channel_alias;
   Method method = Method::dive;

@@ -12,7 +12,7 @@
 namespace hpcenv::solve {
 
 /// Who says what a name has to be; in the order in which they are told.
-enum class Origin : std::uint8_t { record, asked, kept, pinned, disallowed, preferred };
+enum class Origin : std::uint8_t { record, asked, kept, pinned, held, disallowed, preferred };
 
 struct Wish {
   std::string name;

@@ -72,12 +72,15 @@ std::string describe_machine(const Candidates& table, NameIndex index) {
                      says_build ? " " + offered.build : "");
 }
 
-std::string wish_sentence(const Spec& spec) {
+std::string wish_sentence(const Candidates& table, const Spec& spec) {
+  const std::string_view name = table.names[spec.name].text;
   switch (spec.origin) {
     case Origin::kept:
       return fmt::format("you asked for '{}' earlier", spec.text);
     case Origin::pinned:
       return fmt::format("'{}' is pinned", spec.text);
+    case Origin::held:
+      return fmt::format("'{}' holds unless {} is asked for", spec.text, name);
     case Origin::disallowed:
       return fmt::format("'{}' is disallowed", spec.text);
     default:

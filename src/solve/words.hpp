@@ -12,7 +12,7 @@
 namespace hpcenv::solve {
 
 /// "you asked for 'numpy <2'", "'python 3.11.*' is pinned".
-std::string wish_sentence(const Spec& spec);
+std::string wish_sentence(const Candidates& table, const Spec& spec);
 
 /// "numpy 1.26.4", "numpy 1.26.4 and 2.0", "numpy 1.20 to 2.0": candidates of one name.
 std::string describe(const Candidates& table, std::span<const CandidateIndex> candidates);

@@ -43,8 +43,8 @@ class CaseReader {
   }
 
   static bool is_input(std::string_view section) {
-    constexpr std::array inputs = {"installed", "machine",  "ask",    "prefer",  "keep",
-                                   "pin",       "disallow", "update", "settings"};
+    constexpr std::array inputs = {"installed", "machine", "ask",      "prefer", "keep",
+                                   "pin",       "hold",    "disallow", "update", "settings"};
     return std::find(inputs.begin(), inputs.end(), section) != inputs.end();
   }
 
@@ -75,6 +75,7 @@ class CaseReader {
     if (section_ == "prefer") return &case_.request.preferences;
     if (section_ == "keep") return &case_.request.kept;
     if (section_ == "pin") return &case_.request.pins;
+    if (section_ == "hold") return &case_.request.held;
     if (section_ == "disallow") return &case_.request.disallowed;
     return nullptr;
   }
@@ -85,7 +86,7 @@ class CaseReader {
     } else if (line == "priority disabled") {
       case_.request.priority = solve::ChannelPriority::disabled;
     } else if (line.starts_with("exclude newer ")) {
-      case_.request.exclude_newer = line.substr(14);
+      case_.request.exclude_newer = std::stoll(std::string(line.substr(14)));
     } else if (line == "update all") {
       case_.request.update_all = true;
     } else if (line == "only dive") {
@@ -241,6 +242,7 @@ std::vector<std::string> faults_of(const solve::SolveRequest& request,
   for (const auto& spec : request.specs) check_spec(records, spec.text, "request", true, faults);
   for (const auto& spec : request.kept) check_kept(request, records, spec, faults);
   for (const auto& spec : request.pins) check_limits(packages, spec, Limit::pin, faults);
+  for (const auto& spec : request.held) check_limits(packages, spec, Limit::pin, faults);
   for (const auto& spec : request.disallowed) {
     check_limits(packages, spec, Limit::disallowed, faults);
   }
