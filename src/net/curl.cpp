@@ -111,7 +111,8 @@ void set_transport(Setter& easy, const HttpOptions& options, const std::string& 
   easy.set(CURLOPT_NOSIGNAL, 1L);
   easy.set(CURLOPT_NETRC, long{CURL_NETRC_IGNORED});  // else getpwuid of a static libc
   easy.set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(options.connect_timeout.count()));
-  easy.set(CURLOPT_BUFFERSIZE, 262144L);
+  // A paused transfer is read on by curl_multi_perform, a buffer a call, into memory (8.14).
+  easy.set(CURLOPT_BUFFERSIZE, 32768L);
   easy.set(CURLOPT_TCP_KEEPALIVE, 1L);
   // Given even where they are empty: libcurl would read the process's variables otherwise.
   easy.set(CURLOPT_PROXY, proxy_for(url, options).c_str());

@@ -1,5 +1,7 @@
 #include "packages/fetch.hpp"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
@@ -288,6 +290,13 @@ Result<> check_offline(const std::vector<Order>& orders) {
                    "run the command once without --offline");
 }
 
+/// What the decoders' windows took is not needed for linking, which has its own peak.
+void give_memory_back() {
+#ifdef __GLIBC__
+  malloc_trim(0);
+#endif
+}
+
 std::size_t useful_workers() {
   return std::min(base::available_processors() + spare_workers, most_workers);
 }
@@ -357,6 +366,7 @@ Result<std::vector<conda::UnpackedPackage>> ensure_unpacked(
     for (std::size_t i = 0; i < missing.size(); ++i) {
       found[missing[i]].package = std::move(fetched[i]);
     }
+    give_memory_back();
   }
   std::vector<conda::UnpackedPackage> packages;
   packages.reserve(found.size());
