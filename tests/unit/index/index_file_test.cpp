@@ -168,6 +168,57 @@ TEST_CASE("a builder that does not finish leaves no file") {
   CHECK_FALSE(base::path_exists(path));
 }
 
+/// A channel as large ones are: a few thousand names with many builds each, whose dependencies
+/// repeat, and checksums that do not compress.
+std::string large_repodata(std::size_t count) {
+  std::mt19937_64 random(1);
+  const auto hex = [&](std::size_t words) {
+    std::string text;
+    for (std::size_t i = 0; i < words; ++i) text += fmt::format("{:016x}", random());
+    return text;
+  };
+  Names entries;
+  entries.reserve(count);
+  constexpr std::size_t builds = 20;
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t package = i / builds;
+    const std::size_t build = i % builds;
+    const std::string stem =
+        fmt::format("package-{}-{}.{}.{}-py3{}h{:07x}_{}", package, package % 7, build / 4,
+                    build % 4, 8 + build % 5, random() % 0x10000000, build % 3);
+    Names depends = {fmt::format("\"python >=3.{0},<3.{1}.0a0\"", 8 + build % 5, 9 + build % 5),
+                     fmt::format("\"python_abi 3.{0}.* *_cp3{0}\"", 8 + build % 5),
+                     "\"libgcc-ng >=12\""};
+    for (std::size_t k = 0; k < package % 9; ++k) {
+      depends.push_back(fmt::format("\"package-{} >={}.{}\"",
+                                    (package * 31 + k * 7) % (count / builds), package % 5,
+                                    build / 4));
+    }
+    entries.push_back(fmt::format(
+        R"("{0}.conda":{{"build":"{1}","build_number":{2},"depends":[{3}],"license":"BSD-3-Clause",)"
+        R"("license_family":"BSD","md5":"{4}","name":"package-{5}","sha256":"{6}","size":{7},)"
+        R"("subdir":"linux-64","timestamp":{8},"version":"{9}"}})",
+        stem, stem.substr(stem.rfind('-') + 1), build % 3, base::join(depends, ","), hex(2),
+        package, hex(4), random() % 5'000'000, 1'600'000'000'000 + random() % 100'000'000'000,
+        fmt::format("{}.{}.{}", package % 7, build / 4, build % 4)));
+  }
+  return repodata(entries);
+}
+
+TEST_CASE("the cached form of a large channel is at most half as large again as its .zst") {
+  constexpr std::size_t records = 50'000;
+  constexpr int level_of_channels = 16;
+  const fake::TemporaryDirectory directory;
+  const std::string text = large_repodata(records);
+  const auto reader = built(directory.path() / "1", text);
+  REQUIRE(reader.has_value());
+  CHECK(reader->name_count() == records / 20 + 3);  // and python, python_abi, libgcc-ng
+  const std::size_t packed = base::zstd_compress(text, level_of_channels).size();
+  const std::size_t cached = std::filesystem::file_size(directory.path() / "1");
+  INFO("plain " << text.size() << ", zst " << packed << ", cached " << cached);
+  CHECK(cached * 2 <= packed * 3);
+}
+
 TEST_CASE("the closure goes through all sources, cycles included") {
   const fake::TemporaryDirectory directory;
   const auto first = built(directory.path() / "1", repodata({record("a", R"("b")"), record("c")}));
