@@ -67,6 +67,7 @@ Error unknown_target(const std::string& wanted, const std::vector<fs::path>& dir
   Error error{ErrorKind::not_found, fmt::format("there is no target '{}'", wanted), {}, {}};
   const std::vector<std::string> known = known_targets(directories);
   std::vector<std::string> places;
+  places.reserve(directories.size());
   for (const fs::path& directory : directories) places.push_back(directory.string());
   error.context.push_back("looked in " + base::join(places, ", "));
   if (!known.empty()) error.hints.push_back("there are: " + base::join(known, ", "));

@@ -11,7 +11,7 @@ namespace fs = std::filesystem;
 
 /// Medians of conda-forge's archives, rounded up; said to be an estimate wherever they are shown.
 constexpr std::uint64_t unpacked_times = 4;
-constexpr std::uint64_t bytes_a_file = 16 * 1024;
+constexpr std::uint64_t bytes_a_file = 16'384;
 
 constexpr const char* elsewhere = "choose another place with -p PREFIX or HPCENV_ROOT";
 
