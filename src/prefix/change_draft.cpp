@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <ranges>
 #include <set>
 #include <system_error>
 #include <unordered_map>
@@ -232,10 +233,10 @@ class Drafter {
 
   /// Directories that may be empty then, inner ones first. Bytewise descending order does that.
   void add_empties() {
-    for (auto directory = emptied_.rbegin(); directory != emptied_.rend(); ++directory) {
-      if (is_directory(status_of(fresh(*directory)))) continue;
-      if (is_directory(status_of(here(*directory)))) {
-        add(Phase::empties, Step::Kind::prune, *directory);
+    for (const std::string& directory : std::ranges::reverse_view(emptied_)) {
+      if (is_directory(status_of(fresh(directory)))) continue;
+      if (is_directory(status_of(here(directory)))) {
+        add(Phase::empties, Step::Kind::prune, directory);
       }
     }
     for (const std::string& directory : cleared_) list_kept(directory);

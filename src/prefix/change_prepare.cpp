@@ -203,7 +203,7 @@ class Preparation {
   Result<> make_kept_directories() {
     for (const Step& step : change_.record.steps(Phase::keeps)) {
       const fs::path place = kept_place(work_, change_.record, step.path);
-      HPCENV_TRY(base::make_directories(place.parent_path()));
+      HPCENV_TRY(make_below(work_, place.parent_path()));
     }
     return {};
   }

@@ -196,6 +196,11 @@ class Commit {
                            ? 0
                            : errno;
     if (error_number == 0) return {};
+    // A directory that came without rights for its owner.
+    if (error_number == EACCES || error_number == EPERM) {
+      make_movable(fresh(step));
+      return rename_fresh(step);
+    }
     // NFS and old file systems have no such flag.
     if (error_number == EINVAL || error_number == ENOSYS) {
       if (base::path_exists(here(step))) return take_place(step);
@@ -245,7 +250,7 @@ class Commit {
   Result<> take_place(const Step& step) {
     const fs::path target = kept_of(step);
     HPCENV_TRY(still_ours());
-    HPCENV_TRY(base::make_directories(target.parent_path()));
+    HPCENV_TRY(make_below(work_, target.parent_path()));
     HPCENV_TRY(move_away(step, target, Pass::first));
     base::fault_point("commit.rename");
     if (rename(fresh(step).c_str(), here(step).c_str()) == 0) return {};

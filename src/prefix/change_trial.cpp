@@ -75,8 +75,8 @@ bool can_link(const fs::path& file, const Workplace& work) {
   return true;
 }
 
-Result<> copy_kept(const fs::path& file, const fs::path& copy) {
-  HPCENV_TRY(base::make_directories(copy.parent_path()));
+Result<> copy_kept(const fs::path& file, const fs::path& copy, const Workplace& work) {
+  HPCENV_TRY(make_below(work, copy.parent_path()));
   std::error_code error;
   if (!fs::is_symlink(fs::symlink_status(file, error))) {
     HPCENV_TRY(copy_contents(file, copy));
@@ -143,7 +143,7 @@ Result<> copy_unlinkable(ChangeRecord& record, const Workplace& work) {
     if (step.kind != Step::Kind::keep_link) continue;
     const fs::path file = work.prefix / step.path;
     if (can_link(file, work)) continue;
-    HPCENV_TRY(copy_kept(file, work.copies() / step.path));
+    HPCENV_TRY(copy_kept(file, work.copies() / step.path, work));
     step.kind = Step::Kind::keep_copy;
   }
   return {};

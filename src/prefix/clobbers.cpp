@@ -119,8 +119,8 @@ class Settler {
       clobbers_;
 };
 
-Result<> second_name(const fs::path& file, const fs::path& name) {
-  HPCENV_TRY(base::make_directories(name.parent_path()));
+Result<> second_name(const fs::path& file, const fs::path& name, const Workplace& work) {
+  HPCENV_TRY(make_below(work, name.parent_path()));
   base::fault_point("clobbers.link");
   if (link(file.c_str(), name.c_str()) == 0) return {};
   if (errno == ENOENT) return {};  // its record says so, but it is gone
@@ -149,7 +149,7 @@ ClobberPlan settle_clobbers(Blueprint& blueprint, const Owners& owners) {
 
 Result<> prepare_moves(const ClobberPlan& plan, const Workplace& work) {
   for (const ClobberPlan::Move& move : plan.moves) {
-    HPCENV_TRY(second_name(work.prefix / move.from, work.fresh() / move.to));
+    HPCENV_TRY(second_name(work.prefix / move.from, work.fresh() / move.to, work));
   }
   return {};
 }

@@ -72,6 +72,18 @@ void remove_empty_own_folder(const fs::path& prefix) {
   rmdir(folder.c_str());
 }
 
+Result<> make_below(const Workplace& work, const fs::path& directory) {
+  fs::path at = work.folder();
+  for (const fs::path& part : directory.lexically_relative(at)) {
+    at /= part;
+    if (is_folder(at)) continue;
+    base::fault_point("own_folder.make_below");
+    if (mkdir(at.c_str(), 0777) == 0 || errno == EEXIST) continue;
+    return fail_errno(errno, fmt::format("cannot make directory {}", at.native()));
+  }
+  return {};
+}
+
 Result<std::vector<std::string>> writers_folders(const fs::path& prefix) {
   const fs::path folder = prefix / own_folder;
   Result<std::vector<std::string>> names = base::list_directory(folder);

@@ -33,6 +33,10 @@ Result<> share_as_prefix(const std::filesystem::path& prefix, const std::filesys
 /// Removes PREFIX/.hpcenv if nothing is in it.
 void remove_empty_own_folder(const std::filesystem::path& prefix);
 
+/// Makes a directory below the writer's folder, with those above it, but never that folder itself:
+/// where it is gone another writer has taken over, and it must not come back.
+Result<> make_below(const Workplace& work, const std::filesystem::path& directory);
+
 /// Tokens of all writers' folders in PREFIX/.hpcenv; empty where that is missing.
 Result<std::vector<std::string>> writers_folders(const std::filesystem::path& prefix);
 /// Whether a folder of `writers_folders` holds a commit record.

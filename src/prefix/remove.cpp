@@ -79,7 +79,7 @@ Result<> take_away(const fs::path& prefix, const PrefixLock& beside, const LockR
 Result<> empty_place(const fs::path& prefix, const LockRequest& request, base::Reporter& reporter) {
   HPCENV_ASSIGN(const auto lock, PrefixLock::acquire_inside(prefix, request, reporter));
   const fs::path place = lock->workplace() / removed_name;
-  HPCENV_TRY(base::make_directories(place));
+  HPCENV_TRY(make_below({prefix, lock->token()}, place));
   HPCENV_ASSIGN(std::vector<std::string> names, base::list_directory(prefix));
   std::ranges::stable_partition(names, [](const std::string& name) { return name == meta_folder; });
   for (const std::string& name : names) {

@@ -65,6 +65,11 @@ bool must_wait(const Workplace& work, const TrashRule& rule) {
 }
 
 Result<> save_and_free(const Workplace& work) {
+  // A record that could not be made durable decided nothing; it must not outlive what it names.
+  if (has_record(work)) {
+    base::fault_point("workplace.unlink_record");
+    unlink(work.record().c_str());
+  }
   forget_trial(work);
   if (base::path_exists(work.ballast())) free_ballast(work);
   return rescue_kept(work);
