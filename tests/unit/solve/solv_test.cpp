@@ -101,6 +101,29 @@ TEST_CASE("an empty list is nothing that can be had") {
   SECTION("not needed") { CHECK(chosen(solv.solve({}, {})).empty()); }
 }
 
+TEST_CASE("soft lists are met where nothing stands against them, the first before the last") {
+  Solv solv;
+  const auto a0 = solv.add_package("a", 0);
+  const auto a1 = solv.add_package("a", 1);
+  const auto b = solv.add_package("b", 0);
+  const auto c = solv.add_package("c", 0);
+  const auto any_a = solv.add_list(Packages{a0, a1});
+  const auto only_a1 = solv.add_list(Packages{a1});
+  const auto want_b = solv.add_list(Packages{b});
+  const auto want_c = solv.add_list(Packages{c});
+  solv.add_ban(b, solv.add_list(Packages{a0}));
+  solv.add_ban(c, want_b);
+  SECTION("an older one stays") {
+    CHECK(chosen(solv.solve(std::vector{any_a}, std::vector{only_a1})) == Packages{a1});
+  }
+  SECTION("the last gives way") {
+    CHECK(chosen(solv.solve(std::vector{any_a}, std::vector{want_b, want_c})) == Packages{a1, b});
+  }
+  SECTION("a hard one goes before all") {
+    CHECK(chosen(solv.solve(std::vector{want_c}, std::vector{want_b})) == Packages{c});
+  }
+}
+
 TEST_CASE("the handle can be moved") {
   Solv first;
   const auto a = first.add_package("a", 0);

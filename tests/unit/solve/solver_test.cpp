@@ -47,6 +47,70 @@ TEST_CASE("a pattern as a name has to fit one package") {
         "'x*' has to mean one package, but it fits none");
 }
 
+Solution solved(const SolveRequest& request) {
+  const auto outcome = solve(request);
+  REQUIRE(outcome.has_value());
+  REQUIRE(std::holds_alternative<Solution>(*outcome));
+  return std::get<Solution>(*outcome);
+}
+
+TEST_CASE("an installed record that stays is the one of the request, byte for byte") {
+  auto index = index_of({"a", "b"});
+  index.records[0].record.sha256 = "11";
+  SolveRequest request;
+  request.index = &index;
+  request.specs.push_back(conda::MatchSpec::parse("b").value());
+  conda::PackageRecord installed = index.records[0].record;
+  installed.license = "only the prefix knows it";
+  SECTION("the same archive") {
+    request.installed = {installed};
+    const auto packages = solved(request).packages;
+    REQUIRE(packages.size() == 2);
+    CHECK(packages[0].license == "only the prefix knows it");
+  }
+  SECTION("another archive of the same name, version and build stays too") {
+    installed.sha256 = "22";
+    request.installed = {installed};
+    const auto packages = solved(request).packages;
+    REQUIRE(packages.size() == 2);
+    CHECK(packages[0].sha256 == "22");
+  }
+  SECTION("asked for by hash, the other archive comes in its place") {
+    installed.sha256 = "22";
+    request.installed = {installed};
+    request.specs.push_back(conda::MatchSpec::parse("a[sha256=11]").value());
+    const auto packages = solved(request).packages;
+    REQUIRE(packages.size() == 2);
+    CHECK(packages[0].sha256 == "11");
+  }
+}
+
+TEST_CASE("an installed package that no channel has is no unknown name") {
+  const auto index = index_of({"b"});
+  SolveRequest request;
+  request.index = &index;
+  request.installed.emplace_back();
+  request.installed[0].name = "own";
+  request.installed[0].version = "1";
+  request.installed[0].build = "0";
+  request.specs.push_back(conda::MatchSpec::parse("own").value());
+  const Solution solution = solved(request);
+  REQUIRE(solution.packages.size() == 1);
+  REQUIRE(solution.asked.size() == 1);
+  CHECK(solution.asked[0].name == "own");
+  CHECK(solution.asked[0].reason.empty());
+}
+
+TEST_CASE("a pattern to update that cannot be read is a bad spec") {
+  const auto index = index_of({"b"});
+  SolveRequest request;
+  request.index = &index;
+  request.update = {"^($"};
+  const auto outcome = solve(request);
+  REQUIRE_FALSE(outcome.has_value());
+  CHECK(outcome.error().kind == ErrorKind::bad_spec);
+}
+
 TEST_CASE("a record whose version cannot be read is not offered") {
   auto index = index_of({"a", "a"});
   index.records[0].record.version = "9..9";
