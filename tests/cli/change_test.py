@@ -489,6 +489,24 @@ class Asking(ChangeCase):
             self.assertEqual(child.wait(60), code)
         self.assertEqual(self.tree(self.prefix), before)
 
+    def test_who_changes_the_environment_each_time_before_the_commit_is_given_way(self):
+        self.create("lone")
+        child, screen = self.at_the_question("install", "-n", "work", "tool")
+        seen = b""
+        for attempt in (1, 2, 3):
+            with open(f"{self.prefix}/conda-meta/history", "a", encoding="utf-8") as file:
+                file.write(f"# another program, {attempt}\n")
+            os.write(screen, b"y\n")
+            while attempt < 3 and b"[Y/n]" not in seen:
+                seen += os.read(screen, 1000)
+            self.assertEqual(b"changed by another program" in seen, attempt < 3)
+            seen = b""
+        while b"3 times" not in seen:
+            seen += os.read(screen, 1000)
+        self.assertEqual(child.wait(60), 1)
+        self.assertEqual(self.versions(), {"lone": "1.0"})
+        self.assertEqual(sorted(os.listdir(self.prefix)), ["conda-meta", "share"])
+
     def test_yes_asks_nothing(self):
         self.run_program("create", "-n", "work", "lone", "-y", check=0)
 
