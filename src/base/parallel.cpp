@@ -1,6 +1,9 @@
 #include "base/parallel.hpp"
 
+#include <malloc.h>
+#include <pthread.h>
 #include <sched.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <atomic>
@@ -10,9 +13,9 @@
 #include <thread>
 #include <vector>
 
+#include "base/cgroup.hpp"
 #include "base/fs.hpp"
 #include "base/interrupt.hpp"
-#include "base/text.hpp"
 
 namespace hpcenv::base {
 
@@ -66,27 +69,14 @@ std::size_t affinity_count() {
   return std::max(1U, std::thread::hardware_concurrency());
 }
 
-/// The smallest cpu.max of the process's cgroup (version 2) and its ancestors, rounded up; 0: none.
-std::size_t cgroup_limit() {
-  const Result<std::string> own = read_file("/proc/self/cgroup");
-  if (!own.has_value()) return 0;
-  std::size_t limit = 0;
-  for (const std::string_view line : split_lines(*own)) {
-    if (!line.starts_with("0::/")) continue;
-    const fs::path root = "/sys/fs/cgroup";
-    fs::path group = root / std::string(line.substr(4));
-    for (; group.native().size() >= root.native().size(); group = group.parent_path()) {
-      const Result<std::string> text = read_file(group / "cpu.max");
-      if (!text.has_value()) continue;
-      const std::vector<std::string_view> words = split_words(*text);
-      const auto quota = words.size() == 2 ? parse_unsigned(words[0]) : std::nullopt;
-      const auto period = words.size() == 2 ? parse_unsigned(words[1]) : std::nullopt;
-      if (!quota.has_value() || period.value_or(0) == 0) continue;
-      const std::size_t processors = std::max<std::size_t>(1, (*quota + *period - 1) / *period);
-      limit = limit == 0 ? processors : std::min(limit, processors);
-    }
-  }
-  return limit;
+std::atomic<std::size_t> asked_for{0};
+
+/// How many threads the address space that `ulimit -v` leaves has room for; 0: no limit.
+std::size_t address_space_limit() {
+  constexpr std::size_t room_a_thread = std::size_t{256} << 20U;
+  rlimit limit{};
+  if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return 0;
+  return std::max<std::size_t>(1, limit.rlim_cur / room_a_thread);
 }
 
 }  // namespace
@@ -107,10 +97,30 @@ Result<> parallel_for(std::size_t count, std::size_t jobs,
   return crew.result();
 }
 
+void ask_for_processors(std::size_t count) { asked_for.store(count); }
+
 std::size_t available_processors() {
-  const std::size_t allowed = affinity_count();
-  const std::size_t limit = cgroup_limit();
-  return limit == 0 ? allowed : std::min(allowed, limit);
+  if (const std::size_t asked = asked_for.load(); asked != 0) return asked;
+  const Result<std::string> own = read_file("/proc/self/cgroup");
+  std::size_t count = affinity_count();
+  for (const std::size_t limit :
+       {processor_quota(own.has_value() ? *own : "", "/sys/fs/cgroup"), address_space_limit()}) {
+    if (limit != 0) count = std::min(count, limit);
+  }
+  return count;
+}
+
+void spare_address_space() {
+  // A thread's stack is as large as `ulimit -s` says, which on clusters may be all that there is.
+  constexpr std::size_t stack = std::size_t{2} << 20U;
+  pthread_attr_t attributes{};
+  if (pthread_attr_init(&attributes) == 0) {
+    pthread_attr_setstacksize(&attributes, stack);
+    pthread_setattr_default_np(&attributes);
+    pthread_attr_destroy(&attributes);
+  }
+  // Each arena of malloc reserves 64 MiB.
+  if (address_space_limit() != 0) mallopt(M_ARENA_MAX, 2);
 }
 
 }  // namespace hpcenv::base

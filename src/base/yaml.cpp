@@ -4,6 +4,8 @@
 #include <yaml-cpp/exceptions.h>
 #include <yaml-cpp/parser.h>
 
+#include <algorithm>
+#include <array>
 #include <exception>
 #include <map>
 #include <optional>
@@ -13,6 +15,7 @@
 #include <vector>
 
 #include "base/json.hpp"
+#include "base/text.hpp"
 
 namespace hpcenv::base {
 
@@ -136,7 +139,37 @@ Failure refuse(std::string_view name, const YAML::Mark& mark, std::string_view r
   return fail(ErrorKind::refused, "{}:{}:{}: {}", name, mark.line + 1, mark.column + 1, reason);
 }
 
+/// Words that one of the two versions takes for a boolean or null.
+bool is_reserved(std::string_view text) {
+  constexpr auto words = std::to_array<std::string_view>(
+      {"true", "false", "yes", "no", "on", "off", "y", "n", "null", "~"});
+  const std::string word = to_lower(text);
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+/// Letters first, then what no version gives a meaning inside a word: numbers, dates and times,
+/// which start with a digit, sign or dot, are quoted.
+bool is_plain(std::string_view text) {
+  const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+  if (text.empty() || !(letter(text.front()) || text.front() == '_' || text.front() == '/')) {
+    return false;
+  }
+  if (text.back() == ':') return false;
+  const bool known = std::all_of(text.begin(), text.end(), [&](char c) {
+    return letter(c) || (c >= '0' && c <= '9') || std::string_view("_-.+/=:@~").contains(c);
+  });
+  return known && !is_reserved(text);
+}
+
 }  // namespace
+
+std::string yaml_scalar(std::string_view text) {
+  if (is_plain(text)) return std::string(text);
+  // What JSON writes in quotes YAML reads the same.
+  std::string quoted = dump_json_line(Json(text));
+  while (quoted.ends_with('\n')) quoted.pop_back();
+  return quoted;
+}
 
 Result<Json> parse_yaml(std::string_view text, std::string_view name) {
   try {

@@ -52,3 +52,11 @@ TEST_CASE("an interrupt stops the rest") {
 }
 
 TEST_CASE("there is at least one processor") { CHECK(available_processors() >= 1); }
+
+TEST_CASE("what the user asks for counts, until nothing is asked for") {
+  const std::size_t here = available_processors();
+  ask_for_processors(here + 7);
+  CHECK(available_processors() == here + 7);
+  ask_for_processors(0);
+  CHECK(available_processors() == here);
+}
