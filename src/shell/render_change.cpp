@@ -1,0 +1,168 @@
+#include <fmt/format.h>
+
+#include "base/text.hpp"
+#include "shell/activation.hpp"
+#include "shell/shell_change.hpp"
+
+namespace hpcenv::shell {
+namespace {
+
+using Kind = Statement::Kind;
+
+// A backslash keeps a user's alias of that name away.
+std::string assign(const std::string& name, const std::string& value) {
+  return "\\export " + name + "=" + quote_posix(value) + "\n";
+}
+
+std::string restore_lines(const Statement& statement) {
+  const std::string& name = statement.name;
+  const std::string test = statement.ours
+                               ? "[ \"${" + name + "-}\" = " + quote_posix(*statement.ours) + " ]"
+                               : "[ -z \"${" + name + "+x}\" ]";
+  const std::string act =
+      statement.value ? assign(name, *statement.value) : "\\unset " + name + "\n";
+  return "if " + test + "; then " + act + "fi\n";
+}
+
+std::string source_lines(const std::string& script) {
+  const std::string word = quote_posix(script);
+  return "if [ -r " + word + " ]; then \\. " + word + " >&2; fi\n";
+}
+
+// Scripts of packages are seldom written for `set -eu`, and some unset options themselves.
+struct Guard {
+  std::string_view before;
+  std::string_view after;
+};
+
+constexpr Guard bash_guard{R"(hpcenv_options=:$SHELLOPTS:
+\set +euf +o pipefail
+)",
+                           R"(\set +euf +o pipefail
+case $hpcenv_options in *:pipefail:*) \set -o pipefail ;; esac
+case $hpcenv_options in *:noglob:*) \set -f ;; esac
+case $hpcenv_options in *:nounset:*) \set -u ;; esac
+case $hpcenv_options in *:errexit:*) \unset hpcenv_options; \set -e ;; *) \unset hpcenv_options ;; esac
+)"};
+
+constexpr Guard posix_guard{R"(hpcenv_options=$-
+\set +euf
+)",
+                            R"(\set +euf
+case $hpcenv_options in *f*) \set -f ;; esac
+case $hpcenv_options in *u*) \set -u ;; esac
+case $hpcenv_options in *e*) \unset hpcenv_options; \set -e ;; *) \unset hpcenv_options ;; esac
+)"};
+
+// Words are split and globs without a match stay as they are, as the scripts' authors know it.
+constexpr Guard zsh_guard{R"(hpcenv_options=
+for hpcenv_option in err_exit err_return unset nomatch sh_word_split pipe_fail; do
+  if [[ -o $hpcenv_option ]]; then hpcenv_options="$hpcenv_options $hpcenv_option"
+  else hpcenv_options="$hpcenv_options no_$hpcenv_option"; fi
+done
+\setopt no_err_exit no_err_return unset no_nomatch sh_word_split no_pipe_fail
+)",
+                          R"(\setopt no_err_exit no_err_return unset no_nomatch sh_word_split
+\setopt ${=hpcenv_options}
+\unset hpcenv_option hpcenv_options
+)"};
+
+const Guard& guard_of(Dialect dialect) {
+  switch (dialect) {
+    case Dialect::bash:
+      return bash_guard;
+    case Dialect::zsh:
+      return zsh_guard;
+    case Dialect::posix:
+      return posix_guard;
+  }
+  return posix_guard;
+}
+
+std::string line_of(const Statement& statement) {
+  if (statement.kind == Kind::source) return source_lines(statement.name);
+  if (!is_variable_name(statement.name)) return "";
+  switch (statement.kind) {
+    case Kind::set:
+      return statement.name + "=" + quote_posix(statement.value.value_or("")) + "\n";
+    case Kind::export_:
+      return assign(statement.name, statement.value.value_or(""));
+    case Kind::unset:
+      return "\\unset " + statement.name + "\n";
+    case Kind::restore:
+      return restore_lines(statement);
+    case Kind::source:
+      break;
+  }
+  return "";
+}
+
+constexpr std::string_view hook_text = R"(hpcenv() {
+  for hpcenv_word in "$@"; do
+    case $hpcenv_word in
+      -h | --help | --json | --shell | --shell=*) \unset hpcenv_word; @PROGRAM@ "$@"; return ;;
+      --) break ;;
+    esac
+  done
+  \unset hpcenv_word
+  case ${1-} in
+    activate | deactivate)
+      __hpcenv_change "$@"
+      ;;
+    install | update | remove)
+      @PROGRAM@ "$@" || return
+      if [ -e "${CONDA_PREFIX:-/}/conda-meta/history" ]; then __hpcenv_change activate; fi
+      ;;
+    *)
+      @PROGRAM@ "$@"
+      ;;
+  esac
+}
+__hpcenv_change() {
+  if [ -n "${PS1+x}" ]; then
+    hpcenv_lines=$(PS1=$PS1 @PROGRAM@ "$@" --shell @SHELL@) || return
+  else
+    hpcenv_lines=$(@PROGRAM@ "$@" --shell @SHELL@) || return
+  fi
+  \eval "\\unset hpcenv_lines
+$hpcenv_lines"
+}
+)";
+
+}  // namespace
+
+std::optional<Dialect> dialect_of(std::string_view shell) {
+  if (shell == "bash") return Dialect::bash;
+  if (shell == "zsh") return Dialect::zsh;
+  for (const std::string_view name : {"posix", "sh", "dash", "ash", "ksh", "mksh"}) {
+    if (shell == name) return Dialect::posix;
+  }
+  return std::nullopt;
+}
+
+std::string render(const std::vector<Statement>& statements, Dialect dialect) {
+  const Guard& guard = guard_of(dialect);
+  std::string text;
+  bool guarded = false;
+  for (const Statement& statement : statements) {
+    const bool script = statement.kind == Kind::source;
+    if (script != guarded) {
+      text += script ? guard.before : guard.after;
+      guarded = script;
+    }
+    text += line_of(statement);
+  }
+  if (guarded) text += guard.after;
+  if (!text.empty()) text += dialect == Dialect::zsh ? "\\rehash\n" : "\\hash -r\n";
+  return text;
+}
+
+std::string hook(std::string_view program, Dialect dialect) {
+  const bool posix = dialect == Dialect::posix;
+  const std::string word = program.empty() ? "\\command hpcenv" : quote_posix(program);
+  std::string text = base::replace_all(std::string(hook_text), "@PROGRAM@", word);
+  return base::replace_all(std::move(text), "@SHELL@",
+                           posix ? "posix" : (dialect == Dialect::bash ? "bash" : "zsh"));
+}
+
+}  // namespace hpcenv::shell
