@@ -1,5 +1,5 @@
-// How much may still be written somewhere. Today what the file system has free; limits of users,
-// groups and projects belong here too.
+// How much may still be written somewhere: what the file system has free, and what the user's quota
+// leaves of it. Quotas of groups and projects are not asked for.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +7,8 @@
 #include <optional>
 #include <string>
 
+#include "base/environment.hpp"
+#include "base/process.hpp"
 #include "base/result.hpp"
 
 namespace hpcenv::host {
@@ -19,5 +21,10 @@ struct Room {
 
 /// At `path` or its nearest existing parent; the tightest of all limits that are known.
 Result<Room> room_at(const std::filesystem::path& path);
+
+/// The same, with this user's quota as `quota` and, on Lustre, `lfs quota` tell it. A program that
+/// is missing, fails or does not answer in 5 s says nothing.
+Result<Room> room_with_quota(const std::filesystem::path& path,
+                             const base::Environment& environment, base::ProcessRunner& runner);
 
 }  // namespace hpcenv::host
