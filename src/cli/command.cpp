@@ -24,9 +24,11 @@ void Arguments::add(std::string key, std::vector<std::string> values) {
 
 std::span<const CommandSpec* const> all_commands() {
   static constexpr std::array commands{
-      &create_command,       &install_command,      &update_command,   &remove_command,
-      &list_command,         &run_command,          &env_list_command, &env_remove_command,
-      &info_command,         &recipes_command,      &probe_command,    &doctor_command,
+      &create_command,       &install_command,      &update_command,     &remove_command,
+      &list_command,         &search_command,       &clean_command,      &verify_command,
+      &run_command,          &activate_command,     &deactivate_command, &shell_hook_command,
+      &env_list_command,     &env_export_command,   &env_remove_command, &config_command,
+      &info_command,         &recipes_command,      &probe_command,      &doctor_command,
       &slurm_script_command, &slurm_submit_command, &version_command,
   };
   return commands;
@@ -37,6 +39,7 @@ std::span<const OptionSpec> common_options() {
       OptionSpec{"-r,--root-prefix", "DIR",
                  "where environments and packages lie (default: $HPCENV_ROOT)"},
       OptionSpec{"--no-rc", "", "do not read .condarc files", OptionSpec::Kind::flag},
+      OptionSpec{"--jobs", "N", "threads at work (default: what this process may use)"},
       OptionSpec{"--json", "", "print one JSON object on stdout", OptionSpec::Kind::flag},
       OptionSpec{"-q,--quiet", "", "no progress, only warnings and errors", OptionSpec::Kind::flag},
       OptionSpec{"-v,--verbose", "", "say more of what is done", OptionSpec::Kind::flag},

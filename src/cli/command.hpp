@@ -66,7 +66,8 @@ constexpr bool well_formed(const CommandSpec& command) {
 
 /// All commands in the order of the help.
 std::span<const CommandSpec* const> all_commands();
-/// Options that every command takes: --json, --quiet, --verbose, --root-prefix, --help.
+/// Options that every command takes: --root-prefix, --no-rc, --jobs, --json, --quiet, --verbose,
+/// --help.
 std::span<const OptionSpec> common_options();
 
 /// The key of an option: its long flag without dashes.

@@ -1,14 +1,17 @@
 #include "cli/program.hpp"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <set>
 
+#include "base/parallel.hpp"
 #include "base/text.hpp"
 #include "cli/command.hpp"
 #include "cli/error_report.hpp"
 #include "cli/help.hpp"
 #include "cli/parse.hpp"
+#include "cli/reference.hpp"
 #include "cli/session.hpp"
 
 namespace hpcenv::cli {
@@ -40,32 +43,81 @@ bool is_group(const std::string& word) {
   });
 }
 
-Error unknown_command(const std::string& word) {
+// What conda and mamba call otherwise.
+struct Elsewhere {
+  const char* typed;
+  const char* type_instead;
+};
+constexpr auto elsewhere = std::to_array<Elsewhere>({
+    {"uninstall", "hpcenv remove -n NAME PACKAGE"},
+    {"upgrade", "hpcenv update -n NAME PACKAGE"},
+    {"init", "eval \"$(hpcenv shell-hook bash)\"  (put it into ~/.bashrc to have it always)"},
+    {"shell", "eval \"$(hpcenv shell-hook bash)\", then: hpcenv activate NAME"},
+    {"env create", "hpcenv create -n NAME -f environment.yml"},
+    {"env update", "hpcenv update -n NAME -f environment.yml"},
+    {"export", "hpcenv env export -n NAME"},
+    {"repoquery", "hpcenv search SPEC --info"},
+    {"ps", "hpcenv run -n NAME PROGRAM: the program takes hpcenv's place, ps shows it"},
+    {"self-update", "copy the new file over the old one"},
+});
+
+Error unknown_command(const std::string& typed) {
+  for (const Elsewhere& other : elsewhere) {
+    if (typed == other.typed) {
+      return Error{ErrorKind::usage,
+                   fmt::format("hpcenv has no command '{}'", typed),
+                   {},
+                   {fmt::format("type instead: {}", other.type_instead)}};
+    }
+  }
   std::set<std::string> known;
   for (const CommandSpec* command : all_commands()) {
     known.insert(command->name);
     known.insert(std::string(base::split(command->name, ' ')[0]));
   }
-  Error error{ErrorKind::usage, fmt::format("hpcenv has no command '{}'", word), {}, {}};
-  if (auto nearest = base::nearest_words(word, {known.begin(), known.end()}, 3); !nearest.empty()) {
+  Error error{ErrorKind::usage, fmt::format("hpcenv has no command '{}'", typed), {}, {}};
+  if (auto nearest = base::nearest_words(typed, {known.begin(), known.end()}, 3);
+      !nearest.empty()) {
     error.hints.push_back("did you mean: " + base::join(nearest, ", "));
   }
   error.hints.emplace_back("list all commands with: hpcenv --help");
   return error;
 }
 
+// `hpcenv help`, with the name of a command behind it.
+int help_for(const std::vector<std::string>& words, const Output& output) {
+  const std::vector<std::string> asked(words.begin() + 1, words.end());
+  if (const auto found = find_command(asked)) {
+    output.print(command_help(*found->command));
+    return 0;
+  }
+  if (asked.empty() || asked[0] == "--markdown") {
+    output.print(asked.empty() ? program_help() : reference_page());
+    return 0;
+  }
+  if (is_group(asked[0])) {
+    output.print(group_help(asked[0]));
+    return 0;
+  }
+  return report_error(unknown_command(asked[0]), output);
+}
+
 // What is typed before a command was recognised, or instead of one.
 int without_command(const std::vector<std::string>& words, const Output& output) {
-  if (words.empty() || words[0] == "--help" || words[0] == "-h" || words[0] == "help") {
+  if (words.empty()) {
     output.print(program_help());
-    return words.empty() ? exit_code_of(ErrorKind::usage) : 0;
+    return exit_code_of(ErrorKind::usage);
   }
-  if (is_group(words[0])) {
+  if (words[0] == "--help" || words[0] == "-h" || words[0] == "help") {
+    return help_for(words, output);
+  }
+  const bool in_group = is_group(words[0]);
+  if (in_group && (words.size() == 1 || words[1].starts_with('-'))) {
     const bool asked = words.size() > 1 && (words[1] == "--help" || words[1] == "-h");
     output.print(group_help(words[0]));
     return asked ? 0 : exit_code_of(ErrorKind::usage);
   }
-  return report_error(unknown_command(words[0]), output);
+  return report_error(unknown_command(in_group ? words[0] + " " + words[1] : words[0]), output);
 }
 
 bool wants_json(const std::vector<std::string>& words) {
@@ -80,14 +132,47 @@ Verbosity verbosity_of(const Arguments& arguments) {
   return arguments.has("verbose") ? Verbosity::verbose : Verbosity::normal;
 }
 
+// Options that say what a setting says: they are its last layer, so commands read settings only.
+struct SettingOption {
+  const char* option;
+  const char* key;
+};
+constexpr std::array setting_options{
+    SettingOption{"root-prefix", "root"},
+    SettingOption{"jobs", "jobs"},
+    SettingOption{"offline", "offline"},
+    SettingOption{"channel-priority", "channel_priority"},
+    SettingOption{"exclude-newer", "exclude_newer"},
+    SettingOption{"platform", "subdir"},
+    SettingOption{"no-lock", "no_lock"},
+    SettingOption{"yes", "always_yes"},
+};
+
+Result<> apply_options(const Arguments& arguments, Settings& settings) {
+  for (const SettingOption& option : setting_options) {
+    if (!arguments.has(option.option)) {
+      continue;
+    }
+    const conda::RcKey& key = *conda::find_rc_key(option.key);
+    auto value = conda::parse_rc_value(
+        key, key.kind == conda::RcKind::boolean ? "true" : arguments.value(option.option),
+        fmt::format("--{}", option.option));
+    if (!value) {
+      value.error().kind = ErrorKind::usage;
+      return Failure(std::move(value).error());
+    }
+    settings.set(key.name, *std::move(value), "option");
+  }
+  return {};
+}
+
 Result<int> run_command(const CommandSpec& command, const Arguments& arguments,
                         const base::Environment& environment, const Output& output) {
   HPCENV_ASSIGN(
       Settings settings,
       load_settings(environment, arguments.has("no-rc") ? RcFiles::ignore : RcFiles::read));
-  if (arguments.has("root-prefix")) {
-    settings.set("root", arguments.value("root-prefix"), "option");
-  }
+  HPCENV_TRY(apply_options(arguments, settings));
+  base::ask_for_processors(static_cast<std::size_t>(settings.number("jobs").value_or(0)));
   Session session(environment, std::move(settings), output, verbosity_of(arguments));
   return command.run(arguments, session);
 }

@@ -49,6 +49,32 @@ base::Json virtual_packages_to_json(const host::VirtualPackages& virtual_package
   return list;
 }
 
+base::Json rc_value_to_json(const conda::RcValue& value, conda::RcKind kind) {
+  if (conda::holds_list(kind)) {
+    return value.list;
+  }
+  if (kind == conda::RcKind::boolean) {
+    return value.text == "true";
+  }
+  if (kind == conda::RcKind::table) {
+    base::Json table = base::Json::object();
+    for (const auto& [name, texts] : value.table) {
+      table[name] = texts.size() == 1 ? base::Json(texts.front()) : base::Json(texts);
+    }
+    return table;
+  }
+  const auto number = base::parse_json(value.text, "");
+  const bool is_number = kind == conda::RcKind::number && number && number->is_number();
+  return is_number ? *number : base::Json(value.text);
+}
+
+base::Json setting_to_json(const Setting& setting) {
+  base::Json json;
+  json["value"] = rc_value_to_json(setting.value, setting.kind);
+  json["source"] = setting.source;
+  return json;
+}
+
 std::string short_channel(const std::string& channel) {
   const std::string clean = conda::without_credentials(channel);
   const std::string alias = std::string(conda::default_channel_alias) + "/";

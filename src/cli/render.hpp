@@ -5,6 +5,7 @@
 
 #include "base/json_fwd.hpp"
 #include "cli/output.hpp"
+#include "cli/settings.hpp"
 #include "conda/package_record.hpp"
 #include "host/virtual_packages.hpp"
 #include "ops/change.hpp"
@@ -24,6 +25,10 @@ std::string kept_text(const ops::ChangeDecision& decision);
 enum class NamedBy { name, prefix };
 /// One or two lines for stderr: what was done, and what to type next.
 std::string end_text(const ops::ChangeDone& done, NamedBy named_by);
+/// A setting's value in its own type: number, boolean, array, object, else text.
+base::Json rc_value_to_json(const conda::RcValue& value, conda::RcKind kind);
+/// {value, source}
+base::Json setting_to_json(const Setting& setting);
 base::Json virtual_packages_to_json(const host::VirtualPackages& virtual_packages);
 /// The channel as a person calls it: what follows the well-known alias ("conda-forge/label/x"),
 /// else the last part of its url.

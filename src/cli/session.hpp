@@ -12,6 +12,7 @@
 #include "cli/output.hpp"
 #include "cli/progress.hpp"
 #include "cli/settings.hpp"
+#include "conda/channel.hpp"
 #include "host/reader.hpp"
 #include "net/http.hpp"
 #include "ops/locations.hpp"
@@ -30,8 +31,17 @@ class Session {
   base::Reporter& reporter();
   base::ProcessRunner& runner();
   const host::HostReader& reader();
+  /// Before the first thing is written below the root: where nobody said where that is, it is
+  /// chosen by room on the site's disks, on a terminal asked for, and remembered in the user's
+  /// settings.
+  enum class Remember { yes, no };
+  Result<> settle_root(Remember remember);
   /// Kind usage where neither HPCENV_ROOT nor HOME says where things lie.
   Result<ops::Locations> locations() const;
+  /// What words for channels mean, from the settings.
+  Result<conda::ChannelRules> channel_rules() const;
+  /// local_repodata_ttl; conda's 1 leaves it to the server, and to an hour where that says nothing.
+  std::int64_t index_fresh_seconds() const;
   /// Makes the network client too: refused where a CA variable names a missing file.
   Result<ops::Seams> seams();
   /// Ends the progress line before data is printed.

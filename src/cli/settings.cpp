@@ -2,124 +2,202 @@
 
 #include <algorithm>
 #include <array>
-#include <filesystem>
+#include <charconv>
+#include <set>
+#include <system_error>
 
 #include "base/fs.hpp"
 #include "base/text.hpp"
-#include "conda/channel.hpp"
-#include "conda/condarc.hpp"
+#include "cli/settings_files.hpp"
 
 namespace hpcenv::cli {
 namespace {
 
-constexpr std::array priorities{"strict", "flexible", "disabled"};
-constexpr std::array solvers{"dive", "libsolv"};
+constexpr auto table = std::to_array<SettingSpec>({
+    {"root", "", "environments, packages and index lie below it"},
+    {"jobs", "", "threads at work; default: as many as this process may use"},
+    {"channels", "conda-forge", "where packages come from, by priority"},
+    {"channel_priority", "strict", "strict, flexible or disabled"},
+    {"channel_alias", "https://conda.anaconda.org", "what stands before a channel's bare name"},
+    {"default_channels", "https://repo.anaconda.com/pkgs/main https://repo.anaconda.com/pkgs/r",
+     "what the channel `defaults` stands for"},
+    {"custom_channels", "", "NAME=LOCATION: where the channel NAME lies"},
+    {"custom_multichannels", "", "NAME=CHANNELS: one name for several channels"},
+    {"override_channels_enabled", "true", "whether --override-channels may be used"},
+    {"allowlist_channels", "", "if set, no other channel is used"},
+    {"denylist_channels", "", "channels that are never used"},
+    {"envs_dirs", "", "where environments with a name are looked for; new ones go to the first"},
+    {"pkgs_dirs", "", "package caches; packages go to the first"},
+    {"pinned_packages", "", "specs that hold in every environment"},
+    {"create_default_packages", "", "specs that each new environment gets"},
+    {"add_pip_as_python_dependency", "true", "whether python brings pip along"},
+    {"override_virtual_packages", "", "NAME=VERSION, as CONDA_OVERRIDE_NAME does"},
+    {"exclude_newer", "", "packages newer than this date are as if they were not there"},
+    {"subdir", "", "the platform to solve for; default: this machine's"},
+    {"solver", "dive", "dive, or libsolv: it searches among all packages (slow; to compare)"},
+    {"offline", "false", "open no connection, use what is in the caches"},
+    {"ssl_verify", "true", "true, false, or a file of certificates"},
+    {"client_ssl_cert", "", "certificate to show to servers"},
+    {"client_ssl_cert_key", "", "its key, where that is a file of its own"},
+    {"proxy_servers", "", "SCHEME=URL or SCHEME://HOST=URL, before https_proxy and http_proxy"},
+    {"remote_connect_timeout_secs", "10", "how long a connection may take to come up"},
+    {"remote_read_timeout_secs", "30", "how long a server may send nothing"},
+    {"remote_max_retries", "3", "how often a failed transfer is tried again"},
+    {"remote_backoff_factor", "1", "how much longer is waited before each new try"},
+    {"fetch_threads", "8", "connections at once"},
+    {"local_repodata_ttl", "3600", "seconds that an index is taken as fresh, if no server says"},
+    {"always_yes", "false", "ask nothing"},
+    {"extra_safety_checks", "false", "hash every file of the package cache before it is used"},
+    {"register_envs", "true", "enter environments in ~/.conda/environments.txt"},
+    {"no_lock", "false", "go on where a file system allows no lock"},
+    {"changeps1", "true", "whether activation puts the environment's name before the prompt"},
+    {"env_prompt", "({default_env}) ", "what is put there; also {name} and {prefix}"},
+});
 
-// The files of conda's search path that a user of a cluster has, in order; later ones win (facts:
-// conda's documentation of condarc).
-std::vector<std::string> condarc_files(const base::Environment& environment) {
-  std::vector<std::string> files{"/etc/conda/.condarc", "/etc/conda/condarc"};
-  if (const auto home = environment.get("HOME")) {
-    const std::string config = environment.get_or("XDG_CONFIG_HOME", *home + "/.config");
-    for (const char* name : {"/conda/.condarc", "/conda/condarc"}) {
-      files.push_back(config + name);
-    }
-    for (const char* name : {"/.conda/.condarc", "/.conda/condarc", "/.condarc", "/.mambarc"}) {
-      files.push_back(*home + name);
-    }
-  }
-  for (const char* variable : {"CONDARC", "MAMBARC"}) {
-    if (const auto file = environment.get(variable); file && !file->empty()) {
-      files.push_back(*file);
-    }
-  }
-  return files;
-}
-
-Result<> apply_condarc(Settings& settings, const std::string& file) {
-  const auto text = base::read_file(file);
+Result<> apply_file(Settings& settings, const SettingsFile& file,
+                    const base::Environment& environment) {
+  const auto text = base::read_file(file.path);
   if (!text) {
     return {};
   }
-  HPCENV_ASSIGN(const conda::Condarc rc, conda::parse_condarc(*text, file));
-  if (!rc.channels.empty()) {
-    settings.set("channels", base::join(rc.channels, " "), file);
+  const bool own = file.owner == SettingsFile::Owner::hpcenv;
+  auto rc = conda::parse_condarc(
+      *text, file.path, own ? conda::RcDialect::hpcenv : conda::RcDialect::conda, environment);
+  if (!rc) {
+    Error error = with_hint(std::move(rc).error(), "mend the file, or take the key out of it");
+    if (!own) {
+      error = with_hint(std::move(error), "--no-rc leaves the files of conda unread");
+    }
+    return Failure(std::move(error));
   }
-  if (rc.channel_alias) {
-    settings.set("channel_alias", *rc.channel_alias, file);
+  for (const auto& [key, value] : rc->values) {
+    settings.merge(key, value, file.path);
   }
-  if (rc.channel_priority) {
-    settings.set("channel_priority", *rc.channel_priority, file);
+  settings.add_file(file.path);
+  return {};
+}
+
+std::string upper(std::string_view key) {
+  std::string text(key);
+  std::ranges::transform(text, text.begin(), [](char c) {
+    return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  });
+  return text;
+}
+
+Result<> apply_variable(Settings& settings, const conda::RcKey& key, const std::string& variable,
+                        const base::Environment& environment) {
+  const auto text = environment.get(variable);
+  if (!text || text->empty()) {
+    return {};
+  }
+  HPCENV_ASSIGN(conda::RcValue value, conda::parse_rc_value(key, *text, variable));
+  if (variable.starts_with("CONDA_")) {
+    settings.merge(key.name, value, variable);
+  } else {
+    settings.set(key.name, std::move(value), variable);
   }
   return {};
 }
 
-Result<> check_values(const Settings& settings) {
-  const Setting& priority = settings.setting("channel_priority");
-  if (std::ranges::find(priorities, priority.value) == priorities.end()) {
-    return fail_hint(ErrorKind::refused,
-                     fmt::format("channel_priority '{}' (from {}) is none that hpcenv knows",
-                                 priority.value, priority.source),
-                     "use strict, flexible or disabled");
-  }
-  const Setting& solver = settings.setting("solver");
-  if (std::ranges::find(solvers, solver.value) == solvers.end()) {
-    return fail_hint(
-        ErrorKind::refused,
-        fmt::format("solver '{}' (from {}) is none that hpcenv knows", solver.value, solver.source),
-        "use dive or libsolv");
+Result<> apply_variables(Settings& settings, const base::Environment& environment) {
+  for (const SettingSpec& spec : table) {
+    const conda::RcKey& key = *conda::find_rc_key(spec.key);
+    const std::string name = spec.key;
+    if (key.dialect == conda::RcDialect::conda) {
+      HPCENV_TRY(apply_variable(settings, key, "CONDA_" + upper(name), environment));
+    }
+    if (!key.older_name.empty() && key.older_name.find('_') != std::string_view::npos) {
+      HPCENV_TRY(apply_variable(settings, key, "CONDA_" + upper(key.older_name), environment));
+    }
+    HPCENV_TRY(apply_variable(settings, key, variable_of(name), environment));
   }
   return {};
+}
+
+Settings initial_settings(const base::Environment& environment) {
+  Settings settings;
+  for (const SettingSpec& spec : table) {
+    const conda::RcKey& key = *conda::find_rc_key(spec.key);
+    conda::RcValue value;
+    if (conda::holds_list(key.kind)) {
+      for (const std::string_view word : base::split_words(spec.initial)) {
+        value.list.emplace_back(word);
+      }
+    } else {
+      value.text = spec.initial;
+    }
+    settings.set(spec.key, std::move(value), "default");
+  }
+  const std::string home = environment.get_or("HOME", "");
+  const std::string data =
+      environment.get_or("XDG_DATA_HOME", home.empty() ? "" : home + "/.local/share");
+  settings.set_text("root", data.empty() ? "" : data + "/hpcenv", "default");
+  return settings;
 }
 
 }  // namespace
 
-void Settings::set(std::string_view key, std::string value, std::string source) {
-  settings_[std::string(key)] = Setting{std::move(value), std::move(source)};
+std::optional<double> Settings::number(std::string_view key) const {
+  const std::string& text = value(key);
+  double number = 0;
+  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return failure == std::errc() && !text.empty() ? std::optional(number) : std::nullopt;
 }
 
-std::vector<std::string> Settings::list(std::string_view key) const {
-  std::vector<std::string> words;
-  for (std::string_view word : base::split_words(value(key))) {
-    words.emplace_back(word);
+std::string Settings::shown(std::string_view key) const {
+  return conda::rc_value_text(setting(key).value, setting(key).kind);
+}
+
+void Settings::set(std::string_view key, conda::RcValue value, std::string source) {
+  settings_[std::string(key)] =
+      Setting{conda::find_rc_key(key)->kind, std::move(value), std::move(source)};
+}
+
+void Settings::set_text(std::string_view key, std::string text, std::string source) {
+  set(key, conda::RcValue{std::move(text), {}, {}}, std::move(source));
+}
+
+void Settings::merge(std::string_view key, const conda::RcValue& value, const std::string& source) {
+  Setting& known = settings_.at(std::string(key));
+  const bool single = !conda::holds_list(known.kind) && known.kind != conda::RcKind::table;
+  if (single || known.source == "default") {
+    known.value = value;
+    known.source = source;
+    return;
   }
-  return words;
+  conda::merge_rc_value(known.value, value, known.kind);
+  known.source = source + ", " + known.source;
 }
 
-std::span<const SettingSpec> all_settings() {
-  static constexpr std::array settings{
-      SettingSpec{"root", "HPCENV_ROOT", "environments, packages and index lie below it"},
-      SettingSpec{"channels", "HPCENV_CHANNELS", "channels by priority, with blanks between"},
-      SettingSpec{"channel_alias", "HPCENV_CHANNEL_ALIAS",
-                  "what stands before a channel's bare name"},
-      SettingSpec{"channel_priority", "HPCENV_CHANNEL_PRIORITY", "strict, flexible or disabled"},
-      SettingSpec{"solver", "HPCENV_SOLVER",
-                  "dive, or libsolv: it searches among all packages (slow; to compare)"},
-  };
-  return settings;
+std::span<const SettingSpec> all_settings() { return table; }
+
+std::filesystem::path user_config_file(const base::Environment& environment) {
+  std::filesystem::path folder = environment.get_or("XDG_CONFIG_HOME", "");
+  if (folder.empty()) {
+    const std::string home = environment.get_or("HOME", "");
+    if (home.empty()) {
+      return {};
+    }
+    folder = std::filesystem::path(home) / ".config";
+  }
+  return folder / "hpcenv" / "config.yml";
 }
+
+std::string variable_of(std::string_view key) { return "HPCENV_" + upper(key); }
 
 Result<Settings> load_settings(const base::Environment& environment, RcFiles rc_files) {
-  Settings settings;
-  const std::string home = environment.get_or("HOME", "");
-  const std::string data =
-      environment.get_or("XDG_DATA_HOME", home.empty() ? "" : home + "/.local/share");
-  settings.set("root", data.empty() ? "" : data + "/hpcenv", "default");
-  settings.set("channels", "conda-forge", "default");
-  settings.set("channel_alias", std::string(conda::default_channel_alias), "default");
-  settings.set("channel_priority", "strict", "default");
-  settings.set("solver", "dive", "default");
-  if (rc_files == RcFiles::read) {
-    for (const std::string& file : condarc_files(environment)) {
-      HPCENV_TRY(apply_condarc(settings, file));
+  Settings settings = initial_settings(environment);
+  std::set<std::string> read;
+  for (const SettingsFile& file : settings_files(environment)) {
+    if (rc_files == RcFiles::ignore && file.owner == SettingsFile::Owner::conda) {
+      continue;
+    }
+    if (read.insert(file.path).second) {
+      HPCENV_TRY(apply_file(settings, file, environment));
     }
   }
-  for (const SettingSpec& spec : all_settings()) {
-    if (const auto value = environment.get(spec.variable); value && !value->empty()) {
-      settings.set(spec.key, *value, spec.variable);
-    }
-  }
-  HPCENV_TRY(check_values(settings));
+  HPCENV_TRY(apply_variables(settings, environment));
   return settings;
 }
 

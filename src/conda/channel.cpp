@@ -1,6 +1,7 @@
 #include "conda/channel.hpp"
 
 #include <algorithm>
+#include <optional>
 
 #include "base/text.hpp"
 #include "conda/platform.hpp"
@@ -115,6 +116,82 @@ Result<Channel> parse_channel(std::string_view text, std::string_view alias,
   return channel;
 }
 
+namespace {
+
+/// LOCATION/NAME for a name that custom_channels lists, or that lies below one of them.
+std::optional<std::string> custom_location(std::string_view name, const ChannelRules& rules) {
+  for (const auto& [custom, location] : rules.custom_channels) {
+    if (name != custom && !name.starts_with(custom + "/")) continue;
+    return fmt::format("{}/{}", without_trailing_slash(location), name);
+  }
+  return std::nullopt;
+}
+
+const std::vector<std::string>* several_behind(std::string_view name, const ChannelRules& rules) {
+  for (const auto& [group, members] : rules.multichannels) {
+    if (group == name) return &members;
+  }
+  return name == "defaults" && !rules.default_channels.empty() ? &rules.default_channels : nullptr;
+}
+
+Result<Channel> one_channel(std::string_view text, const ChannelRules& rules) {
+  if (const auto location = custom_location(without_trailing_slash(text), rules)) {
+    HPCENV_ASSIGN(Channel channel,
+                  parse_channel(*location, rules.alias, rules.working_directory, rules.home));
+    channel.name = without_trailing_slash(text);
+    return channel;
+  }
+  return parse_channel(text, rules.alias, rules.working_directory, rules.home);
+}
+
+Result<bool> is_in(const Channel& channel, const std::vector<std::string>& list,
+                   const ChannelRules& rules) {
+  for (const std::string& word : list) {
+    ChannelRules open = rules;
+    open.allowed.clear();
+    open.denied.clear();
+    HPCENV_ASSIGN(const std::vector<Channel> listed, expand_channel(word, open));
+    const std::string url = without_credentials(channel.base_url);
+    if (std::ranges::any_of(listed, [&](const Channel& other) {
+          return without_credentials(other.base_url) == url;
+        })) {
+      return true;
+    }
+  }
+  return false;
+}
+
+Result<> check_allowed(const Channel& channel, const ChannelRules& rules) {
+  HPCENV_ASSIGN(const bool denied, is_in(channel, rules.denied, rules));
+  bool allowed = rules.allowed.empty();
+  if (!allowed) {
+    HPCENV_ASSIGN(allowed, is_in(channel, rules.allowed, rules));
+  }
+  if (!denied && allowed) return {};
+  return fail_hint(
+      ErrorKind::refused,
+      fmt::format("the channel {} is {}", without_credentials(channel.base_url),
+                  denied ? "denied by denylist_channels" : "not among allowlist_channels"),
+      "hpcenv config shows which file says so");
+}
+
+}  // namespace
+
+Result<std::vector<Channel>> expand_channel(std::string_view text, const ChannelRules& rules) {
+  text = base::trim(text);
+  std::vector<Channel> channels;
+  const std::vector<std::string>* members = several_behind(text, rules);
+  // The members of a group are plain channels: groups do not nest.
+  const std::vector<std::string> words =
+      members != nullptr ? *members : std::vector<std::string>{std::string(text)};
+  for (const std::string& word : words) {
+    HPCENV_ASSIGN(Channel channel, one_channel(word, rules));
+    HPCENV_TRY(check_allowed(channel, rules));
+    channels.push_back(std::move(channel));
+  }
+  return channels;
+}
+
 bool channel_matches(const Channel& channel, std::string_view wanted, std::string_view alias) {
   wanted = without_subdir(without_trailing_slash(base::trim(wanted)));
   if (wanted.empty() || wanted == "*") return true;
@@ -130,6 +207,20 @@ bool channel_matches(const Channel& channel, std::string_view wanted, std::strin
   const std::string lower_url = base::to_lower(url);
   if (base::to_lower(named_channel_url(lower, alias)) == lower_url) return true;
   return lower_url.ends_with("/" + lower);
+}
+
+std::string channel_name_of(std::string_view base_url, std::string_view alias) {
+  std::string url = without_credentials(base_url);
+  alias = without_trailing_slash(alias);
+  if (url.starts_with(fmt::format("{}/", alias))) return url.substr(alias.size() + 1);
+  const std::string own = fmt::format("{}/pkgs/", anaconda_channels);
+  if (url.starts_with(own)) return url.substr(anaconda_channels.size() + 1);
+  return url;
+}
+
+std::string path_to_url(std::string_view path, std::string_view working_directory,
+                        std::string_view home) {
+  return "file://" + percent_encode(absolute_path(path, working_directory, home));
 }
 
 std::string without_credentials(std::string_view url) {

@@ -1,87 +1,286 @@
 #include "conda/condarc.hpp"
 
 #include <algorithm>
-#include <utility>
+#include <array>
+#include <charconv>
+#include <optional>
 
 #include "base/json.hpp"
 #include "base/text.hpp"
 #include "base/yaml.hpp"
+#include "conda/path_text.hpp"
 
 namespace hpcenv::conda {
 
 namespace {
 
-/// A list of texts; a single text counts as a list of one, null as empty.
-Result<std::vector<std::string>> parse_list(const base::Json& document, std::string_view key,
-                                            std::string_view source) {
-  std::vector<std::string> list;
-  const auto found = document.find(key);
-  if (found == document.end() || found->is_null()) return list;
-  if (found->is_string()) return std::vector<std::string>{found->get<std::string>()};
-  if (!found->is_array()) return fail(ErrorKind::refused, "{}: '{}' is no list", source, key);
-  for (const base::Json& item : *found) {
-    if (!item.is_string()) {
-      return fail(ErrorKind::refused, "{}: '{}' holds something that is no text", source, key);
+using Kind = RcKind;
+
+constexpr std::array keys = std::to_array<RcKey>({
+    {.name = "root", .kind = Kind::path, .dialect = RcDialect::hpcenv},
+    {.name = "solver", .choices = "dive libsolv", .dialect = RcDialect::hpcenv},
+    {.name = "jobs", .kind = Kind::number, .older_name = "default_threads"},
+    {.name = "channels", .kind = Kind::list, .older_name = "channel"},
+    {.name = "default_channels", .kind = Kind::list},
+    {.name = "channel_alias"},
+    {.name = "custom_channels", .kind = Kind::table},
+    {.name = "custom_multichannels", .kind = Kind::table},
+    {.name = "channel_priority", .choices = "strict flexible disabled"},
+    {.name = "override_channels_enabled", .kind = Kind::boolean},
+    {.name = "allowlist_channels", .kind = Kind::list, .older_name = "whitelist_channels"},
+    {.name = "denylist_channels", .kind = Kind::list},
+    {.name = "envs_dirs", .kind = Kind::paths, .older_name = "envs_path", .separators = ":"},
+    {.name = "pkgs_dirs", .kind = Kind::paths, .separators = ":,"},
+    {.name = "pinned_packages", .kind = Kind::list, .separators = "&"},
+    {.name = "create_default_packages", .kind = Kind::list, .separators = ","},
+    {.name = "add_pip_as_python_dependency", .kind = Kind::boolean},
+    {.name = "override_virtual_packages", .kind = Kind::table, .older_name = "virtual_packages"},
+    {.name = "exclude_newer"},
+    {.name = "subdir"},
+    {.name = "offline", .kind = Kind::boolean},
+    {.name = "ssl_verify", .older_name = "verify_ssl"},
+    {.name = "client_ssl_cert", .kind = Kind::path, .older_name = "client_cert"},
+    {.name = "client_ssl_cert_key", .kind = Kind::path, .older_name = "client_cert_key"},
+    {.name = "proxy_servers", .kind = Kind::table},
+    {.name = "remote_connect_timeout_secs", .kind = Kind::number},
+    {.name = "remote_read_timeout_secs", .kind = Kind::number},
+    {.name = "remote_max_retries", .kind = Kind::number},
+    {.name = "remote_backoff_factor", .kind = Kind::number},
+    {.name = "fetch_threads", .kind = Kind::number},
+    {.name = "local_repodata_ttl", .kind = Kind::number},
+    {.name = "always_yes", .kind = Kind::boolean, .older_name = "yes"},
+    {.name = "extra_safety_checks", .kind = Kind::boolean},
+    {.name = "register_envs", .kind = Kind::boolean},
+    {.name = "no_lock", .kind = Kind::boolean},
+    {.name = "changeps1", .kind = Kind::boolean},
+    {.name = "env_prompt"},
+});
+
+constexpr auto yes_words = std::to_array<std::string_view>({"true", "yes", "on", "1", "y"});
+constexpr auto no_words = std::to_array<std::string_view>({"false", "no", "off", "0", "n"});
+
+template <class Words>
+bool is_among(const Words& words, std::string_view word) {
+  return std::ranges::find(words, word) != words.end();
+}
+
+std::optional<std::string> as_boolean(std::string_view text) {
+  const std::string word = base::to_lower(base::trim(text));
+  if (is_among(yes_words, word)) return "true";
+  if (is_among(no_words, word)) return "false";
+  return std::nullopt;
+}
+
+bool is_number(std::string_view text) {
+  double number = 0;
+  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return failure == std::errc() && end == text.data() + text.size() && number >= 0;
+}
+
+/// Before there were three kinds of channel priority it was a yes or no.
+std::string as_choice(const RcKey& key, std::string_view text) {
+  std::string word = base::to_lower(base::trim(text));
+  if (key.name != "channel_priority") return word;
+  if (is_among(yes_words, word)) return "flexible";
+  return is_among(no_words, word) ? "disabled" : word;
+}
+
+/// `source` is empty where the file's place stands before the message.
+Result<std::string> scalar_of(const RcKey& key, std::string_view text, std::string_view source) {
+  const std::string from = source.empty() ? "" : fmt::format(" (from {})", source);
+  if (key.kind == Kind::boolean) {
+    if (auto word = as_boolean(text)) return *std::move(word);
+    return fail(ErrorKind::refused, "{} '{}'{} is not true or false", key.name, text, from);
+  }
+  if (key.kind == Kind::number) {
+    if (is_number(base::trim(text))) return std::string(base::trim(text));
+    return fail(ErrorKind::refused, "{} '{}'{} is no number", key.name, text, from);
+  }
+  if (key.choices.empty()) return std::string(text);
+  std::string word = as_choice(key, text);
+  if (is_among(base::split_words(key.choices), word)) return word;
+  return fail_hint(ErrorKind::refused,
+                   fmt::format("{} '{}'{} is none that hpcenv knows", key.name, text, from),
+                   fmt::format("use one of: {}", key.choices));
+}
+
+/// Reads the values of one file.
+class FileReader {
+ public:
+  FileReader(std::string_view text, std::string_view source, const base::Environment& environment)
+      : text_(text), source_(source), environment_(environment) {}
+
+  Result<RcValue> read(const RcKey& key, const std::string& written, const base::Json& json) const {
+    RcValue value;
+    if (key.kind == Kind::table) {
+      HPCENV_ASSIGN(value.table, table_of(key, written, json));
+    } else if (holds_list(key.kind)) {
+      HPCENV_ASSIGN(value.list, texts_of(key, written, json));
+    } else {
+      if (!json.is_string()) return refuse(written, "is no single text");
+      auto scalar = scalar_of(key, expand_variables(json.get<std::string>(), environment_), "");
+      if (!scalar.has_value()) return Failure(placed(std::move(scalar).error(), written));
+      value.text = key.kind == Kind::path ? expand_home(*scalar, environment_) : *scalar;
     }
-    list.push_back(item.get<std::string>());
+    return value;
   }
-  return list;
-}
 
-std::optional<std::string> text_of(const base::Json& document, std::string_view key) {
-  const std::string text = base::string_or(document, key);
-  return text.empty() ? std::nullopt : std::optional(text);
-}
-
-Result<std::optional<std::string>> parse_priority(const base::Json& document,
-                                                  std::string_view source) {
-  auto priority = text_of(document, "channel_priority");
-  if (!priority.has_value()) return priority;
-  const std::string word = base::to_lower(*priority);
-  if (word == "strict" || word == "flexible" || word == "disabled") return std::optional(word);
-  // Before there were three kinds it was a yes or no.
-  if (word == "true" || word == "yes" || word == "on")
-    return std::optional<std::string>("flexible");
-  if (word == "false" || word == "no" || word == "off") {
-    return std::optional<std::string>("disabled");
+ private:
+  /// The line where a key at the top stands; it is in the text, as the parser has seen it.
+  std::size_t line_of(std::string_view written) const {
+    std::size_t number = 0;
+    for (std::string_view line : base::split_lines(text_)) {
+      ++number;
+      if (line.starts_with('"') || line.starts_with('\'')) line.remove_prefix(1);
+      if (!line.starts_with(written)) continue;
+      const std::string_view rest = line.substr(written.size());
+      if (rest.empty() || std::string_view(": '\"\t").contains(rest.front())) return number;
+    }
+    return 1;
   }
-  return fail(ErrorKind::refused,
-              "{}: channel_priority is '{}', but strict, flexible and disabled are what there is",
-              source, *priority);
-}
+
+  Error placed(Error error, std::string_view written) const {
+    error.message = fmt::format("{}:{}: {}", source_, line_of(written), error.message);
+    return error;
+  }
+
+  Failure refuse(const std::string& written, std::string_view reason) const {
+    return Failure(placed(
+        Error{ErrorKind::refused, fmt::format("'{}' {}", written, reason), {}, {}}, written));
+  }
+
+  /// A single text counts as a list of one, null as empty.
+  Result<std::vector<std::string>> texts_of(const RcKey& key, const std::string& written,
+                                            const base::Json& json) const {
+    const auto expanded = [&](const base::Json& item) {
+      const std::string text = expand_variables(item.get<std::string>(), environment_);
+      return key.kind == Kind::paths ? expand_home(text, environment_) : text;
+    };
+    std::vector<std::string> texts;
+    if (json.is_null()) return texts;
+    if (json.is_string()) return std::vector<std::string>{expanded(json)};
+    if (!json.is_array()) return refuse(written, "is no list");
+    for (const base::Json& item : json) {
+      if (!item.is_string()) return refuse(written, "holds something that is no text");
+      texts.push_back(expanded(item));
+    }
+    return texts;
+  }
+
+  Result<std::vector<std::pair<std::string, std::vector<std::string>>>> table_of(
+      const RcKey& key, const std::string& written, const base::Json& json) const {
+    std::vector<std::pair<std::string, std::vector<std::string>>> table;
+    if (json.is_null()) return table;
+    if (!json.is_object()) return refuse(written, "is no map of names");
+    for (const auto& [name, item] : json.items()) {
+      HPCENV_ASSIGN(std::vector<std::string> texts, texts_of(key, written, item));
+      table.emplace_back(name, std::move(texts));
+    }
+    return table;
+  }
+
+  std::string_view text_;
+  std::string_view source_;
+  const base::Environment& environment_;
+};
 
 void prepend(std::vector<std::string>& list, const std::vector<std::string>& first) {
-  std::vector<std::string> merged = first;
-  for (std::string& item : list) {
-    if (std::find(merged.begin(), merged.end(), item) == merged.end()) {
-      merged.push_back(std::move(item));
-    }
-  }
+  std::vector<std::string> merged;
+  const auto add = [&](const std::string& item) {
+    if (!is_among(merged, item)) merged.push_back(item);
+  };
+  std::ranges::for_each(first, add);
+  std::ranges::for_each(list, add);
   list = std::move(merged);
 }
 
 }  // namespace
 
-Result<Condarc> parse_condarc(std::string_view text, std::string_view source) {
+std::span<const RcKey> rc_keys() { return keys; }
+
+const RcKey* find_rc_key(std::string_view name) {
+  const auto found = std::ranges::find_if(keys, [&](const RcKey& key) {
+    return key.name == name || (!key.older_name.empty() && key.older_name == name);
+  });
+  return found == keys.end() ? nullptr : &*found;
+}
+
+bool holds_list(RcKind kind) { return kind == Kind::list || kind == Kind::paths; }
+
+Result<Condarc> parse_condarc(std::string_view text, std::string_view source, RcDialect dialect,
+                              const base::Environment& environment) {
   HPCENV_ASSIGN(const base::Json document, base::parse_yaml(text, source));
   Condarc condarc;
   if (document.is_null()) return condarc;
-  if (!document.is_object()) return fail(ErrorKind::refused, "{}: it is no map of keys", source);
-  HPCENV_ASSIGN(condarc.channels, parse_list(document, "channels", source));
-  condarc.channel_alias = text_of(document, "channel_alias");
-  HPCENV_ASSIGN(condarc.channel_priority, parse_priority(document, source));
-  HPCENV_ASSIGN(condarc.pkgs_dirs, parse_list(document, "pkgs_dirs", source));
-  HPCENV_ASSIGN(condarc.envs_dirs, parse_list(document, "envs_dirs", source));
+  if (!document.is_object()) return fail(ErrorKind::refused, "{}:1: it is no map of keys", source);
+  const FileReader reader(text, source, environment);
+  for (const auto& [written, json] : document.items()) {
+    const RcKey* key = find_rc_key(written);
+    if (key == nullptr) continue;
+    if (key->dialect == RcDialect::hpcenv && dialect == RcDialect::conda) continue;
+    // An empty value says nothing; for a list it says that there is none.
+    if (json.is_null() && !holds_list(key->kind)) continue;
+    HPCENV_ASSIGN(RcValue value, reader.read(*key, written, json));
+    const std::string name(key->name);
+    // Of two names for one thing the present one counts.
+    if (written == name || !condarc.values.contains(name)) condarc.values[name] = std::move(value);
+  }
   return condarc;
 }
 
-Condarc merge_condarc(Condarc under, const Condarc& over) {
-  prepend(under.channels, over.channels);
-  prepend(under.pkgs_dirs, over.pkgs_dirs);
-  prepend(under.envs_dirs, over.envs_dirs);
-  if (over.channel_alias.has_value()) under.channel_alias = over.channel_alias;
-  if (over.channel_priority.has_value()) under.channel_priority = over.channel_priority;
-  return under;
+Result<RcValue> parse_rc_value(const RcKey& key, std::string_view text, std::string_view source) {
+  RcValue value;
+  if (key.kind == Kind::table) {
+    const std::size_t equal = text.find('=');
+    if (equal == 0 || equal == std::string_view::npos) {
+      return fail(ErrorKind::refused, "{} holds entries of the form NAME=VALUE, not '{}'", key.name,
+                  text);
+    }
+    value.table.push_back(
+        {std::string(text.substr(0, equal)), {std::string(text.substr(equal + 1))}});
+    return value;
+  }
+  if (!holds_list(key.kind)) {
+    HPCENV_ASSIGN(value.text, scalar_of(key, text, source));
+    return value;
+  }
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find_first_of(key.separators), text.size());
+    if (const std::string_view item = base::trim(text.substr(0, end)); !item.empty()) {
+      value.list.emplace_back(item);
+    }
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return value;
+}
+
+void merge_rc_value(RcValue& under, const RcValue& over, RcKind kind) {
+  if (holds_list(kind)) {
+    prepend(under.list, over.list);
+  } else if (kind == Kind::table) {
+    for (const auto& entry : over.table) {
+      const auto found =
+          std::ranges::find(under.table, entry.first, [](const auto& e) { return e.first; });
+      if (found == under.table.end()) {
+        under.table.push_back(entry);
+      } else {
+        found->second = entry.second;
+      }
+    }
+  } else {
+    under.text = over.text;
+  }
+}
+
+std::string rc_value_text(const RcValue& value, RcKind kind) {
+  if (holds_list(kind)) return base::join(value.list, " ");
+  if (kind != Kind::table) return value.text;
+  std::vector<std::string> entries;
+  entries.reserve(value.table.size());
+  for (const auto& [name, texts] : value.table) {
+    entries.push_back(fmt::format("{}={}", name, base::join(texts, ",")));
+  }
+  return base::join(entries, " ");
 }
 
 }  // namespace hpcenv::conda

@@ -7,7 +7,9 @@
 #include "base/text.hpp"
 #include "base/yaml.hpp"
 #include "conda/match_spec.hpp"
+#include "conda/path_text.hpp"
 #include "conda/platform.hpp"
+#include "conda/selector.hpp"
 
 namespace hpcenv::conda {
 
@@ -16,37 +18,30 @@ namespace {
 constexpr auto known_keys = std::to_array<std::string_view>(
     {"name", "prefix", "channels", "dependencies", "variables", "platforms", "category", "hpcenv"});
 
-constexpr auto selector_words = std::to_array<std::string_view>(
-    {"linux",   "osx",   "win",    "unix",   "linux32", "linux64", "win32",
-     "win64",   "osx64", "x86",    "x86_64", "x64",     "arm64",   "aarch64",
-     "ppc64le", "s390x", "armv6l", "armv7l", "and",     "or",      "not"});
-
-/// `# [linux and x86_64]` at the end of a line.
-bool has_selector(std::string_view line) {
-  const std::size_t mark = line.rfind('#');
-  if (mark == std::string_view::npos) return false;
-  std::string_view comment = base::trim(line.substr(mark + 1));
-  if (!comment.starts_with('[') || !comment.ends_with(']')) return false;
-  comment = comment.substr(1, comment.size() - 2);
-  std::string words;
-  for (const char c : comment) words += c == '(' || c == ')' ? ' ' : c;
-  const auto pieces = base::split_words(words);
-  return !pieces.empty() && std::all_of(pieces.begin(), pieces.end(), [](std::string_view word) {
-    return std::find(selector_words.begin(), selector_words.end(), word) != selector_words.end();
-  });
-}
-
-Result<> refuse_selectors(std::string_view text, std::string_view source) {
+/// The text without the lines whose `# [condition]` is false; they stay as empty lines, so that
+/// messages name the right ones.
+Result<std::string> without_false_lines(std::string_view text, std::string_view source,
+                                        std::string_view subdir) {
+  std::string kept;
   std::size_t number = 0;
   for (const std::string_view line : base::split_lines(text)) {
     ++number;
-    if (!has_selector(line)) continue;
-    return fail_hint(ErrorKind::refused,
-                     fmt::format("{}:{}: the selector in '{}' is an extension of conda-lock",
-                                 source, number, base::trim(line)),
-                     "keep one file for each platform, without selectors");
+    const std::size_t mark = line.rfind('#');
+    const std::string_view comment =
+        mark == std::string_view::npos ? "" : base::trim(line.substr(mark + 1));
+    bool keep = true;
+    if (comment.starts_with('[') && comment.ends_with(']')) {
+      auto verdict = evaluate_selector(comment.substr(1, comment.size() - 2), subdir);
+      if (!verdict.has_value()) {
+        verdict.error().message = fmt::format("{}:{}: {}", source, number, verdict.error().message);
+        return Failure(std::move(verdict).error());
+      }
+      keep = verdict->value_or(true);
+    }
+    if (keep) kept += line;
+    kept += '\n';
   }
-  return {};
+  return kept;
 }
 
 Result<std::vector<std::string>> parse_texts(const base::Json& value, std::string_view key,
@@ -65,11 +60,7 @@ Result<std::vector<std::string>> parse_texts(const base::Json& value, std::strin
 
 Error unknown_section(const std::string& key, std::string_view source) {
   Error error{ErrorKind::refused, {}, {}, {}};
-  if (key.starts_with("sel(")) {
-    error.message =
-        fmt::format("{}: '{}' under dependencies is an extension of micromamba", source, key);
-    error.hints.emplace_back("keep one file for each platform, without selectors");
-  } else if (key.ends_with(':')) {
+  if (key.ends_with(':')) {
     error.message = fmt::format("{}: '{}' under dependencies is no section", source, key);
     error.hints.push_back(fmt::format("write {}:name, without a blank after the colons", key));
   } else {
@@ -81,19 +72,42 @@ Error unknown_section(const std::string& key, std::string_view source) {
   return error;
 }
 
-Result<> parse_dependency(const base::Json& item, std::string_view source, EnvironmentFile& file) {
-  if (item.is_string()) {
-    auto spec = MatchSpec::parse(item.get<std::string>());
-    if (!spec.has_value()) {
-      return Failure(with_context(std::move(spec).error(), fmt::format("reading {}", source)));
-    }
-    file.dependencies.push_back(item.get<std::string>());
-    return {};
+Result<> add_spec(const std::string& text, std::string_view source, EnvironmentFile& file) {
+  auto spec = MatchSpec::parse(text);
+  if (!spec.has_value()) {
+    return Failure(with_context(std::move(spec).error(), fmt::format("reading {}", source)));
   }
+  file.dependencies.push_back(text);
+  return {};
+}
+
+/// `sel(linux): SPEC`
+Result<> add_selected(const std::string& key, const base::Json& value, std::string_view source,
+                      std::string_view subdir, EnvironmentFile& file) {
+  if (!key.ends_with(')') || !value.is_string()) {
+    return fail(ErrorKind::refused, "{}: '{}' under dependencies has to hold one spec", source,
+                key);
+  }
+  auto verdict = evaluate_section_selector(
+      base::trim(std::string_view(key).substr(4, key.size() - 5)), subdir);
+  if (!verdict.has_value()) {
+    verdict.error().message = fmt::format("{}: {}", source, verdict.error().message);
+    return Failure(std::move(verdict).error());
+  }
+  return *verdict ? add_spec(value.get<std::string>(), source, file) : Result<>();
+}
+
+Result<> parse_dependency(const base::Json& item, std::string_view source, std::string_view subdir,
+                          EnvironmentFile& file) {
+  if (item.is_string()) return add_spec(item.get<std::string>(), source, file);
   if (!item.is_object()) {
     return fail(ErrorKind::refused, "{}: a line under dependencies is empty or a list", source);
   }
   for (const auto& [key, value] : item.items()) {
+    if (key.starts_with("sel(")) {
+      HPCENV_TRY(add_selected(key, value, source, subdir, file));
+      continue;
+    }
     if (key != "pip") return Failure(unknown_section(key, source));
     HPCENV_ASSIGN(const auto lines, parse_texts(value, "pip", source));
     file.pip.insert(file.pip.end(), lines.begin(), lines.end());
@@ -146,15 +160,58 @@ Result<> parse_platforms(const base::Json& value, std::string_view source, Envir
   return {};
 }
 
-Result<> parse_name(const base::Json& document, std::string_view source, EnvironmentFile& file) {
+bool is_forbidden_name(std::string_view name) {
+  return name.find_first_of("/ :#") != std::string_view::npos;
+}
+
+Result<> parse_name(const base::Json& document, std::string_view source,
+                    std::vector<std::string>& warnings, EnvironmentFile& file) {
   file.name = base::string_or(document, "name");
-  file.prefix = base::string_or(document, "prefix");
-  if (file.name.find_first_of("/ :#") != std::string::npos) {
+  if (is_forbidden_name(file.name)) {
     return fail(ErrorKind::refused,
                 "{}: the name '{}' holds one of / : # or a blank, which no environment's name may",
                 source, file.name);
   }
+  if (file.name == "base" || file.name == "root") {
+    warnings.push_back(fmt::format(
+        "{}: the name '{}' is conda's own and is not used; give one with -n", source, file.name));
+    file.name.clear();
+  }
   return {};
+}
+
+/// Where no environment goes, whoever asks.
+constexpr auto system_folders = std::to_array<std::string_view>(
+    {"", "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/lib64", "/proc", "/root", "/run",
+     "/sbin", "/sys", "/usr", "/usr/bin", "/usr/lib", "/usr/local", "/var"});
+
+Result<> parse_prefix(const base::Json& document, std::string_view source,
+                      const base::Environment& environment, EnvironmentFile& file) {
+  const std::string written = base::string_or(document, "prefix");
+  if (written.empty()) return {};
+  file.prefix = expand_home(expand_variables(written, environment), environment);
+  std::string_view path = file.prefix;
+  while (path.ends_with('/')) path.remove_suffix(1);
+  if (std::ranges::find(system_folders, path) != system_folders.end()) {
+    return fail(ErrorKind::refused, "{}: the prefix '{}' belongs to the system", source, written);
+  }
+  if (is_forbidden_name(path.substr(path.rfind('/') + 1))) {
+    return fail(ErrorKind::refused,
+                "{}: the last part of the prefix '{}' holds one of : # or a blank, which no "
+                "environment's name may",
+                source, written);
+  }
+  return {};
+}
+
+void add_warnings(const base::Json& document, std::string_view source,
+                  std::vector<std::string>& warnings) {
+  for (const auto& [key, value] : document.items()) {
+    if (std::ranges::find(known_keys, key) == known_keys.end()) {
+      warnings.push_back(
+          fmt::format("{}: the key '{}' is not known and has no effect", source, key));
+    }
+  }
 }
 
 const base::Json& member(const base::Json& document, const char* key) {
@@ -166,30 +223,35 @@ const base::Json& member(const base::Json& document, const char* key) {
 }  // namespace
 
 Result<EnvironmentFile> parse_environment_file(std::string_view text, std::string_view source,
+                                               const EnvironmentFileReading& reading,
                                                std::vector<std::string>& warnings) {
-  HPCENV_TRY(refuse_selectors(text, source));
-  HPCENV_ASSIGN(const base::Json document, base::parse_yaml(text, source));
+  HPCENV_ASSIGN(const std::string kept, without_false_lines(text, source, reading.subdir));
+  HPCENV_ASSIGN(const base::Json document, base::parse_yaml(kept, source));
   if (!document.is_object()) {
     return fail(ErrorKind::refused, "{}: it is no environment file, which is a map of keys",
                 source);
   }
   EnvironmentFile file;
-  HPCENV_TRY(parse_name(document, source, file));
+  HPCENV_TRY(parse_name(document, source, warnings, file));
+  HPCENV_TRY(parse_prefix(document, source, reading.environment, file));
   HPCENV_TRY(parse_channels(member(document, "channels"), source, file));
   HPCENV_TRY(parse_variables(member(document, "variables"), source, file));
   HPCENV_TRY(parse_platforms(member(document, "platforms"), source, file));
+  file.category = base::string_or(document, "category");
   const base::Json& dependencies = member(document, "dependencies");
   if (!dependencies.is_array()) {
     return fail(ErrorKind::refused, "{}: there is no list 'dependencies'", source);
   }
-  for (const base::Json& item : dependencies) HPCENV_TRY(parse_dependency(item, source, file));
-  for (const auto& [key, value] : document.items()) {
-    if (std::find(known_keys.begin(), known_keys.end(), key) == known_keys.end()) {
-      warnings.push_back(
-          fmt::format("{}: the key '{}' is not known and has no effect", source, key));
-    }
+  for (const base::Json& item : dependencies) {
+    HPCENV_TRY(parse_dependency(item, source, reading.subdir, file));
   }
+  add_warnings(document, source, warnings);
   return file;
+}
+
+Result<EnvironmentFile> parse_environment_file(std::string_view text, std::string_view source,
+                                               std::vector<std::string>& warnings) {
+  return parse_environment_file(text, source, EnvironmentFileReading{}, warnings);
 }
 
 }  // namespace hpcenv::conda

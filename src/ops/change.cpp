@@ -5,6 +5,7 @@
 #include "base/fs.hpp"
 #include "conda/platform.hpp"
 #include "ops/decide.hpp"
+#include "ops/explicit.hpp"
 #include "ops/standing_wishes.hpp"
 #include "packages/fetch.hpp"
 #include "packages/package_cache.hpp"
@@ -75,6 +76,12 @@ class Pipeline {
       HPCENV_ASSIGN(ChangeDecision decision, decide_removal(request_, state));
       return Decided(std::move(decision));
     }
+    if (!request_.wishes.packages.empty()) {
+      const std::string& asked = request_.machine.subdir;
+      is_foreign_ = asked.empty() ? is_foreign_ : asked != conda::native_subdir();
+      HPCENV_ASSIGN(ChangeDecision decision, decide_explicit(request_, state, subdir));
+      return Decided(std::move(decision));
+    }
     ChangeRequest settled = request_;
     settled.machine.installed_subdir = subdir;
     HPCENV_ASSIGN(Decided decided, decide(settled, state, locations_, seams_));
@@ -87,27 +94,34 @@ class Pipeline {
 
   /// A cache that cannot be opened holds nothing; whether that matters is seen when it is written.
   Result<> count_cost(ChangeDecision& decision) const {
-    const auto cache = packages::PackageCache::open(locations_.packages());
+    const auto cache = packages::PackageCache::open(cache_places(locations_));
     HPCENV_ASSIGN(decision.cost,
                   estimate_cost(decision.plan, cache.has_value() ? &*cache : nullptr));
     return {};
   }
 
   /// What the plan links, unpacked, and counted exactly against the space that there is.
-  Result<> fetch(const ChangeDecision& decision) {
+  Result<> fetch(ChangeDecision& decision) {
     unpacked_.clear();
     if (decision.plan.link.empty()) {
       return {};
     }
     HPCENV_TRY(require_room_to_fetch(decision.cost, locations_.packages()));
     HPCENV_ASSIGN(packages::PackageCache cache,
-                  packages::PackageCache::open(locations_.packages()));
+                  packages::PackageCache::open(cache_places(locations_)));
+    for (const std::string& sentence : cache.left_out()) {
+      seams_.reporter.warning(sentence);
+    }
     packages::FetchOptions options;
+    options.check = request_.cache_check;
     if (request_.rules.offline == index::IndexRequest::Offline::yes) {
       options.offline = packages::FetchOptions::Offline::yes;
     }
     HPCENV_ASSIGN(unpacked_, packages::ensure_unpacked(decision.plan.link, cache, seams_.http,
                                                        seams_.reporter, options));
+    if (!request_.wishes.packages.empty()) {
+      HPCENV_TRY(settle_explicit(decision, unpacked_, cache));
+    }
     tell_scripts_left();
     return require_room_to_link(unpacked_, decision.plan.prefix);
   }
@@ -135,6 +149,9 @@ class Pipeline {
   }
 
   void enter_in_registry() const {
+    if (request_.registration == ChangeRequest::Register::no) {
+      return;
+    }
     if (auto done = register_environment(locations_, request_.prefix); !done) {
       seams_.reporter.detail("not registered: " + done.error().message);
     }

@@ -19,6 +19,7 @@
 #include "ops/removal.hpp"
 #include "ops/seams.hpp"
 #include "ops/wishes.hpp"
+#include "packages/content_check.hpp"
 #include "prefix/plan.hpp"
 #include "prefix/transaction.hpp"
 #include "solve/solver.hpp"
@@ -50,7 +51,8 @@ struct ChoiceRules {
   enum class Installed { may_change, frozen };
   Installed installed = Installed::may_change;  ///< frozen: --freeze-installed
   enum class AddPip { no, yes };
-  AddPip add_pip = AddPip::no;  ///< add_pip_as_python_dependency
+  AddPip add_pip = AddPip::no;              ///< add_pip_as_python_dependency
+  std::int64_t index_fresh_seconds = 3600;  ///< local_repodata_ttl
 };
 
 struct ChangeRequest {
@@ -73,6 +75,9 @@ struct ChangeRequest {
   prefix::LinkOptions link;
   prefix::LockRequest lock;
   std::string command_line;  ///< for the history
+  enum class Register { no, yes };
+  Register registration = Register::yes;  ///< in ~/.conda/environments.txt
+  packages::CacheCheck cache_check = packages::CacheCheck::newer;
 };
 
 /// What will be done, before a byte of the prefix is written.

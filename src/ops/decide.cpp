@@ -43,6 +43,7 @@ Result<index::ChannelIndex> read_channels(const ChangeRequest& request, const Ma
                                           const Locations& locations, const Seams& seams) {
   seams.reporter.step("Reading channels");
   index::IndexRequest wanted;
+  wanted.fresh_for_seconds = request.rules.index_fresh_seconds;
   wanted.channels = request.wishes.channels;
   wanted.subdirs = conda::subdirs_for(machine.subdir);
   wanted.root_names = std::move(names);
@@ -101,11 +102,15 @@ Result<solve::SolveOutcome> solve_question(const ChangeRequest& request, const Q
   const auto& solution = std::get<solve::Solution>(outcome);
   const bool wants_pip = request.rules.add_pip == ChoiceRules::AddPip::yes &&
                          find_package(solution, "python") != nullptr &&
-                         find_package(solution, "pip") == nullptr;
+                         find_package(solution, "pip") == nullptr &&
+                         std::ranges::binary_search(wanted.index->all_names, "pip");
   if (!wants_pip) return outcome;
   HPCENV_ASSIGN(conda::MatchSpec pip, conda::MatchSpec::parse("pip"));
   wanted.specs.push_back(std::move(pip));
-  return solve::solve(wanted);
+  HPCENV_ASSIGN(solve::SolveOutcome with_pip, solve::solve(wanted));
+  // Nobody asked for pip by name: where none fits, there is none.
+  return std::holds_alternative<solve::Conflict>(with_pip) ? std::move(outcome)
+                                                           : std::move(with_pip);
 }
 
 void select_packages(const ChangeRequest& request, prefix::Plan& plan) {

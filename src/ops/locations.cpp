@@ -19,6 +19,11 @@ bool is_plain_name(const std::string& name) {
       name, [](unsigned char c) { return c <= ' ' || c == '/' || c == ':' || c == 127; });
 }
 
+std::vector<fs::path> folders_of(const Locations& locations) {
+  return locations.environment_folders.empty() ? std::vector<fs::path>{locations.environments()}
+                                               : locations.environment_folders;
+}
+
 fs::path registry_file(const Locations& locations) {
   return locations.home / ".conda" / "environments.txt";
 }
@@ -46,6 +51,17 @@ Result<> write_registry(const Locations& locations, const std::vector<std::strin
 
 }  // namespace
 
+std::vector<packages::CachePlace> cache_places(const Locations& locations) {
+  std::vector<packages::CachePlace> places;
+  for (const fs::path& folder : locations.package_folders) {
+    places.push_back({folder, packages::CachePlace::Standing::named});
+  }
+  if (places.empty()) {
+    places.push_back({locations.packages(), packages::CachePlace::Standing::named});
+  }
+  return places;
+}
+
 Result<EnvironmentRef> environment_ref(const Locations& locations, const std::string& name,
                                        const std::string& prefix) {
   if (name.empty() == prefix.empty()) {
@@ -67,13 +83,30 @@ Result<EnvironmentRef> environment_ref(const Locations& locations, const std::st
                      fmt::format("'{}' cannot be the name of an environment", name),
                      "use letters, digits, '-', '_' and '.'; or give a path with -p PREFIX");
   }
-  HPCENV_ASSIGN(fs::path resolved, base::resolve_path(locations.environments() / name));
+  fs::path place = locations.environments() / name;
+  for (const fs::path& folder : locations.environment_folders) {
+    if (prefix::is_environment(folder / name)) {
+      place = folder / name;
+      break;
+    }
+  }
+  HPCENV_ASSIGN(fs::path resolved, base::resolve_path(place));
   return EnvironmentRef{resolved, name};
 }
 
 Result<EnvironmentRef> existing_environment(const Locations& locations, const std::string& name,
                                             const std::string& prefix) {
-  HPCENV_ASSIGN(EnvironmentRef ref, environment_ref(locations, name, prefix));
+  if (name.empty() && prefix.empty() && locations.active_prefix.empty()) {
+    return fail_hint(ErrorKind::usage, "no environment is named, and none is active",
+                     "give one of: -n NAME, -p PREFIX");
+  }
+  const bool active = name.empty() && prefix.empty();
+  HPCENV_ASSIGN(
+      EnvironmentRef ref,
+      environment_ref(locations, name, active ? locations.active_prefix.string() : prefix));
+  if (const std::string known = active ? name_of(locations, ref.prefix) : ""; !known.empty()) {
+    ref.name = known;
+  }
   if (prefix::is_environment(ref.prefix)) {
     return ref;
   }
@@ -92,12 +125,23 @@ Result<EnvironmentRef> existing_environment(const Locations& locations, const st
   return Failure(std::move(error));
 }
 
+std::string name_of(const Locations& locations, const fs::path& prefix) {
+  for (const fs::path& folder : folders_of(locations)) {
+    const auto resolved = base::resolve_path(folder);
+    if (prefix.parent_path() == folder || (resolved && prefix.parent_path() == *resolved)) {
+      return prefix.filename().string();
+    }
+  }
+  return "";
+}
+
 std::vector<KnownEnvironment> known_environments(const Locations& locations) {
   std::vector<KnownEnvironment> known;
-  if (auto names = base::list_directory(locations.environments())) {
-    for (const std::string& name : *names) {
-      if (prefix::is_environment(locations.environments() / name)) {
-        known.push_back({name, locations.environments() / name});
+  for (const fs::path& folder : folders_of(locations)) {
+    const auto names = base::list_directory(folder);
+    for (const std::string& name : names ? *names : std::vector<std::string>{}) {
+      if (prefix::is_environment(folder / name)) {
+        known.push_back({name, folder / name});
       }
     }
   }

@@ -22,14 +22,14 @@ Result<> add_specs(Wishes& wishes, const std::vector<std::string>& texts) {
 Result<> add_channels(Wishes& wishes, const std::vector<std::string>& texts,
                       const WishInput& input) {
   for (const std::string& text : texts) {
-    HPCENV_ASSIGN(
-        conda::Channel channel,
-        conda::parse_channel(text, input.channel_alias, input.working_directory, input.home));
-    const auto same = [&](const conda::Channel& other) {
-      return other.base_url == channel.base_url;
-    };
-    if (std::ranges::none_of(wishes.channels, same)) {
-      wishes.channels.push_back(std::move(channel));
+    HPCENV_ASSIGN(std::vector<conda::Channel> expanded, conda::expand_channel(text, input.rules));
+    for (conda::Channel& channel : expanded) {
+      const auto same = [&](const conda::Channel& other) {
+        return other.base_url == channel.base_url;
+      };
+      if (std::ranges::none_of(wishes.channels, same)) {
+        wishes.channels.push_back(std::move(channel));
+      }
     }
   }
   return {};
@@ -73,34 +73,34 @@ Result<> add_environment(Wishes& wishes, const conda::EnvironmentFile& file,
 
 bool is_yaml(const std::string& path) { return path.ends_with(".yml") || path.ends_with(".yaml"); }
 
-/// One spec a line, `#` comments: what `conda create --file` takes.
-std::vector<std::string> specs_in_lines(std::string_view text) {
-  std::vector<std::string> specs;
-  for (const std::string_view line : base::split_lines(text)) {
-    // A `#` inside a word is part of it: a url with a digest.
-    std::string_view spec = line.starts_with('#') ? "" : line.substr(0, line.find(" #"));
-    spec = base::trim(spec);
-    if (!spec.empty()) {
-      specs.emplace_back(spec);
-    }
-  }
-  return specs;
+Result<> add_spec_file(Wishes& wishes, std::string_view text, const std::string& name,
+                       const WishInput& input) {
+  HPCENV_ASSIGN(
+      const conda::SpecFile file,
+      conda::parse_spec_file(text, name, {input.environment, input.rules.working_directory}));
+  wishes.warnings.insert(wishes.warnings.end(), file.warnings.begin(), file.warnings.end());
+  wishes.packages.insert(wishes.packages.end(), file.packages.begin(), file.packages.end());
+  return add_file_specs(wishes, file.specs);
 }
 
 Result<> add_file(Wishes& wishes, const std::string& name, const WishInput& input) {
-  const std::filesystem::path path = std::filesystem::path(input.working_directory) / name;
+  const std::filesystem::path path = std::filesystem::path(input.rules.working_directory) / name;
   auto text = base::read_file(path);
   if (!text) {
     return Failure(with_hint(std::move(text).error(), "give the path of an environment.yml to -f"));
   }
   if (!is_yaml(name)) {
-    auto added = add_file_specs(wishes, specs_in_lines(*text));
-    if (added.has_value()) return added;
-    return Failure(with_context(std::move(added).error(), "reading " + name));
+    return add_spec_file(wishes, *text, name, input);
+  }
+  conda::EnvironmentFileReading reading;
+  reading.environment = input.environment;
+  if (!input.subdir.empty()) {
+    reading.subdir = input.subdir;
   }
   HPCENV_ASSIGN(const conda::EnvironmentFile file,
-                conda::parse_environment_file(*text, name, wishes.warnings));
+                conda::parse_environment_file(*text, name, reading, wishes.warnings));
   HPCENV_TRY(add_environment(wishes, file, name, input));
+  wishes.no_defaults = wishes.no_defaults || file.no_defaults;
   if (input.override_channels == WishInput::OverrideChannels::no) {
     HPCENV_TRY(add_channels(wishes, file.channels, input));
   }
@@ -145,10 +145,16 @@ Result<Wishes> gather_wishes(const WishInput& input) {
   }
   if (input.override_channels == WishInput::OverrideChannels::no) {
     HPCENV_TRY(add_channels(wishes, recipe_channels, input));
-    HPCENV_TRY(add_channels(wishes, input.default_channels, input));
+    if (!wishes.no_defaults) {
+      HPCENV_TRY(add_channels(wishes, input.default_channels, input));
+    }
   }
   HPCENV_TRY(add_specs(wishes, input.specs));
-  if (wishes.channels.empty()) {
+  if (!wishes.packages.empty() && !wishes.specs.empty()) {
+    return fail_hint(ErrorKind::usage, "an @EXPLICIT file names all packages: no specs go with it",
+                     "install them afterwards: hpcenv install -n NAME SPEC");
+  }
+  if (wishes.channels.empty() && wishes.packages.empty()) {
     return fail_hint(ErrorKind::usage, "no channel is left to take packages from",
                      "name one with -c CHANNEL, or leave --override-channels out");
   }

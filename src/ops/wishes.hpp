@@ -5,8 +5,10 @@
 #include <utility>
 #include <vector>
 
+#include "base/environment.hpp"
 #include "base/result.hpp"
 #include "conda/channel.hpp"
+#include "conda/explicit_file.hpp"
 #include "conda/match_spec.hpp"
 
 namespace hpcenv::ops {
@@ -21,10 +23,10 @@ struct WishInput {
   std::vector<std::string> files;  ///< paths of environment files (.yml) and lists of specs
   std::string recipe;              ///< name; empty: none
   enum class Pip { refuse, leave_out };
-  Pip pip = Pip::refuse;  ///< leave_out: --no-pip
-  std::string channel_alias;
-  std::string working_directory;
-  std::string home;
+  Pip pip = Pip::refuse;          ///< leave_out: --no-pip
+  std::string subdir;             ///< decides selectors of environment files; empty: this machine's
+  conda::ChannelRules rules;      ///< what words for channels mean
+  base::Environment environment;  ///< for `~` and `$NAME` in files
 };
 
 struct Wishes {
@@ -33,7 +35,9 @@ struct Wishes {
   std::vector<std::string> file_specs;   ///< texts of those that came from files and recipes
   std::vector<conda::Channel> channels;  ///< by priority: command line, file, recipe, settings
   std::vector<std::pair<std::string, std::string>> variables;
-  std::string name;  ///< of the file; used where the command line names no environment
+  std::vector<conda::ExplicitPackage> packages;  ///< of an @EXPLICIT file: then there are no specs
+  bool no_defaults = false;  ///< a file says `nodefaults`: channels of the settings do not count
+  std::string name;          ///< of the file; used where the command line names no environment
   std::vector<std::string> platforms;  ///< that the files are for; empty: any
   std::vector<std::string> warnings;
   bool is_from_file(const std::string& text) const;
@@ -44,8 +48,9 @@ Result<Wishes> wishes_for(const std::vector<std::string>& specs);
 /// Refused where the files are for other platforms.
 Result<> require_platform(const Wishes& wishes, const std::string& subdir);
 
-/// Kinds: usage where no channel is left; bad_spec; refused for a file that cannot be read as such,
-/// incl. a `pip:` section, which is never dropped silently.
+/// Kinds: usage where no channel is left, or an @EXPLICIT file stands beside other wishes;
+/// bad_spec; refused for a file that cannot be read as such, incl. a `pip:` section, which is never
+/// dropped silently.
 Result<Wishes> gather_wishes(const WishInput& input);
 
 }  // namespace hpcenv::ops

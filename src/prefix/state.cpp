@@ -98,6 +98,20 @@ Result<conda::PrefixRecord> read_record(const fs::path& file, Detail detail) {
   return conda::parse_prefix_record(text, file.native());
 }
 
+Result<> add_own_variables(std::vector<StateVariable>& variables, const fs::path& prefix) {
+  const fs::path file = prefix / state_file;
+  const Result<std::string> text = base::read_file(file);
+  if (!text.has_value()) {
+    if (text.error().kind == ErrorKind::not_found) return {};
+    return Failure(text.error());
+  }
+  HPCENV_ASSIGN(const base::Json document, base::parse_json(*text, file.native()));
+  if (document.is_object() && document.contains("env_vars")) {
+    HPCENV_TRY(add_variables(variables, document["env_vars"], file));
+  }
+  return {};
+}
+
 }  // namespace
 
 bool is_environment(const fs::path& prefix) { return base::path_exists(prefix / history_file); }
@@ -143,16 +157,13 @@ Result<PrefixState> read_state(const fs::path& prefix, Detail detail) {
 Result<std::vector<StateVariable>> state_variables(const fs::path& prefix) {
   std::vector<StateVariable> variables;
   HPCENV_TRY(add_package_variables(variables, prefix));
-  const fs::path file = prefix / state_file;
-  const Result<std::string> text = base::read_file(file);
-  if (!text.has_value()) {
-    if (text.error().kind == ErrorKind::not_found) return variables;
-    return Failure(text.error());
-  }
-  HPCENV_ASSIGN(const base::Json document, base::parse_json(*text, file.native()));
-  if (document.is_object() && document.contains("env_vars")) {
-    HPCENV_TRY(add_variables(variables, document["env_vars"], file));
-  }
+  HPCENV_TRY(add_own_variables(variables, prefix));
+  return variables;
+}
+
+Result<std::vector<StateVariable>> own_variables(const fs::path& prefix) {
+  std::vector<StateVariable> variables;
+  HPCENV_TRY(add_own_variables(variables, prefix));
   return variables;
 }
 

@@ -41,5 +41,7 @@ struct StateVariable {
   std::optional<std::string> value;
 };
 Result<std::vector<StateVariable>> state_variables(const std::filesystem::path& prefix);
+/// Those of conda-meta/state alone, which the user set.
+Result<std::vector<StateVariable>> own_variables(const std::filesystem::path& prefix);
 
 }  // namespace hpcenv::prefix

@@ -121,6 +121,21 @@ class Run(CliCase):
         done = self.run_program("run", "-n", "work", "sh", "-c", "echo $0 $1", "--json", "-n", check=0)
         self.assertEqual(done.stdout, "--json -n\n")
 
+    def test_variables_and_directory(self):
+        os.makedirs(f"{self.home}/there")
+        done = self.run_program("run", "-n", "work", "-e", "A=1=2", "--env", "GREETER=", "--cwd", f"{self.home}/there", "sh", "-c",
+                                "echo $A [$GREETER]; pwd", check=0)
+        self.assertEqual(done.stdout, f"1=2 []\n{self.home}/there\n")
+        self.run_program("run", "-n", "work", "-e", "A", "true", check=2)
+        done = self.run_program("run", "-n", "work", "--cwd", f"{self.home}/none", "true", check=125)
+        self.assertIn(f"{self.home}/none", done.stderr)
+
+    def test_the_active_environment_is_meant_where_none_is_named(self):
+        done = self.run_program("run", "sh", "-c", "echo $CONDA_DEFAULT_ENV", check=0,
+                                env={"CONDA_PREFIX": f"{self.root}/envs/work"})
+        self.assertEqual(done.stdout, "work\n")
+        self.run_program("run", "true", check=2)
+
     def test_own_failures_have_their_own_codes(self):
         self.run_program("run", "-n", "work", "no-such-program", check=127)
         self.run_program("run", "-n", "work", "/etc/passwd", check=126)
@@ -147,7 +162,7 @@ class Around(CliCase):
         self.assertEqual([(p["name"], p["version"]) for p in answer["packages"]], [("greeter", "1.0"), ("hello", "1.0")])
         self.assertEqual(len(self.run_json("list", "-n", "work", "hel*")["packages"]), 1)
         self.assertEqual(self.run_json("env", "list")["environments"],
-                         [{"name": "work", "prefix": f"{self.root}/envs/work"}])
+                         [{"name": "work", "prefix": f"{self.root}/envs/work", "active": False}])
         self.run_program("env", "remove", "-n", "work", check=2)
         self.assertTrue(os.path.exists(f"{self.root}/envs/work"))
         self.run_program("env", "remove", "-n", "work", "-y", check=0)
@@ -220,6 +235,25 @@ class Words(CliCase):
                                   text=True, check=False)
         self.assertEqual(done.returncode, 3)
         self.assertIn("stdout", done.stderr)
+
+    def test_words_of_conda_lead_on(self):
+        for words, told in ((["init"], "shell-hook"), (["env", "create"], "create -n NAME -f"), (["shell", "init"], "shell-hook"),
+                            (["uninstall", "x"], "hpcenv remove"), (["env", "update", "-f", "x"], "hpcenv update")):
+            done = self.run_program(*words, check=2)
+            self.assertIn(f"type instead: {''}", done.stderr)
+            self.assertIn(told, done.stderr)
+        self.assertIn("did you mean: env list", self.run_program("env", "lst", check=2).stderr)
+
+    def test_help_of_a_command(self):
+        self.assertEqual(self.run_program("help", "create", check=0).stdout, self.run_program("create", "--help", check=0).stdout)
+        self.assertIn("env export", self.run_program("help", "env", check=0).stdout)
+        self.run_program("help", "craete", check=2)
+
+    def test_the_reference_is_current(self):
+        with open(f"{os.environ['HPCENV_SOURCE_DIR']}/docs/reference/cli.md", encoding="utf-8") as file:
+            written = file.read()
+        self.assertEqual(self.run_program("help", "--markdown", check=0).stdout, written,
+                         "make it again: hpcenv help --markdown > docs/reference/cli.md")
 
     def test_no_colour_off_a_terminal(self):
         done = self.run_program("doctor", env={"TERM": "xterm-256color"})

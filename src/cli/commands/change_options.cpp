@@ -2,6 +2,7 @@
 
 #include "base/interrupt.hpp"
 #include "base/json.hpp"
+#include "base/parallel.hpp"
 #include "base/text.hpp"
 #include "cli/ask.hpp"
 #include "cli/error_report.hpp"
@@ -14,8 +15,8 @@ namespace {
 /// How long another writer of the same environment is waited for.
 constexpr std::chrono::seconds lock_patience{600};
 
-Result<solve::ChannelPriority> priority_of(const Arguments& arguments, const Settings& settings) {
-  const std::string text = arguments.value("channel-priority", settings.value("channel_priority"));
+Result<solve::ChannelPriority> priority_of(const Settings& settings) {
+  const std::string& text = settings.value("channel_priority");
   if (text == "strict") {
     return solve::ChannelPriority::strict;
   }
@@ -29,13 +30,18 @@ Result<solve::ChannelPriority> priority_of(const Arguments& arguments, const Set
                    "use strict, flexible or disabled");
 }
 
-Result<ops::Wishes> wishes_of(const Arguments& arguments, const Session& session,
-                              const ops::Locations& locations) {
+Result<ops::Wishes> wishes_of(ops::Action action, const Arguments& arguments,
+                              const Session& session) {
   ops::WishInput input;
   input.specs = arguments.operands();
   input.channels = arguments.values("channel");
   input.default_channels = session.settings().list("channels");
   if (arguments.has("override-channels")) {
+    if (!session.settings().flag("override_channels_enabled")) {
+      return fail(ErrorKind::refused,
+                  "--override-channels is switched off by override_channels_enabled (from {})",
+                  session.settings().setting("override_channels_enabled").source);
+    }
     input.override_channels = ops::WishInput::OverrideChannels::yes;
   }
   input.files = arguments.values("file");
@@ -43,26 +49,36 @@ Result<ops::Wishes> wishes_of(const Arguments& arguments, const Session& session
   if (arguments.has("no-pip")) {
     input.pip = ops::WishInput::Pip::leave_out;
   }
-  input.channel_alias = session.settings().value("channel_alias");
-  input.working_directory = locations.working_directory.string();
-  input.home = locations.home.string();
+  HPCENV_ASSIGN(input.rules, session.channel_rules());
+  input.environment = session.environment();
+  input.subdir = session.settings().value("subdir");
+  HPCENV_ASSIGN(ops::Wishes wishes, ops::gather_wishes(input));
+  const std::vector<std::string>& always = session.settings().list("create_default_packages");
+  if (action != ops::Action::create || !wishes.packages.empty() || always.empty()) {
+    return wishes;
+  }
+  input.specs.insert(input.specs.end(), always.begin(), always.end());
   return ops::gather_wishes(input);
 }
 
 Result<ops::ChoiceRules> rules_of(const Arguments& arguments, const Session& session) {
   using Rules = ops::ChoiceRules;
   Rules rules;
-  HPCENV_ASSIGN(rules.priority, priority_of(arguments, session.settings()));
+  HPCENV_ASSIGN(rules.priority, priority_of(session.settings()));
   rules.channel_alias = session.settings().value("channel_alias");
   if (session.settings().value("solver") == "libsolv") {
     rules.method = solve::Method::search;
   }
-  if (arguments.has("offline")) {
+  if (session.settings().flag("offline")) {
     rules.offline = index::IndexRequest::Offline::yes;
   }
-  if (arguments.has("exclude-newer")) {
-    HPCENV_ASSIGN(rules.exclude_newer, conda::parse_exclude_newer(arguments.value("exclude-newer"),
-                                                                  session.clock().now()));
+  if (const std::string& date = session.settings().value("exclude_newer"); !date.empty()) {
+    HPCENV_ASSIGN(rules.exclude_newer, conda::parse_exclude_newer(date, session.clock().now()));
+  }
+  rules.index_fresh_seconds = session.index_fresh_seconds();
+  rules.pinned_packages = session.settings().list("pinned_packages");
+  if (session.settings().flag("add_pip_as_python_dependency")) {
+    rules.add_pip = Rules::AddPip::yes;
   }
   if (arguments.has("no-pin")) {
     rules.pins = Rules::Pins::ignore;
@@ -91,6 +107,7 @@ prefix::LinkOptions link_of(const Arguments& arguments, const Session& session) 
   prefix::LinkOptions link;
   link.environment = session.environment();
   link.tool = "hpcenv " HPCENV_VERSION;
+  link.jobs = base::available_processors();
   if (arguments.has("no-pyc")) {
     link.bytecode = prefix::LinkOptions::Bytecode::leave;
   }
@@ -98,8 +115,9 @@ prefix::LinkOptions link_of(const Arguments& arguments, const Session& session) 
 }
 
 /// Asks only a person: a job or a script that did not say -y made its choice by calling us.
-bool asks(const Arguments& arguments, const Output& output) {
-  return !arguments.has("yes") && !output.json() && output.stdin_is_terminal() &&
+bool asks(const Session& session) {
+  const Output& output = session.output();
+  return !session.settings().flag("always_yes") && !output.json() && output.stdin_is_terminal() &&
          output.stderr_is_terminal();
 }
 
@@ -110,7 +128,7 @@ bool agree(const ops::ChangeDecision& decision, const Arguments& arguments, Sess
     output.print(decision.kept.empty() ? plan_text(decision, output) : kept_text(decision));
     flush_stdout();
   }
-  if (!asks(arguments, output)) {
+  if (!asks(session)) {
     return true;
   }
   const auto answer =
@@ -169,13 +187,13 @@ Result<ops::EnvironmentRef> environment_to_change(const Arguments& arguments,
 }
 
 Result<ops::ChangeRequest> change_request_of(ops::Action action, const Arguments& arguments,
-                                             Session& session, const ops::Locations& locations) {
+                                             Session& session) {
   ops::ChangeRequest request;
   request.action = action;
   if (action == ops::Action::remove) {
     HPCENV_ASSIGN(request.wishes, ops::wishes_for(arguments.operands()));
   } else {
-    HPCENV_ASSIGN(request.wishes, wishes_of(arguments, session, locations));
+    HPCENV_ASSIGN(request.wishes, wishes_of(action, arguments, session));
   }
   for (const std::string& warning : request.wishes.warnings) {
     session.reporter().warning(warning);
@@ -183,7 +201,7 @@ Result<ops::ChangeRequest> change_request_of(ops::Action action, const Arguments
   HPCENV_ASSIGN(request.rules, rules_of(arguments, session));
   HPCENV_ASSIGN(request.select, selection_of(arguments));
   request.machine.target = arguments.value("on");
-  request.machine.subdir = arguments.value("platform");
+  request.machine.subdir = session.settings().value("subdir");
   if (arguments.has("override-frozen")) {
     request.frozen = ops::ChangeRequest::Frozen::override_it;
   }
@@ -191,9 +209,15 @@ Result<ops::ChangeRequest> change_request_of(ops::Action action, const Arguments
     request.run = ops::ChangeRequest::Run::dry;
   }
   request.link = link_of(arguments, session);
+  if (!session.settings().flag("register_envs")) {
+    request.registration = ops::ChangeRequest::Register::no;
+  }
+  if (session.settings().flag("extra_safety_checks")) {
+    request.cache_check = packages::CacheCheck::all;
+  }
   request.lock.purpose = fmt::format("hpcenv {}", ops::name_of(action));
   request.lock.wait = lock_patience;
-  if (arguments.has("no-lock")) {
+  if (session.settings().flag("no_lock")) {
     request.lock.missing = prefix::LockRequest::Missing::ignore;
   }
   request.command_line = arguments.command_line();

@@ -31,7 +31,8 @@ inline constexpr std::array wish_options{
     OptionSpec{"-c,--channel", "CHANNEL", "take packages from here; earlier ones win",
                OptionSpec::Kind::many},
     OptionSpec{"--override-channels", "", "only the channels of -c", OptionSpec::Kind::flag},
-    OptionSpec{"-f,--file", "FILE", "an environment.yml or a list of specs; may be repeated",
+    OptionSpec{"-f,--file", "FILE",
+               "environment.yml, list of specs, or @EXPLICIT file; may be repeated",
                OptionSpec::Kind::many},
     OptionSpec{"--no-pip", "", "leave the `pip:` section of files out", OptionSpec::Kind::flag},
 };
@@ -76,7 +77,7 @@ Result<ops::EnvironmentRef> environment_to_change(const Arguments& arguments,
 
 /// All but the prefix: wishes, rules, machine, how to link and lock. Warnings of files are said.
 Result<ops::ChangeRequest> change_request_of(ops::Action action, const Arguments& arguments,
-                                             Session& session, const ops::Locations& locations);
+                                             Session& session);
 
 /// Runs the pipeline; shows the plan, asks a person, prints the answer. A conflict is an error.
 Result<int> run_change(const ops::ChangeRequest& request, const Arguments& arguments,

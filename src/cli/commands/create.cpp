@@ -26,9 +26,13 @@ constexpr std::array examples{
 };
 
 Result<int> run(const Arguments& arguments, Session& session) {
+  if (!arguments.has("prefix")) {
+    HPCENV_TRY(session.settle_root(arguments.has("dry-run") ? Session::Remember::no
+                                                            : Session::Remember::yes));
+  }
   HPCENV_ASSIGN(const ops::Locations locations, session.locations());
   HPCENV_ASSIGN(ops::ChangeRequest request,
-                change_request_of(ops::Action::create, arguments, session, locations));
+                change_request_of(ops::Action::create, arguments, session));
   std::string name = arguments.value("name");
   if (name.empty() && !arguments.has("prefix")) {
     name = request.wishes.name;

@@ -14,13 +14,15 @@ constexpr std::array examples{"hpcenv env list", "hpcenv env list --json"};
 Result<int> run(const Arguments& /*arguments*/, Session& session) {
   HPCENV_ASSIGN(const ops::Locations locations, session.locations());
   base::Json environments = base::Json::array();
-  std::vector<std::vector<std::string>> rows{{"Name", "Prefix"}};
+  std::vector<std::vector<std::string>> rows{{"Name", "Active", "Prefix"}};
   for (const ops::KnownEnvironment& known : ops::known_environments(locations)) {
     base::Json value;
     value["name"] = known.name;
     value["prefix"] = known.prefix.string();
+    const bool active = known.prefix == locations.active_prefix;
+    value["active"] = active;
     environments.push_back(std::move(value));
-    rows.push_back({known.name, known.prefix.string()});
+    rows.push_back({known.name, active ? "*" : "", known.prefix.string()});
   }
   const Output& output = session.output();
   if (output.json()) {
@@ -43,7 +45,7 @@ constexpr CommandSpec env_list_command{
     .name = "env list",
     .summary = "list environments",
     .synopsis = "",
-    .details = "Those below the root prefix, then those that ~/.conda/environments.txt names.",
+    .details = "Those with a name, then those that ~/.conda/environments.txt names.",
     .operands = CommandSpec::Operands::none,
     .options = {},
     .examples = examples,

@@ -22,8 +22,9 @@ constexpr std::array options{
 constexpr std::array examples{"hpcenv env remove -n work",
                               "hpcenv env remove -p /scratch/me/env -y"};
 
-Result<> confirm(const Arguments& arguments, const Output& output, const std::string& prefix) {
-  if (arguments.has("yes")) {
+Result<> confirm(const Session& session, const std::string& prefix) {
+  const Output& output = session.output();
+  if (session.settings().flag("always_yes")) {
     return {};
   }
   if (!output.stdin_is_terminal() || output.json()) {
@@ -41,14 +42,23 @@ Result<> confirm(const Arguments& arguments, const Output& output, const std::st
 
 Result<int> run(const Arguments& arguments, Session& session) {
   HPCENV_ASSIGN(const ops::Locations locations, session.locations());
+  // The active environment is never meant by saying nothing.
+  if (!arguments.has("name") && !arguments.has("prefix")) {
+    return fail_hint(ErrorKind::usage, "no environment is named",
+                     "give one of: -n NAME, -p PREFIX");
+  }
   HPCENV_ASSIGN(
       const ops::EnvironmentRef environment,
       ops::existing_environment(locations, arguments.value("name"), arguments.value("prefix")));
   const std::string prefix = environment.prefix.string();
+  if (environment.prefix == locations.active_prefix) {
+    return fail_hint(ErrorKind::refused, fmt::format("{} is active in this shell", prefix),
+                     "leave it first: hpcenv deactivate");
+  }
   const Output& output = session.output();
   const bool dry_run = arguments.has("dry-run");
   if (!dry_run) {
-    HPCENV_TRY(confirm(arguments, output, prefix));
+    HPCENV_TRY(confirm(session, prefix));
     session.reporter().step("Removing " + prefix);
     HPCENV_TRY(prefix::remove_environment(
         environment.prefix, {.purpose = "hpcenv env remove", .wait = prefix::patient_wait},

@@ -1,5 +1,6 @@
 // hpcenv info
 #include <array>
+#include <filesystem>
 
 #include "base/json.hpp"
 #include "cli/commands/commands.hpp"
@@ -24,9 +25,25 @@ struct Info {
   ops::Locations locations;
   std::string machine;
   host::VirtualPackages virtual_packages;
-  std::string prefix;  ///< empty without -n
+  std::vector<std::string> channels;  ///< urls without credentials
+  std::string prefix;                 ///< of -n or -p, else the active one; may be empty
   std::size_t packages = 0;
 };
+
+Result<> add_environment(const Arguments& arguments, Info& info) {
+  const bool named = arguments.has("name") || arguments.has("prefix");
+  if (!named && !prefix::is_environment(info.locations.active_prefix)) {
+    return {};
+  }
+  HPCENV_ASSIGN(const ops::EnvironmentRef environment,
+                ops::existing_environment(info.locations, arguments.value("name"),
+                                          arguments.value("prefix")));
+  HPCENV_ASSIGN(const prefix::PrefixState state,
+                prefix::read_state(environment.prefix, prefix::Detail::without_paths));
+  info.prefix = environment.prefix.string();
+  info.packages = state.packages.size();
+  return {};
+}
 
 Result<Info> gather(const Arguments& arguments, Session& session) {
   Info info;
@@ -36,17 +53,24 @@ Result<Info> gather(const Arguments& arguments, Session& session) {
                                  host::ProbeDepth::automatic));
   info.machine = profile.hostname;
   info.virtual_packages =
-      host::virtual_packages(profile, session.environment(), conda::native_subdir());
-  if (arguments.has("name") || arguments.has("prefix")) {
-    HPCENV_ASSIGN(const ops::EnvironmentRef environment,
-                  ops::existing_environment(info.locations, arguments.value("name"),
-                                            arguments.value("prefix")));
-    HPCENV_ASSIGN(const prefix::PrefixState state,
-                  prefix::read_state(environment.prefix, prefix::Detail::without_paths));
-    info.prefix = environment.prefix.string();
-    info.packages = state.packages.size();
+      host::virtual_packages(profile, session.reader().environment(), conda::native_subdir());
+  HPCENV_ASSIGN(const conda::ChannelRules rules, session.channel_rules());
+  for (const std::string& word : session.settings().list("channels")) {
+    HPCENV_ASSIGN(const auto channels, conda::expand_channel(word, rules));
+    for (const conda::Channel& channel : channels) {
+      info.channels.push_back(conda::without_credentials(channel.base_url));
+    }
   }
+  HPCENV_TRY(add_environment(arguments, info));
   return info;
+}
+
+std::vector<std::string> texts_of(const std::vector<std::filesystem::path>& paths) {
+  std::vector<std::string> texts;
+  for (const std::filesystem::path& path : paths) {
+    texts.push_back(path.string());
+  }
+  return texts;
 }
 
 base::Json to_json(const Info& info, const Settings& settings) {
@@ -56,9 +80,13 @@ base::Json to_json(const Info& info, const Settings& settings) {
   body["machine"] = info.machine;
   body["root"] = info.locations.root.string();
   body["package_cache"] = info.locations.packages().string();
+  body["package_caches"] = texts_of(info.locations.package_folders);
+  body["environment_folders"] = texts_of(info.locations.environment_folders);
+  body["active_prefix"] = info.locations.active_prefix.string();
+  body["channels"] = info.channels;
+  body["settings_files"] = settings.files();
   for (const SettingSpec& spec : all_settings()) {
-    body["settings"][spec.key]["value"] = settings.value(spec.key);
-    body["settings"][spec.key]["source"] = settings.setting(spec.key).source;
+    body["settings"][spec.key] = setting_to_json(settings.setting(spec.key));
   }
   body["virtual_packages"] = virtual_packages_to_json(info.virtual_packages);
   if (!info.prefix.empty()) {
@@ -68,25 +96,37 @@ base::Json to_json(const Info& info, const Settings& settings) {
   return body;
 }
 
-std::string to_text(const Info& info, const Settings& settings) {
-  std::vector<std::vector<std::string>> facts{{"version", HPCENV_VERSION},
-                                              {"platform", std::string(conda::native_subdir())},
-                                              {"machine", info.machine}};
-  for (const SettingSpec& spec : all_settings()) {
-    facts.push_back(
-        {spec.key, settings.value(spec.key), "(" + settings.setting(spec.key).source + ")"});
+using Rows = std::vector<std::vector<std::string>>;
+
+// The first of several on the line of their name, the others below it.
+void add_rows(Rows& rows, const std::string& name, const std::vector<std::string>& values) {
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    rows.push_back({i == 0 ? name : "", values[i]});
   }
+}
+
+std::string to_text(const Info& info, const Settings& settings) {
+  Rows facts{{"hpcenv", HPCENV_VERSION},
+             {"platform", std::string(conda::native_subdir())},
+             {"machine", info.machine},
+             {"root", fmt::format("{} ({})", info.locations.root.string(),
+                                  settings.setting("root").source)}};
+  add_rows(facts, "environments", texts_of(info.locations.environment_folders));
+  add_rows(facts, "package caches", texts_of(info.locations.package_folders));
+  add_rows(facts, "channels", info.channels);
+  add_rows(facts, "settings from", settings.files());
   if (!info.prefix.empty()) {
     facts.push_back({"environment", info.prefix});
-    facts.push_back({"packages", std::to_string(info.packages)});
+    facts.push_back({"packages in it", std::to_string(info.packages)});
   }
-  std::vector<std::vector<std::string>> rows;
+  Rows rows;
   rows.reserve(info.virtual_packages.packages.size());
   for (const host::VirtualPackage& package : info.virtual_packages.packages) {
     rows.push_back(
         {package.name, package.version, package.build, name_of(package.origin), package.source});
   }
-  return table_text(facts) + "\nVirtual packages of this machine:\n" + table_text(rows);
+  return table_text(facts) + "\nVirtual packages of this machine:\n" + table_text(rows) +
+         "\nAll settings: hpcenv config\n";
 }
 
 Result<int> run(const Arguments& arguments, Session& session) {
@@ -106,9 +146,9 @@ Result<int> run(const Arguments& arguments, Session& session) {
 
 constexpr CommandSpec info_command{
     .name = "info",
-    .summary = "show settings, this machine's virtual packages, an environment",
+    .summary = "show where things lie, this machine's virtual packages, an environment",
     .synopsis = "[-n NAME | -p PREFIX]",
-    .details = "",
+    .details = "Without -n and -p: of the active environment, if there is one.",
     .operands = CommandSpec::Operands::none,
     .options = options,
     .examples = examples,

@@ -52,7 +52,7 @@ Result<int> run(const Arguments& arguments, Session& session) {
     return remove_all(arguments, session, environment);
   }
   HPCENV_ASSIGN(ops::ChangeRequest request,
-                change_request_of(ops::Action::remove, arguments, session, locations));
+                change_request_of(ops::Action::remove, arguments, session));
   request.prefix = environment.prefix;
   if (arguments.has("force")) {
     request.dependents = ops::Dependents::stay;

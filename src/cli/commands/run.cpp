@@ -1,5 +1,8 @@
 // hpcenv run
+#include <unistd.h>
+
 #include <array>
+#include <cerrno>
 
 #include "cli/commands/commands.hpp"
 #include "cli/session.hpp"
@@ -16,13 +19,39 @@ constexpr int not_found = 127;
 
 constexpr std::array options{
     OptionSpec{"-n,--name", "NAME", "name of the environment"},
-    OptionSpec{"-p,--prefix", "PREFIX", "or its path"},
+    OptionSpec{"-p,--prefix", "PREFIX", "or its path; without both: the active one"},
+    OptionSpec{"--cwd", "DIR", "start the program there"},
+    OptionSpec{"-e,--env", "NAME=VALUE", "a variable for the program", OptionSpec::Kind::many},
+    OptionSpec{"--no-capture-output,--live-stream", "", "accepted: nothing is ever captured",
+               OptionSpec::Kind::flag},
 };
 
 constexpr std::array examples{
     "hpcenv run -n work python train.py --epochs 3",
     "hpcenv run -p /scratch/me/env -- nvcc --version",
+    "hpcenv run -n work -e OMP_NUM_THREADS=4 --cwd results ./simulate",
 };
+
+// The user's words come last: they win over the environment's variables.
+Result<> add_variables(const Arguments& arguments, shell::Activation& activation) {
+  for (const std::string& word : arguments.values("env")) {
+    const std::size_t equal = word.find('=');
+    if (equal == 0 || equal == std::string::npos) {
+      return fail_hint(ErrorKind::usage, fmt::format("'{}' is no variable", word),
+                       "write -e NAME=VALUE");
+    }
+    activation.operations.push_back(
+        {shell::Operation::Kind::set, word.substr(0, equal), word.substr(equal + 1)});
+  }
+  return {};
+}
+
+Result<> enter_directory(const std::string& directory) {
+  if (directory.empty() || chdir(directory.c_str()) == 0) {
+    return {};
+  }
+  return fail_errno(errno, fmt::format("cannot start in {}", directory));
+}
 
 Result<int> run(const Arguments& arguments, Session& session) {
   if (arguments.operands().empty()) {
@@ -33,8 +62,10 @@ Result<int> run(const Arguments& arguments, Session& session) {
   HPCENV_ASSIGN(
       const ops::EnvironmentRef environment,
       ops::existing_environment(locations, arguments.value("name"), arguments.value("prefix")));
-  HPCENV_ASSIGN(const shell::Activation activation,
+  HPCENV_ASSIGN(shell::Activation activation,
                 ops::activation_for(environment, session.reporter()));
+  HPCENV_TRY(add_variables(arguments, activation));
+  HPCENV_TRY(enter_directory(arguments.value("cwd")));
   std::string warning;
   Error error = ops::run_in(activation, arguments.operands(), session.environment(), warning);
   if (!warning.empty()) {
@@ -49,7 +80,7 @@ Result<int> run(const Arguments& arguments, Session& session) {
 constexpr CommandSpec run_command{
     .name = "run",
     .summary = "run a program inside an environment",
-    .synopsis = "(-n NAME | -p PREFIX) [--] PROGRAM [ARGUMENT...]",
+    .synopsis = "[-n NAME | -p PREFIX] [--] PROGRAM [ARGUMENT...]",
     .details =
         "The program takes the place of hpcenv: signals reach it and its exit code is the exit "
         "code.\n"

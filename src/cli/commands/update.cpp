@@ -39,7 +39,7 @@ Result<int> run(const Arguments& arguments, Session& session) {
   HPCENV_ASSIGN(const ops::EnvironmentRef environment,
                 environment_to_change(arguments, session, locations));
   HPCENV_ASSIGN(ops::ChangeRequest request,
-                change_request_of(ops::Action::update, arguments, session, locations));
+                change_request_of(ops::Action::update, arguments, session));
   request.prefix = environment.prefix;
   if (arguments.has("all")) {
     request.scope = ops::ChangeRequest::Scope::all;

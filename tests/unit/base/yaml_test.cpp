@@ -17,6 +17,52 @@ std::string refusal_of(std::string_view text) {
   return error.message;
 }
 
+TEST_CASE("texts come back from a scalar as they were") {
+  for (const std::string text : {"",
+                                 "conda-forge",
+                                 "python=3.12=h1_0",
+                                 "https://h/c",
+                                 "1.10",
+                                 "1e3",
+                                 "0o17",
+                                 "012",
+                                 "1:30",
+                                 "2024-01-01",
+                                 "yes",
+                                 "Off",
+                                 "null",
+                                 "~",
+                                 "- a",
+                                 "a: b",
+                                 "a #b",
+                                 "#a",
+                                 "it's \"so\"",
+                                 "a\nb",
+                                 " a ",
+                                 "[x]",
+                                 "{x}",
+                                 "*x",
+                                 "&x",
+                                 "!x",
+                                 "%x",
+                                 "@x",
+                                 "`x`",
+                                 "a,b",
+                                 "\t",
+                                 "x:",
+                                 "é",
+                                 "/a b"}) {
+    INFO(text);
+    const auto value = parse_yaml("k: " + yaml_scalar(text) + "\n", "t");
+    REQUIRE(value.has_value());
+    REQUIRE((*value)["k"].is_string());
+    CHECK((*value)["k"].get<std::string>() == text);
+  }
+  CHECK(yaml_scalar("conda-forge") == "conda-forge");
+  CHECK(yaml_scalar("3.10") == "\"3.10\"");
+  CHECK(yaml_scalar("no") == "\"no\"");
+}
+
 }  // namespace
 
 TEST_CASE("scalars stay the text that they are") {

@@ -3,7 +3,6 @@
 #include <vector>
 
 #include "conda/channel.hpp"
-#include "conda/condarc.hpp"
 #include "conda/environment_file.hpp"
 #include "conda/platform.hpp"
 #include "conda/recipe.hpp"
@@ -15,14 +14,6 @@ using Texts = std::vector<std::string>;
 
 Channel channel(std::string_view text) {
   return parse_channel(text, default_channel_alias, "/work dir", "/home/u").value();
-}
-
-EnvironmentFile environment(std::string_view text) {
-  std::vector<std::string> warnings;
-  auto file = parse_environment_file(text, "env.yml", warnings);
-  if (!file.has_value()) FAIL(file.error().message);
-  CHECK(warnings.empty());
-  return std::move(file).value();
 }
 
 Error refused(std::string_view text) {
@@ -90,30 +81,6 @@ TEST_CASE("subdirs") {
   CHECK(is_known_subdir(native_subdir()));
 }
 
-TEST_CASE("environment files of CEP 24, Examples") {
-  CHECK(environment("dependencies:\n  - numpy\n").dependencies == Texts{"numpy"});
-  const auto file = environment(
-      "name: test\nchannels:\n  - conda-forge\n  - nodefaults\ndependencies:\n  - numpy >=1.10\n"
-      "  - conda-forge::scipy\n  - pip:\n      - scipy\nvariables:\n  MY_ENV_VAR: \"My Value\"\n"
-      "  NUMBER: 3.10\nplatforms:\n  - linux-64\ncategory: test\n");
-  CHECK(file.name == "test");
-  CHECK(file.channels == Texts{"conda-forge"});
-  CHECK(file.no_defaults);
-  CHECK(file.dependencies == Texts{"numpy >=1.10", "conda-forge::scipy"});
-  CHECK(file.pip == Texts{"scipy"});
-  REQUIRE(file.variables.size() == 2);
-  CHECK(file.variables[0] == std::pair<std::string, std::string>("MY_ENV_VAR", "My Value"));
-  CHECK(file.variables[1].second == "3.10");
-  CHECK(file.platforms == Texts{"linux-64"});
-}
-
-TEST_CASE("selectors of other tools are refused with a way around") {
-  CHECK(refused("dependencies:\n  - python\n  - pywin32  # [win]\n")
-            .message.starts_with("env.yml:3: the selector in '- pywin32  # [win]'"));
-  CHECK(refused("dependencies:\n  - sel(win): pywin32\n").message.contains("micromamba"));
-  CHECK(environment("dependencies:\n  - numpy  # [see the manual]\n").dependencies.size() == 1);
-}
-
 TEST_CASE("what is no environment file is refused with its reason") {
   CHECK(refused("").message.contains("no environment file"));
   CHECK(refused("- a\n").message.contains("no environment file"));
@@ -138,12 +105,6 @@ TEST_CASE("a dependency that is no spec is a bad spec") {
   CHECK(file.error().context.at(0) == "reading env.yml");
 }
 
-TEST_CASE("unknown keys at the top are told") {
-  std::vector<std::string> warnings;
-  CHECK(parse_environment_file("dependencies: []\nodd: 1\n", "env.yml", warnings).has_value());
-  CHECK(warnings == Texts{"env.yml: the key 'odd' is not known and has no effect"});
-}
-
 TEST_CASE("a recipe has a title and a test") {
   const auto recipe = parse_recipe(
       "dependencies:\n  - python\nhpcenv:\n  title: Python\n  test: python -V\n", "python");
@@ -156,33 +117,6 @@ TEST_CASE("a recipe has a title and a test") {
   CHECK_FALSE(parse_recipe("dependencies: []\nhpcenv: {title: x}\n", "x").has_value());
   CHECK_FALSE(
       parse_recipe("dependencies: []\nodd: 1\nhpcenv: {title: x, test: y}\n", "x").has_value());
-}
-
-TEST_CASE("the keys of condarc that matter") {
-  const auto condarc = parse_condarc(
-      "channels: [a, b]\nchannel_priority: true\npkgs_dirs: /p\nenvs_dirs:\n  - /e\nother: 1\n",
-      ".condarc");
-  REQUIRE(condarc.has_value());
-  CHECK(condarc->channels == Texts{"a", "b"});
-  CHECK(condarc->channel_priority == "flexible");
-  CHECK(condarc->pkgs_dirs == Texts{"/p"});
-  CHECK(condarc->envs_dirs == Texts{"/e"});
-  CHECK(parse_condarc("", ".condarc").has_value());
-  for (const char* bad :
-       {"- a\n", "channels: {a: b}\n", "channels: [[a]]\n", "channel_priority: odd\n"}) {
-    const auto parsed = parse_condarc(bad, ".condarc");
-    INFO(bad);
-    REQUIRE_FALSE(parsed.has_value());
-    CHECK(parsed.error().kind == ErrorKind::refused);
-    CHECK(parsed.error().message.contains(".condarc"));
-  }
-  Condarc over;
-  over.channels = {"c", "a"};
-  over.channel_alias = "https://h";
-  const Condarc merged = merge_condarc(*condarc, over);
-  CHECK(merged.channels == Texts{"c", "a", "b"});
-  CHECK(merged.channel_alias == "https://h");
-  CHECK(merged.channel_priority == "flexible");
 }
 
 }  // namespace

@@ -1,0 +1,187 @@
+// hpcenv activate, deactivate, shell-hook
+#include <array>
+#include <filesystem>
+#include <system_error>
+
+#include "base/fs.hpp"
+#include "base/json.hpp"
+#include "base/text.hpp"
+#include "cli/commands/commands.hpp"
+#include "cli/session.hpp"
+#include "ops/locations.hpp"
+#include "ops/shell_activation.hpp"
+
+namespace hpcenv::cli {
+namespace {
+
+constexpr OptionSpec shell_option{"-s,--shell", "SHELL",
+                                  "print the lines for bash, zsh or posix (the hook says this)"};
+
+constexpr std::array activate_options{
+    OptionSpec{"-n,--name", "NAME", "name of the environment"},
+    OptionSpec{"-p,--prefix", "PREFIX", "or its path"},
+    OptionSpec{"--stack", "", "keep the programs of the active environment in reach",
+               OptionSpec::Kind::flag},
+    shell_option,
+};
+constexpr std::array shell_options{shell_option};
+
+constexpr std::array activate_examples{
+    "eval \"$(hpcenv shell-hook bash)\"",
+    "hpcenv activate work",
+    "hpcenv activate /scratch/me/env",
+    "hpcenv activate --stack tools",
+};
+constexpr std::array deactivate_examples{"hpcenv deactivate"};
+constexpr std::array hook_examples{
+    "eval \"$(hpcenv shell-hook bash)\"",
+    "eval \"$(hpcenv shell-hook zsh)\"",
+    "echo 'eval \"$(hpcenv shell-hook bash)\"' >> ~/.bashrc",
+};
+
+constexpr const char* known_shells = "bash, zsh, and posix for sh, dash and ksh";
+
+Result<shell::Dialect> dialect_named(const std::string& name) {
+  if (const auto dialect = shell::dialect_of(name)) {
+    return *dialect;
+  }
+  return fail_hint(
+      ErrorKind::usage, fmt::format("hpcenv knows no shell '{}'", name),
+      fmt::format("these work: {}; in any other: hpcenv run -n NAME PROGRAM", known_shells));
+}
+
+std::string login_shell(const Session& session) {
+  const std::string shell = session.environment().get_or("SHELL", "");
+  const std::string name = shell.substr(shell.rfind('/') + 1);
+  return shell::dialect_of(name) ? name : "bash";
+}
+
+Error not_hooked(const Session& session, const std::string& command) {
+  return Error{ErrorKind::usage,
+               fmt::format("this shell does not know `hpcenv {}` yet", command),
+               {},
+               {fmt::format("type: eval \"$(hpcenv shell-hook {})\"  and then the same again",
+                            login_shell(session)),
+                "without it: hpcenv run -n NAME PROGRAM"}};
+}
+
+Result<ops::ShellWish> wish_of(const Arguments& arguments, const Session& session,
+                               const std::string& command) {
+  if (!arguments.has("shell")) {
+    return Failure(not_hooked(session, command));
+  }
+  ops::ShellWish wish;
+  HPCENV_ASSIGN(wish.dialect, dialect_named(arguments.value("shell")));
+  if (arguments.has("stack")) {
+    wish.stacking = shell::Stacking::stack;
+  }
+  if (session.settings().flag("changeps1")) {
+    wish.prompt = session.settings().value("env_prompt");
+  }
+  return wish;
+}
+
+void print_lines(const std::string& lines, const Output& output) {
+  if (output.json()) {
+    base::Json body;
+    body["lines"] = lines;
+    output.print_json(body, true);
+  } else {
+    output.print(lines);
+  }
+}
+
+Result<int> run_activate(const Arguments& arguments, Session& session) {
+  std::string name = arguments.value("name");
+  std::string prefix = arguments.value("prefix");
+  if (arguments.operands().size() > 1) {
+    return fail(ErrorKind::usage, "one environment is activated at a time, not {}",
+                arguments.operands().size());
+  }
+  if (!arguments.operands().empty()) {
+    const std::string& word = arguments.operands()[0];
+    (word.find('/') == std::string::npos ? name : prefix) = word;
+  }
+  HPCENV_ASSIGN(const ops::Locations locations, session.locations());
+  HPCENV_ASSIGN(const ops::EnvironmentRef environment,
+                ops::existing_environment(locations, name, prefix));
+  HPCENV_ASSIGN(const ops::ShellWish wish, wish_of(arguments, session, "activate"));
+  HPCENV_ASSIGN(
+      const std::string lines,
+      ops::enter_lines(locations, environment, session.environment(), wish, session.reporter()));
+  print_lines(lines, session.output());
+  return 0;
+}
+
+Result<int> run_deactivate(const Arguments& arguments, Session& session) {
+  HPCENV_ASSIGN(const ops::Locations locations, session.locations());
+  HPCENV_ASSIGN(const ops::ShellWish wish, wish_of(arguments, session, "deactivate"));
+  print_lines(ops::leave_lines(locations, session.environment(), wish), session.output());
+  return 0;
+}
+
+Result<int> run_hook(const Arguments& arguments, Session& session) {
+  std::string name = arguments.value("shell", login_shell(session));
+  if (!arguments.operands().empty()) {
+    name = arguments.operands()[0];
+  }
+  HPCENV_ASSIGN(const shell::Dialect dialect, dialect_named(name));
+  std::error_code failure;
+  const std::filesystem::path own = std::filesystem::read_symlink("/proc/self/exe", failure);
+  const bool known = !failure && base::path_exists(own);
+  print_lines(shell::hook(known ? own.string() : "", dialect), session.output());
+  return 0;
+}
+
+}  // namespace
+
+constexpr CommandSpec activate_command{
+    .name = "activate",
+    .summary = "enter an environment in this shell",
+    .synopsis = "[NAME | PATH] [--stack]",
+    .details =
+        "Works in a shell in which the line of `hpcenv shell-hook` was evaluated. Without a name: "
+        "enters\n"
+        "the active environment again, so that its programs come first. Jobs and scripts need "
+        "none of\n"
+        "this: hpcenv run.",
+    .operands = CommandSpec::Operands::some,
+    .options = activate_options,
+    .examples = activate_examples,
+    .run = run_activate,
+};
+static_assert(well_formed(activate_command));
+
+constexpr CommandSpec deactivate_command{
+    .name = "deactivate",
+    .summary = "leave the active environment of this shell",
+    .synopsis = "",
+    .details =
+        "Returns to the one that was active before it, if there was one. Variables that the "
+        "environment\n"
+        "set become what they were, unless they were changed since.",
+    .operands = CommandSpec::Operands::none,
+    .options = shell_options,
+    .examples = deactivate_examples,
+    .run = run_deactivate,
+};
+static_assert(well_formed(deactivate_command));
+
+constexpr CommandSpec shell_hook_command{
+    .name = "shell-hook",
+    .summary = "print what makes activate and deactivate work in a shell",
+    .synopsis = "[bash | zsh | posix]",
+    .details =
+        "It defines a function hpcenv, which hands everything but activate and deactivate on to "
+        "the\n"
+        "program. Nothing of yours is changed: put the line into ~/.bashrc or ~/.zshrc yourself, "
+        "to have\n"
+        "it in every shell. Without an operand: for the login shell.",
+    .operands = CommandSpec::Operands::some,
+    .options = shell_options,
+    .examples = hook_examples,
+    .run = run_hook,
+};
+static_assert(well_formed(shell_hook_command));
+
+}  // namespace hpcenv::cli

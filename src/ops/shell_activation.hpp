@@ -1,0 +1,32 @@
+// Entering and leaving environments in a running shell: what the disk says goes to shell/, lines
+// for the shell come back.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/environment.hpp"
+#include "base/reporter.hpp"
+#include "base/result.hpp"
+#include "ops/locations.hpp"
+#include "shell/shell_change.hpp"
+
+namespace hpcenv::ops {
+
+struct ShellWish {
+  shell::Dialect dialect = shell::Dialect::bash;
+  shell::Stacking stacking = shell::Stacking::replace;
+  shell::PromptFormat prompt;
+};
+
+/// While a commit of the environment is unfinished a live writer is waited for, then it is refused,
+/// naming the command that completes it.
+Result<std::string> enter_lines(const Locations& locations, const EnvironmentRef& environment,
+                                const base::Environment& now, const ShellWish& wish,
+                                base::Reporter& reporter);
+/// Empty where no environment is active. An active environment that is gone or damaged can be left
+/// all the same.
+std::string leave_lines(const Locations& locations, const base::Environment& now,
+                        const ShellWish& wish);
+
+}  // namespace hpcenv::ops

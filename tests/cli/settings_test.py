@@ -1,0 +1,235 @@
+"""Settings: files, variables, `hpcenv config`; and where things go at the first use."""
+import os
+import pty
+import select
+import subprocess
+import time
+import unittest
+
+from cli_case import PROGRAM, CliCase
+
+
+class Config(CliCase):
+    def own_file(self):
+        with open(f"{self.home}/.config/hpcenv/config.yml", encoding="utf-8") as file:
+            return file.read()
+
+    def test_shows_each_value_with_its_source(self):
+        with open(f"{self.home}/.condarc", "w", encoding="utf-8") as out:
+            out.write("channel_alias: https://mirror\nssl_verify: no\nproxy_servers: {https: 'http://p:1'}\n")
+        answer = self.run_json("config", env={"HPCENV_JOBS": "3"})
+        settings = answer["settings"]
+        self.assertEqual(settings["channel_alias"], {"value": "https://mirror", "source": f"{self.home}/.condarc"})
+        self.assertEqual(settings["jobs"], {"value": 3, "source": "HPCENV_JOBS"})
+        self.assertEqual(settings["offline"], {"value": False, "source": "default"})
+        self.assertEqual(settings["proxy_servers"]["value"], {"https": "http://p:1"})
+        self.assertEqual(settings["channels"]["value"], [f"file://{self.channel}"])
+        self.assertEqual(answer["files"], [f"{self.home}/.condarc"])
+        out = self.run_program("config", check=0).stdout
+        self.assertRegex(out, rf"channel_alias +https://mirror +{self.home}/.condarc")
+
+    def test_options_are_the_last_layer(self):
+        answer = self.run_json("config", "--jobs", "5", "-r", "/elsewhere", env={"HPCENV_JOBS": "3"})
+        self.assertEqual(answer["settings"]["jobs"], {"value": 5, "source": "option"})
+        self.assertEqual(answer["settings"]["root"]["value"], "/elsewhere")
+        done = self.run_program("config", "--jobs", "many", check=2)
+        self.assertIn("--jobs", done.stderr)
+
+    def test_set_get_append_prepend_remove(self):
+        del self.variables["HPCENV_CHANNELS"]
+        self.run_program("config", "set", "channels", "conda-forge", "bioconda", check=0)
+        self.run_program("config", "append", "channels", "last", check=0)
+        self.run_program("config", "prepend", "channels", "first", check=0)
+        self.assertEqual(self.run_program("config", "get", "channels", check=0).stdout,
+                         "first\nconda-forge\nbioconda\nlast\n")
+        self.run_program("config", "remove", "channels", "bioconda", check=0)
+        self.run_program("config", "set", "always_yes", "true", check=0)
+        self.run_program("config", "set", "custom_channels", "mine=/srv/x", check=0)
+        self.assertEqual(self.own_file(), "channels:\n  - first\n  - conda-forge\n  - last\nalways_yes: \"true\"\n"
+                                          "custom_channels:\n  mine: /srv/x\n")
+        self.run_program("config", "remove", "custom_channels", "mine", check=0)
+        self.run_program("config", "remove", "channels", check=0)
+        self.assertEqual(self.own_file(), "always_yes: \"true\"\ncustom_channels: {}\n")
+        self.assertEqual(self.run_json("config", "get", "channels")["settings"]["channels"],
+                         {"value": ["conda-forge"], "source": "default"})
+
+    def test_comments_stay(self):
+        os.makedirs(f"{self.home}/.config/hpcenv")
+        with open(f"{self.home}/.config/hpcenv/config.yml", "w", encoding="utf-8") as out:
+            out.write("# why\nroot: /x  # here\n\n# more\njobs: 4\n")
+        self.run_program("config", "set", "jobs", "8", check=0)
+        self.assertEqual(self.own_file(), "# why\nroot: /x  # here\n\n# more\njobs: \"8\"\n")
+
+    def test_wrong_words(self):
+        self.assertIn("did you mean: channels", self.run_program("config", "get", "chanels", check=2).stderr)
+        self.run_program("config", "set", "offline", "perhaps", check=2)
+        self.run_program("config", "set", "channel_priority", "odd", check=2)
+        self.run_program("config", "set", "pinned_packages", "numpy >>1", check=2)
+        self.run_program("config", "append", "offline", "true", check=2)
+        self.run_program("config", "set", "jobs", check=2)
+        self.run_program("config", "remove", "channels", "never", check=1)
+        self.run_program("config", "turn", check=2)
+        self.assertFalse(os.path.exists(f"{self.home}/.config"))
+
+    def test_describe(self):
+        keys = {s["key"] for s in self.run_json("config", "describe")["settings"]}
+        self.assertLessEqual({"root", "channels", "ssl_verify", "pkgs_dirs", "jobs"}, keys)
+
+    def test_a_bad_file_is_refused_with_its_line(self):
+        with open(f"{self.home}/.condarc", "w", encoding="utf-8") as out:
+            out.write("x: 1\nchannels: {a: b}\n")
+        done = self.run_program("info", check=1)
+        self.assertIn(f"{self.home}/.condarc:2: 'channels' is no list", done.stderr)
+        self.assertIn("--no-rc", done.stderr)
+        self.run_program("info", "--no-rc", check=0)
+
+
+class Condarc(CliCase):
+    def condarc(self, text):
+        with open(f"{self.home}/.condarc", "w", encoding="utf-8") as out:
+            out.write(text)
+
+    def test_words_for_channels(self):
+        del self.variables["HPCENV_CHANNELS"]
+        parent = os.path.dirname(self.channel)
+        for text in (f"channel_alias: file://{parent}\nchannels: [tiny]\n",
+                     f"custom_channels: {{tiny: '{parent}'}}\nchannels: [tiny]\n",
+                     f"custom_multichannels: {{ours: ['file://{self.channel}']}}\nchannels: [ours]\n",
+                     f"default_channels: ['{self.channel}']\nchannels: [defaults]\n",
+                     "channels: [$CHANNEL]\n"):
+            self.condarc(text)
+            answer = self.run_json("create", "-n", "x", "greeter", "--dry-run", env={"CHANNEL": f"file://{self.channel}"})
+            self.assertEqual(answer["plan"]["link"][0]["version"], "2.0", text)
+
+    def test_denied_channels(self):
+        self.condarc(f"denylist_channels: ['file://{self.channel}']\n")
+        answer = self.run_json("create", "-n", "x", "greeter", "--dry-run", check=1)
+        self.assertEqual(answer["error"]["kind"], "refused")
+        self.assertIn("denylist_channels", answer["error"]["message"])
+
+    def test_pins_and_folders(self):
+        self.condarc(f"pinned_packages: ['greeter 1.*']\nenvs_dirs: [{self.home}/my-envs]\npkgs_dirs: [{self.home}/my-pkgs]\n")
+        del self.variables["HPCENV_ROOT"]
+        self.run_program("create", "-n", "x", "hello", "-y", check=0)
+        self.assertEqual({p["name"]: p["version"] for p in self.run_json("list", "-n", "x")["packages"]}["greeter"], "1.0")
+        self.assertTrue(os.path.exists(f"{self.home}/my-envs/x/conda-meta/history"))
+        self.assertIn("greeter-1.0-0", os.listdir(f"{self.home}/my-pkgs"))
+        self.assertEqual([e["name"] for e in self.run_json("env", "list")["environments"]], ["x"])
+        # A root that is named comes first; what lies in the other folders is still found.
+        self.run_program("create", "-n", "y", "greeter", "-y", check=0, env={"HPCENV_ROOT": self.root})
+        self.assertTrue(os.path.exists(f"{self.root}/envs/y/conda-meta/history"))
+        self.run_program("run", "-n", "x", "true", check=0, env={"HPCENV_ROOT": self.root})
+
+    def test_offline_and_overrides(self):
+        self.condarc("offline: true\nchannels: ['http://127.0.0.1:9/x']\noverride_virtual_packages: {cuda: '13.1'}\n")
+        del self.variables["CONDA_OVERRIDE_CUDA"]
+        packages = {p["name"]: p for p in self.run_json("info")["virtual_packages"]}
+        self.assertEqual(packages["__cuda"]["version"], "13.1")
+        del self.variables["HPCENV_CHANNELS"]
+        answer = self.run_json("create", "-n", "x", "greeter", "--dry-run", check=1)
+        self.assertIn("offline", str(answer["error"]))
+
+    def test_certificates(self):
+        self.condarc(f"ssl_verify: {self.home}/none.pem\n")
+        done = self.run_program("search", "greeter", check=1)
+        self.assertIn(f"{self.home}/none.pem", done.stderr)
+
+
+class FirstUse(CliCase):
+    """Quotas come from a `quota` program in front of PATH; the disks are those of the temporary directory."""
+
+    def setUp(self):
+        super().setUp()
+        del self.variables["HPCENV_ROOT"]
+        self.default = f"{self.home}/.local/share/hpcenv"
+        os.makedirs(f"{self.home}/bin")
+        self.variables["PATH"] = f"{self.home}/bin:{self.variables['PATH']}"
+        self.variables["USER"] = "somebody"
+        self.work_place = f"{self.home}/work"
+        os.makedirs(self.work_place)
+
+    def quota(self, kib_left):
+        source = self.mount_source(self.home)
+        path = f"{self.home}/bin/quota"
+        with open(path, "w", encoding="utf-8") as out:
+            out.write(f"#!/bin/sh\necho '{source} 0 0 {kib_left} 0 5 0 0 0'\n")
+        os.chmod(path, 0o755)
+
+    @staticmethod
+    def mount_source(path):
+        best = ("", "")
+        with open("/proc/self/mounts", encoding="utf-8") as file:
+            for line in file:
+                source, point = line.split()[:2]
+                inside = point == "/" or path == point or path.startswith(point + "/")
+                if inside and len(point) >= len(best[1]):
+                    best = (source, point)
+        return best[0]
+
+    def test_home_with_room_needs_no_word(self):
+        self.quota(100 << 20)
+        disk = os.statvfs(self.home)
+        small = disk.f_bavail * disk.f_frsize < 20 << 30 or 0 < disk.f_files and disk.f_favail < 300_000
+        done = self.run_program("create", "-n", "x", "greeter", "-y", check=0)
+        self.assertEqual("Environments and packages go to" in done.stderr, small)
+        self.assertTrue(os.path.exists(f"{self.default}/envs/x"))
+        self.assertFalse(os.path.exists(f"{self.home}/.config"))
+
+    def test_small_quota_without_another_place_is_said(self):
+        self.quota(1 << 20)
+        done = self.run_program("create", "-n", "x", "greeter", "-y", check=0)
+        self.assertIn(f"Environments and packages go to {self.default}: your quota on", done.stderr)
+        self.assertIn("1.0 GiB", done.stderr)
+
+    def test_two_places_and_a_person_who_chooses(self):
+        self.quota(1 << 20)
+        env = {**self.variables, "WORK": self.work_place, "TERM": "dumb"}
+        leader, follower = pty.openpty()
+        with subprocess.Popen([PROGRAM, "create", "-n", "x", "greeter"], env=env, stdin=follower, stdout=follower,
+                              stderr=follower, close_fds=True) as process:
+            os.close(follower)
+            text = self.talk(leader, [("Number [1]:", b"2\n"), ("[Y/n]", b"y\n")])
+            process.wait(60)
+        os.close(leader)
+        self.assertEqual(process.returncode, 0, text)
+        self.assertIn(f"{self.work_place}/hpcenv", text)
+        # Both have the same room, so home stays first; the person took the second.
+        self.assertTrue(os.path.exists(f"{self.work_place}/hpcenv/envs/x"), text)
+        with open(f"{self.home}/.config/hpcenv/config.yml", encoding="utf-8") as file:
+            self.assertEqual(file.read(), f"root: {self.work_place}/hpcenv\n")
+        self.assertEqual(self.run_json("env", "list")["environments"][0]["name"], "x")
+        # Asked once only.
+        self.assertNotIn("go to", self.run_program("create", "-n", "y", "greeter", "-y", check=0).stderr)
+
+    @staticmethod
+    def talk(leader, script):
+        text = ""
+        end = time.monotonic() + 60
+        for question, answer in [*script, (None, None)]:
+            while question is None or question not in text:
+                if time.monotonic() > end or not select.select([leader], [], [], 5)[0]:
+                    return text
+                try:
+                    piece = os.read(leader, 4096)
+                except OSError:
+                    return text
+                if not piece:
+                    return text
+                text += piece.decode()
+            os.write(leader, answer)
+        return text
+
+    def test_a_dry_run_remembers_nothing(self):
+        self.quota(1 << 20)
+        self.run_program("create", "-n", "x", "greeter", "--dry-run", check=0, env={"WORK": self.work_place})
+        self.assertFalse(os.path.exists(f"{self.home}/.config"))
+
+    def test_a_root_that_is_named_is_not_questioned(self):
+        self.quota(1)
+        done = self.run_program("create", "-n", "x", "greeter", "-y", "-r", f"{self.home}/mine", check=0)
+        self.assertNotIn("go to", done.stderr)
+        self.assertTrue(os.path.exists(f"{self.home}/mine/envs/x"))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,232 @@
+"""activate and deactivate in real shells: bash, zsh and a posix sh."""
+import os
+import subprocess
+import unittest
+
+import tiny_channel
+from cli_case import PROGRAM, CliCase
+
+SHELLS = {"bash": ["bash", "--noprofile", "--norc"], "zsh": ["zsh", "-f"], "posix": ["dash"]}
+# What a shell sets by itself.
+OWN = {"_", "SHLVL", "PWD", "OLDPWD", "COLUMNS", "LINES"}
+
+FIRST = {
+    "etc/conda/activate.d/10_first.sh": ("export ORDER=\"${ORDER}a1\"\n: \"$NOBODY_SET_THIS\"\nfalse\n", 0o644),
+    "etc/conda/activate.d/20_second.sh": ("export ORDER=\"${ORDER}a2\"\necho noise\nexport FLAGS=\"-O2 ${FLAGS}\"\n", 0o644),
+    "etc/conda/deactivate.d/10_first.sh": ("export ORDER=\"${ORDER}d1\"\n", 0o644),
+    "etc/conda/deactivate.d/20_second.sh": ("export ORDER=\"${ORDER}d2\"\nfalse\n", 0o644),
+    "etc/conda/env_vars.d/first.json": ("{\"COLOUR\": \"it's $red `date` \\\\\", \"GONE\": \"***unset***\"}\n", 0o644),
+    "bin/which-one": ("#!/bin/sh\necho first\n", 0o755),
+}
+SECOND = {
+    "etc/conda/env_vars.d/second.json": ("{\"COLOUR\": \"blue\", \"ONLY_SECOND\": \"2\"}\n", 0o644),
+    "bin/which-one": ("#!/bin/sh\necho second\n", 0o755),
+    "bin/only-second": ("#!/bin/sh\necho here\n", 0o755),
+}
+
+
+class ShellCase(CliCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        tiny_channel.write_repodata(cls.channel, [
+            tiny_channel.add_package(cls.channel, "first", "1", files=FIRST),
+            tiny_channel.add_package(cls.channel, "second", "1", files=SECOND),
+        ])
+
+    def setUp(self):
+        super().setUp()
+        for name in ("first", "second"):
+            self.run_program("create", "-n", name, name, "-y", check=0)
+        self.first, self.second = (f"{self.root}/envs/{name}" for name in ("first", "second"))
+
+    def shell(self, name, lines, *, env=None, hook=True, check=0):
+        """Runs lines in a shell; gives its stdout."""
+        start = f"eval \"$('{PROGRAM}' shell-hook {name})\"\n" if hook else ""
+        done = subprocess.run([*SHELLS[name], "-c", start + lines], env={**self.variables, **(env or {})},
+                              capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=120, check=False)
+        self.assertEqual(done.returncode, check, f"{name}: {lines}\n{done.stdout}\n{done.stderr}")
+        self.errors = done.stderr
+        return done.stdout
+
+    def each_shell(self):
+        for name in SHELLS:
+            with self.subTest(shell=name):
+                yield name
+
+    @staticmethod
+    def variables_of(text):
+        """Of `env -0` output: names and values, without what a shell sets by itself."""
+        pairs = (entry.split("=", 1) for entry in text.split("\0") if "=" in entry)
+        return {name: value for name, value in pairs if name not in OWN}
+
+
+class Activation(ShellCase):
+    def test_sets_what_conda_sets(self):
+        for name in self.each_shell():
+            seen = self.variables_of(self.shell(name, "hpcenv activate first\nenv -0"))
+            self.assertEqual(seen["CONDA_PREFIX"], self.first)
+            self.assertEqual(seen["CONDA_SHLVL"], "1")
+            self.assertEqual(seen["CONDA_DEFAULT_ENV"], "first")
+            self.assertEqual(seen["CONDA_PROMPT_MODIFIER"], "(first) ")
+            self.assertEqual(seen["PYTHONNOUSERSITE"], "1")
+            self.assertEqual(seen["PATH"], f"{self.first}/bin:{self.variables['PATH']}")
+            self.assertEqual(seen["COLOUR"], "it's $red `date` \\")
+            self.assertEqual(seen["ORDER"], "a1a2")
+            self.assertNotIn("GONE", seen)
+            self.assertNotIn("PS1", seen)
+
+    def test_leaving_restores_everything(self):
+        mine = {"COLOUR": "mine", "GONE": "was here", "PYTHONNOUSERSITE": "", "CONDA_OVERRIDE_CUDA": "12.0"}
+        for name in self.each_shell():
+            before = self.variables_of(self.shell(name, "env -0", env=mine))
+            after = self.variables_of(self.shell(name, "hpcenv activate first\nhpcenv deactivate\nenv -0", env=mine))
+            self.assertEqual(after.pop("ORDER"), "a1a2d2d1")
+            self.assertEqual(after.pop("FLAGS"), "-O2 ")
+            self.assertEqual(after, before)
+
+    def test_what_the_user_changed_meanwhile_stays(self):
+        for name in self.each_shell():
+            out = self.shell(name, "hpcenv activate first\nexport COLOUR=later\nhpcenv deactivate\necho $COLOUR",
+                             env={"COLOUR": "before"})
+            self.assertEqual(out, "later\n")
+
+    def test_one_environment_after_another(self):
+        lines = ("hpcenv activate first\nhpcenv activate second\nwhich-one\n"
+                 "echo $CONDA_SHLVL $COLOUR $CONDA_PREFIX_1 ${CONDA_STACKED_2:-replaced} $ORDER\n"
+                 "case :$PATH: in *:$CONDA_PREFIX_1/bin:*) echo both;; esac\n"
+                 "hpcenv deactivate\nwhich-one\necho $CONDA_SHLVL $CONDA_DEFAULT_ENV ${ONLY_SECOND:-none} ${CONDA_PREFIX_1:-no}\n"
+                 "printf '%s\\n' \"$COLOUR\"\nhpcenv deactivate\necho $COLOUR ${CONDA_PREFIX:-out}\n")
+        for name in self.each_shell():
+            out = self.shell(name, lines, env={"COLOUR": "mine"}).splitlines()
+            self.assertEqual(out, ["second", f"2 blue {self.first} replaced a1a2d2d1", "first", "1 first none no",
+                                   "it's $red `date` \\", "mine out"])
+
+    def test_stacking_keeps_both_in_reach(self):
+        lines = ("hpcenv activate second\nhpcenv activate --stack first\nwhich-one\nonly-second\n"
+                 "echo $CONDA_SHLVL $CONDA_STACKED_2\nhpcenv deactivate\nwhich-one\n"
+                 "echo $CONDA_SHLVL $CONDA_DEFAULT_ENV ${CONDA_STACKED_2:-gone} $COLOUR\n")
+        for name in self.each_shell():
+            out = self.shell(name, lines).splitlines()
+            self.assertEqual(out, ["first", "here", "2 true", "second", "1 second gone blue"])
+
+    def test_entering_again_puts_the_programs_first(self):
+        lines = ("hpcenv activate first\nPATH=/usr/bin:$PATH\nhpcenv activate first\necho $CONDA_SHLVL $PATH\n"
+                 "PATH=/usr/bin:$PATH\nhpcenv activate\necho $PATH\n")
+        for name in self.each_shell():
+            out = self.shell(name, lines, env={"PATH": "/usr/bin:/bin"}).splitlines()
+            self.assertEqual(out, [f"1 {self.first}/bin:/usr/bin:/usr/bin:/bin",
+                                   f"{self.first}/bin:/usr/bin:/usr/bin:/usr/bin:/bin"])
+
+    def test_survives_strict_options_and_keeps_them(self):
+        strict = {"bash": "set -euo pipefail\n", "zsh": "set -euo pipefail\n", "posix": "set -eu\n"}
+        for name in self.each_shell():
+            out = self.shell(name, strict[name] + "hpcenv activate first\nhpcenv activate second\nhpcenv deactivate\n"
+                             "hpcenv deactivate\necho done\n")
+            self.assertEqual(out, "done\n")
+            self.shell(name, strict[name] + "hpcenv activate first\nfalse\necho not reached", check=1)
+            self.shell(name, strict[name] + "hpcenv activate first\necho $NOBODY_SETS_THIS\necho not reached",
+                       check={"bash": 1, "zsh": 1, "posix": 2}[name])
+            self.shell(name, strict[name] + "hpcenv activate nothing\necho not reached", check=1)
+
+    def test_leaves_the_shell_as_it_was(self):
+        look = {"bash": "set +o; shopt; trap; umask; alias", "zsh": "setopt; trap; umask; alias",
+                "posix": "echo $-; trap; umask; alias"}
+        for name in self.each_shell():
+            before = self.shell(name, look[name])
+            after = self.shell(name, f"hpcenv activate second\nhpcenv deactivate\n{look[name]}")
+            self.assertEqual(after, before)
+            names = self.shell(name, "hpcenv activate first\nhpcenv deactivate\nset")
+            self.assertNotIn("hpcenv_lines", names.split("__hpcenv_change")[0])
+            self.assertNotRegex(names, r"(?m)^hpcenv_(options?|lines|word)=")
+
+    def test_prompt(self):
+        lines = ("PS1='> '\nhpcenv activate first\nprintf '%s|' \"$PS1\"\nhpcenv activate second\nprintf '%s|' \"$PS1\"\n"
+                 "hpcenv deactivate\nprintf '%s|' \"$PS1\"\nhpcenv deactivate\nprintf '%s|' \"$PS1\"\n")
+        for name in self.each_shell():
+            self.assertEqual(self.shell(name, lines), "(first) > |(second) > |(first) > |> |")
+            self.assertEqual(self.shell(name, lines, env={"HPCENV_CHANGEPS1": "no"}), "> |> |> |> |")
+            out = self.shell(name, lines, env={"HPCENV_ENV_PROMPT": "[{name}]"})
+            self.assertEqual(out, "[first]> |[second]> |[first]> |> |")
+
+    def test_aliases_do_not_get_in_the_way(self):
+        out = self.shell("bash", "shopt -s expand_aliases\nalias export='echo no'\nalias unset='echo no'\nalias .='echo no'\n"
+                         "alias eval='echo no' set='echo no' hash='echo no'\nhpcenv activate second\nhpcenv deactivate\nhpcenv activate second\n"
+                         "echo $COLOUR $CONDA_SHLVL\n")
+        self.assertEqual(out, "blue 1\n")
+
+    def test_a_path_and_a_path_with_a_blank(self):
+        prefix = f"{self.home}/my env"
+        self.run_program("create", "-p", prefix, "first", "-y", check=0)
+        for name in self.each_shell():
+            out = self.shell(name, f"PS1='> '\nhpcenv activate '{prefix}'\nwhich-one\nprintf '%s|' \"$CONDA_DEFAULT_ENV\" \"$PS1\"")
+            self.assertEqual(out, f"first\n{prefix}|({prefix}) > |")
+
+    def test_other_commands_go_through_with_their_codes(self):
+        for name in self.each_shell():
+            out = self.shell(name, "hpcenv run -n first sh -c 'exit 7' || echo $?\nhpcenv activate nothing || echo $?\n"
+                             "hpcenv activate --help | head -n 1\n")
+            self.assertEqual(out.splitlines(), ["7", "1", "hpcenv activate: enter an environment in this shell"])
+
+    def test_leaving_when_nothing_is_active_does_nothing(self):
+        for name in self.each_shell():
+            before = self.variables_of(self.shell(name, "env -0"))
+            self.assertEqual(self.variables_of(self.shell(name, "hpcenv deactivate\nenv -0")), before)
+
+    def test_an_environment_that_is_gone_can_be_left(self):
+        for name in self.each_shell():
+            prefix = f"{self.home}/short-{name}"
+            self.run_program("create", "-p", prefix, "second", "-y", check=0)
+            out = self.shell(name, f"hpcenv activate {prefix}\nrm -r {prefix}\nhpcenv deactivate\necho ${{CONDA_PREFIX:-out}} $PATH")
+            self.assertEqual(out, f"out {self.variables['PATH']}\n")
+
+    def test_conda_of_the_shell_can_go_on(self):
+        # conda's own variables, as its hook leaves them: it counts from zero again afterwards.
+        for name in self.each_shell():
+            out = self.shell(name, "hpcenv activate first\nhpcenv deactivate\necho $CONDA_SHLVL",
+                             env={"CONDA_EXE": "/opt/conda/bin/conda", "CONDA_SHLVL": "0"})
+            self.assertEqual(out, "0\n")
+
+
+class Words(ShellCase):
+    def test_without_the_hook_it_says_what_to_type(self):
+        done = self.run_program("activate", "first", check=2, env={"SHELL": "/bin/zsh"})
+        self.assertIn("eval \"$(hpcenv shell-hook zsh)\"", done.stderr)
+        self.run_program("deactivate", check=2)
+
+    def test_unknown_names_and_shells(self):
+        done = self.run_program("activate", "firs", "--shell", "bash", check=1)
+        self.assertIn("did you mean: first", done.stderr)
+        self.assertEqual(done.stdout, "")
+        done = self.run_program("shell-hook", "tcsh", check=2)
+        self.assertIn("hpcenv run", done.stderr)
+        done = self.run_program("activate", "--shell", "bash", check=2)
+        self.assertIn("none is active", done.stderr)
+
+    def test_json_holds_the_lines(self):
+        self.assertIn("CONDA_PREFIX", self.run_json("activate", "first", "--shell", "bash")["lines"])
+        self.assertIn("hpcenv()", self.run_json("shell-hook", "zsh")["lines"])
+
+    def test_the_hook_is_clean_shell(self):
+        for shell, dialect in (("bash", "bash"), ("posix", "dash")):
+            text = self.run_program("shell-hook", shell, check=0).stdout
+            lines = self.run_program("activate", "first", "--shell", shell, check=0,
+                                     env={"CONDA_SHLVL": "1", "CONDA_PREFIX": self.second, "PS1": "> "}).stdout
+            for code in (text, lines):
+                done = subprocess.run(["shellcheck", "--norc", "-s", dialect, "-e", "SC1001,SC1003,SC1090,SC1091,SC2016", "-"], input=code,
+                                      text=True, capture_output=True, check=False)
+                self.assertEqual(done.stdout, "")
+
+    def test_list_and_env_list_know_the_active_one(self):
+        active = {"CONDA_PREFIX": self.first, "CONDA_SHLVL": "1"}
+        self.assertEqual(self.run_json("list", env=active)["prefix"], self.first)
+        marks = {e["name"]: e["active"] for e in self.run_json("env", "list", env=active)["environments"]}
+        self.assertEqual(marks, {"first": True, "second": False})
+        done = self.run_program("env", "remove", "-n", "first", "-y", check=1, env=active)
+        self.assertIn("hpcenv deactivate", done.stderr)
+        self.assertTrue(os.path.exists(self.first))
+        self.run_program("env", "remove", "-y", check=2, env=active)
+
+
+if __name__ == "__main__":
+    unittest.main()
