@@ -1,5 +1,6 @@
 #include "packages/content_check.hpp"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <array>
@@ -9,6 +10,7 @@
 #include <tuple>
 #include <vector>
 
+#include "base/fs.hpp"
 #include "base/hash.hpp"
 #include "conda/paths_json.hpp"
 
@@ -81,6 +83,9 @@ class CachedFiles {
     unpacked_ = time_of(status);
     HPCENV_TRY(check_info());
     HPCENV_ASSIGN(const std::vector<PackagePath> paths, listed(package_, name_));
+    // Names from here on: the way to the cache is walked once, not once a file.
+    folder_ = base::Fd(open(package_.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!folder_.valid()) return fail_errno(errno, "cannot open " + name_);
     for (const PackagePath& path : paths) HPCENV_TRY(check_path(path));
     return {};
   }
@@ -99,9 +104,8 @@ class CachedFiles {
   }
 
   Result<> check_path(const PackagePath& path) const {
-    const std::filesystem::path file = package_ / path.path;
     struct stat status{};
-    if (lstat(file.c_str(), &status) != 0) {
+    if (fstatat(folder_.get(), path.path.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
       if (path.type == PathType::directory) return {};
       return differs(name_, path, "is missing");
     }
@@ -110,7 +114,8 @@ class CachedFiles {
     if (path.size.has_value() && *path.size != size) return wrong_size(name_, path, size);
     if (path.sha256.empty()) return {};
     if (check_ == CacheCheck::newer && time_of(status) <= unpacked_) return {};
-    HPCENV_ASSIGN(const std::string found, base::hash_file(base::HashKind::sha256, file));
+    HPCENV_ASSIGN(const std::string found,
+                  base::hash_file(base::HashKind::sha256, package_ / path.path));
     return found == path.sha256 ? Result<>() : wrong_digest(name_, path, found);
   }
 
@@ -118,6 +123,7 @@ class CachedFiles {
   std::string name_;
   CacheCheck check_;
   Time unpacked_;
+  base::Fd folder_;
 };
 
 }  // namespace

@@ -117,6 +117,10 @@ class Merger {
   explicit Merger(const std::vector<conda::UnpackedPackage>& packages) : packages_(packages) {}
 
   Result<Layout> merge(std::vector<std::vector<PlannedPath>> layouts) {
+    std::size_t count = 0;
+    for (const std::vector<PlannedPath>& paths : layouts) count += paths.size();
+    layout_.paths.reserve(count);
+    owners_.reserve(count);
     for (std::vector<PlannedPath>& paths : layouts) {
       for (PlannedPath& path : paths) layout_.paths.push_back(std::move(path));
     }
@@ -234,6 +238,7 @@ Result<std::vector<PlannedPath>> package_layout(const conda::UnpackedPackage& pa
   paths.reserve(listed.size());
   SourceDirectories directories(package);
   std::unordered_set<std::string> targets;
+  targets.reserve(listed.size());
   for (conda::PackagePath& source : listed) {
     HPCENV_TRY(directories.check(parent_of(source.path)));
     PlannedPath path;

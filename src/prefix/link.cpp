@@ -41,6 +41,16 @@ bool concerns_all_files(int error_number) {
   return error_number != EMLINK && error_number != EPERM && error_number != EACCES;
 }
 
+/// As text: taking a path apart and putting it together again costs as much as the link.
+std::string below(const fs::path& directory, std::string_view relative) {
+  std::string path;
+  path.reserve(directory.native().size() + 1 + relative.size());
+  path += directory.native();
+  path += '/';
+  path += relative;
+  return path;
+}
+
 conda::InstalledPath installed_path(const PlannedPath& path) {
   conda::InstalledPath installed;
   installed.path = path.target;
@@ -71,7 +81,7 @@ Result<LinkedPath> link_symlink(const PlannedPath& path, const fs::path& source,
 
 /// True where `target` is one file with `source`: BeeGFS makes a symlink of a hard link across
 /// directories and reports success.
-bool is_real_hard_link(const fs::path& source, const fs::path& target) {
+bool is_real_hard_link(const std::string& source, const std::string& target) {
   struct stat a{};
   struct stat b{};
   return lstat(source.c_str(), &a) == 0 && lstat(target.c_str(), &b) == 0 && S_ISREG(b.st_mode) &&
@@ -89,7 +99,9 @@ Linker::Linker(const std::vector<conda::UnpackedPackage>& packages, fs::path dir
   for (std::size_t i = 0; i < packages.size(); ++i) hard_links_.emplace_back(HardLinks::unknown);
 }
 
-fs::path Linker::target_of(const PlannedPath& path) const { return directory_ / path.target; }
+std::string Linker::target_of(const PlannedPath& path) const {
+  return below(directory_, path.target);
+}
 
 conda::LinkType Linker::link_type(std::size_t package) const {
   return hard_links_.at(package).load() == HardLinks::refused ? conda::LinkType::copy
@@ -109,11 +121,11 @@ Result<LinkedPath> Linker::link(const PlannedPath& path) {
 
 Result<LinkedPath> Linker::link_source(const PlannedPath& path) {
   const conda::UnpackedPackage& package = packages_.at(path.package);
-  const fs::path source = package.directory / path.source.path;
+  const std::string source = below(package.directory, path.source.path);
   struct stat status{};
   if (lstat(source.c_str(), &status) != 0) {
     if (errno != ENOENT) {
-      return fail_errno(errno, fmt::format("cannot examine {}", source.native()));
+      return fail_errno(errno, fmt::format("cannot examine {}", source));
     }
     return fail_hint(ErrorKind::refused,
                      fmt::format("the unpacked package {} lacks '{}', which it lists",
@@ -122,7 +134,7 @@ Result<LinkedPath> Linker::link_source(const PlannedPath& path) {
   }
   if (S_ISLNK(status.st_mode)) return link_symlink(path, source, target_of(path));
   if (!S_ISREG(status.st_mode)) {
-    return fail(ErrorKind::refused, "{} is neither a file nor a link", source.native());
+    return fail(ErrorKind::refused, "{} is neither a file nor a link", source);
   }
   if (!path.source.placeholder.empty() && path.source.mode != conda::FileMode::none) {
     return link_patched(path, source);
@@ -130,7 +142,7 @@ Result<LinkedPath> Linker::link_source(const PlannedPath& path) {
   return link_file(path, source, static_cast<std::uint64_t>(status.st_size));
 }
 
-Result<LinkedPath> Linker::link_file(const PlannedPath& path, const fs::path& source,
+Result<LinkedPath> Linker::link_file(const PlannedPath& path, const std::string& source,
                                      std::uint64_t size) {
   LinkedPath linked;
   linked.installed = installed_path(path);
@@ -153,20 +165,20 @@ Result<LinkedPath> Linker::link_file(const PlannedPath& path, const fs::path& so
   if (!as_listed) {
     linked.note =
         fmt::format("{} has {} bytes, but its package lists {}: it was changed in the cache",
-                    source.native(), size, *path.source.size);
+                    source, size, *path.source.size);
   }
   return linked;
 }
 
-Result<bool> Linker::try_hard_link(const PlannedPath& path, const fs::path& source) {
+Result<bool> Linker::try_hard_link(const PlannedPath& path, const std::string& source) {
   std::atomic<HardLinks>& hard_links = hard_links_.at(path.package);
   if (path.source.no_link || hard_links.load() == HardLinks::refused) return false;
-  const fs::path target = target_of(path);
+  const std::string target = target_of(path);
   base::fault_point("link.link");
   if (::link(source.c_str(), target.c_str()) != 0) {
     const int error_number = errno;
     if (!copy_helps(error_number)) {
-      return fail_errno(error_number, fmt::format("cannot link {}", target.native()));
+      return fail_errno(error_number, fmt::format("cannot link {}", target));
     }
     // File systems without hard links say EPERM too: then the very first file meets it.
     const bool first = hard_links.load() == HardLinks::unknown && error_number != EMLINK;
@@ -181,7 +193,7 @@ Result<bool> Linker::try_hard_link(const PlannedPath& path, const fs::path& sour
   hard_links.store(HardLinks::refused);
   base::fault_point("link.unlink");
   if (unlink(target.c_str()) != 0) {
-    return fail_errno(errno, fmt::format("cannot remove {}", target.native()));
+    return fail_errno(errno, fmt::format("cannot remove {}", target));
   }
   return false;
 }

@@ -42,13 +42,13 @@ class Linker {
   enum class HardLinks { unknown, work, refused };
 
   Result<LinkedPath> link_source(const PlannedPath& path);
-  Result<LinkedPath> link_file(const PlannedPath& path, const std::filesystem::path& source,
+  Result<LinkedPath> link_file(const PlannedPath& path, const std::string& source,
                                std::uint64_t size);
   Result<LinkedPath> link_patched(const PlannedPath& path, const std::filesystem::path& source);
   Result<LinkedPath> link_script(const PlannedPath& path);
   /// True where the hard link was made, false where a copy has to be.
-  Result<bool> try_hard_link(const PlannedPath& path, const std::filesystem::path& source);
-  std::filesystem::path target_of(const PlannedPath& path) const;
+  Result<bool> try_hard_link(const PlannedPath& path, const std::string& source);
+  std::string target_of(const PlannedPath& path) const;
 
   const std::vector<conda::UnpackedPackage>& packages_;
   std::filesystem::path directory_;
