@@ -41,6 +41,20 @@ std::strong_ordering Version::compare(const Atom& a, std::string_view folded_a, 
   return folded_a.substr(a.begin, a.size) <=> folded_b.substr(b.begin, b.size);
 }
 
+bool Version::advance(const Part& part, std::size_t& i) {
+  ++i;
+  return i < part.atoms.size() && !part.atoms[i].opens_segment;
+}
+
+std::size_t Version::last_segment(const Part& part) {
+  std::size_t last = part.atoms.size();
+  while (last > 0) {
+    --last;
+    if (part.atoms[last].opens_segment) break;
+  }
+  return last;
+}
+
 std::strong_ordering Version::compare_segment(const Part& a, std::size_t& i, const Part& b,
                                               std::size_t& j) {
   // What is missing is 0.
@@ -52,8 +66,8 @@ std::strong_ordering Version::compare_segment(const Part& a, std::size_t& i, con
     const Atom& left = more_a ? a.atoms[i] : zero;
     const Atom& right = more_b ? b.atoms[j] : zero;
     if (order == 0) order = compare(left, a.folded, right, b.folded);
-    if (more_a) more_a = ++i < a.atoms.size() && !a.atoms[i].opens_segment;
-    if (more_b) more_b = ++j < b.atoms.size() && !b.atoms[j].opens_segment;
+    if (more_a) more_a = advance(a, i);
+    if (more_b) more_b = advance(b, j);
   }
   return order;
 }
@@ -75,9 +89,7 @@ std::strong_ordering Version::operator<=>(const Version& other) const {
 
 bool Version::starts_with(const Part& all, const Part& prefix) {
   static constexpr Atom zero;
-  std::size_t last = prefix.atoms.size();
-  while (last > 0 && !prefix.atoms[--last].opens_segment) {
-  }
+  const std::size_t last = last_segment(prefix);
   std::size_t i = 0;
   for (std::size_t j = 0; j < last;) {
     if (compare_segment(all, i, prefix, j) != 0) return false;
@@ -87,7 +99,7 @@ bool Version::starts_with(const Part& all, const Part& prefix) {
   for (std::size_t j = last; j < prefix.atoms.size(); ++j) {
     const Atom& mine = more ? all.atoms[i] : zero;
     if (compare(mine, all.folded, prefix.atoms[j], prefix.folded) != 0) return false;
-    if (more) more = ++i < all.atoms.size() && !all.atoms[i].opens_segment;
+    if (more) more = advance(all, i);
   }
   return true;
 }
@@ -101,10 +113,7 @@ bool Version::starts_with(const Version& prefix) const {
 bool Version::compatible_with(const Version& base) const {
   if (*this < base || epoch_ != base.epoch_) return false;
   Part prefix = base.main();
-  std::size_t last = prefix.atoms.size();
-  while (last > 0 && !prefix.atoms[--last].opens_segment) {
-  }
-  prefix.atoms = prefix.atoms.first(last);
+  prefix.atoms = prefix.atoms.first(last_segment(prefix));
   return starts_with(main(), prefix);
 }
 

@@ -45,6 +45,10 @@ class Version {
   };
   static std::strong_ordering compare(const Atom& a, std::string_view folded_a, const Atom& b,
                                       std::string_view folded_b);
+  /// Moves on within a segment; false where it ends.
+  static bool advance(const Part& part, std::size_t& i);
+  /// Where the last segment begins.
+  static std::size_t last_segment(const Part& part);
   /// Compares the segments that begin at `i` and `j`, and moves both behind them.
   static std::strong_ordering compare_segment(const Part& a, std::size_t& i, const Part& b,
                                               std::size_t& j);
