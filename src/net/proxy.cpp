@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <array>
+#include <string>
 
 #include "base/text.hpp"
 #include "net/http.hpp"
@@ -24,8 +26,9 @@ std::string proxy_for(std::string_view url, const HttpOptions& options) {
   if (!url.contains("://")) return {};
   const std::string scheme = base::to_lower(url.substr(0, url.find("://")));
   const std::string host = host_of(url);
-  for (const std::string& wanted :
-       {scheme + "://" + host, scheme, "all://" + host, std::string("all")}) {
+  const std::array<std::string, 4> most_special_first{fmt::format("{}://{}", scheme, host), scheme,
+                                                      fmt::format("all://{}", host), "all"};
+  for (const std::string& wanted : most_special_first) {
     const auto rule = std::ranges::find_if(options.proxies, [&](const ProxyRule& candidate) {
       return base::to_lower(candidate.whose) == wanted;
     });
