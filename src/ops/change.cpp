@@ -128,9 +128,9 @@ class Pipeline {
 
   Result<Step> prepare_and_commit(ChangeDecision& decision, const Agree& agree) {
     seams_.reporter.step(decision.plan.link.empty() ? "Changing" : "Linking");
-    HPCENV_ASSIGN(const prefix::PrepareOutcome prepared,
-                  prefix::prepare(decision.plan, unpacked_, link_options(), request_.lock,
-                                  seams_.runner, seams_.reporter));
+    HPCENV_ASSIGN(
+        const prefix::PrepareOutcome prepared,
+        prefix::prepare(decision.plan, unpacked_, link_options(), seams_.runner, seams_.reporter));
     const auto* made = std::get_if<std::shared_ptr<prefix::PreparedChange>>(&prepared);
     if (made == nullptr) {
       return Step::stale;
@@ -165,6 +165,7 @@ class Pipeline {
   /// Another platform's programs do not run here: nothing is compiled and no script is started.
   prefix::LinkOptions link_options() const {
     prefix::LinkOptions options = request_.link;
+    options.lock = request_.lock;
     if (is_foreign_) {
       options.bytecode = prefix::LinkOptions::Bytecode::leave;
       options.scripts = prefix::LinkOptions::Scripts::leave;

@@ -105,40 +105,51 @@ Result<> check_packages(const Plan& plan, const std::vector<conda::UnpackedPacka
 
 }  // namespace
 
+namespace {
+
+/// Fills `change.inside`; false where the plan is stale.
+Result<bool> prepare_within(PreparedChange& change, const Plan& plan,
+                            const std::vector<conda::UnpackedPackage>& packages,
+                            base::ProcessRunner& runner, base::Reporter& reporter) {
+  InnerChange& inner = *change.inside;
+  const fs::path& prefix = inner.work.prefix;
+  inner.made = topmost_missing(prefix);
+  HPCENV_TRY(base::make_directories(prefix));
+  HPCENV_ASSIGN(inner.lock, PrefixLock::acquire_inside(prefix, inner.options.lock, reporter));
+  inner.work.token = inner.lock->token();
+  HPCENV_TRY(settle(prefix, inner.work.token, inner.options, runner, reporter));
+  const auto is_fresh = [&]() -> Result<bool> {
+    HPCENV_ASSIGN(const MetaFingerprint now, fingerprint(prefix));
+    return now == plan.based_on;
+  };
+  HPCENV_ASSIGN(const bool fits, is_fresh());
+  if (!fits) return false;
+  HPCENV_TRY(prepare_inside(inner, plan, packages, runner, reporter));
+  change.report = inner.report;
+  return is_fresh();
+}
+
+}  // namespace
+
 Result<PrepareOutcome> prepare(const Plan& plan,
                                const std::vector<conda::UnpackedPackage>& packages,
-                               const LinkOptions& options, const LockRequest& lock,
-                               base::ProcessRunner& runner, base::Reporter& reporter) {
+                               const LinkOptions& options, base::ProcessRunner& runner,
+                               base::Reporter& reporter) {
   HPCENV_TRY(check_packages(plan, packages));
   HPCENV_ASSIGN(const fs::path prefix, base::resolve_path(plan.prefix));
   HPCENV_TRY(check_prefix_text(prefix));
   HPCENV_ASSIGN(const Way way, way_of(prefix, packages));
   auto change = std::make_shared<PreparedChange>();
   if (way == Way::aside) {
-    LinkOptions locking = options;
-    locking.lock = lock;
-    HPCENV_ASSIGN(change->aside, prepare_create(plan, packages, locking, runner, reporter));
+    HPCENV_ASSIGN(change->aside, prepare_create(plan, packages, options, runner, reporter));
     change->report = {change->aside->files, change->aside->bytes, change->aside->messages, {}};
     return PrepareOutcome(std::move(change));
   }
   InnerChange& inner = change->inside.emplace();
   inner.work.prefix = prefix;
   inner.options = options;
-  inner.made = topmost_missing(prefix);
-  HPCENV_TRY(base::make_directories(prefix));
-  HPCENV_ASSIGN(inner.lock, PrefixLock::acquire_inside(prefix, lock, reporter));
-  inner.work.token = inner.lock->token();
-  HPCENV_TRY(settle(prefix, inner.work.token, options, runner, reporter));
-  const auto is_stale = [&]() -> Result<bool> {
-    HPCENV_ASSIGN(const MetaFingerprint now, fingerprint(prefix));
-    return now != plan.based_on;
-  };
-  HPCENV_ASSIGN(bool stale, is_stale());
-  if (stale) return PrepareOutcome(PlanIsStale{});
-  HPCENV_TRY(prepare_inside(inner, plan, packages, runner, reporter));
-  HPCENV_ASSIGN(stale, is_stale());
-  if (stale) return PrepareOutcome(PlanIsStale{});
-  change->report = inner.report;
+  HPCENV_ASSIGN(const bool fits, prepare_within(*change, plan, packages, runner, reporter));
+  if (!fits) return PrepareOutcome(PlanIsStale{});
   return PrepareOutcome(std::move(change));
 }
 

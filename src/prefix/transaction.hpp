@@ -36,14 +36,15 @@ struct ChangeReport {
   std::vector<std::string> kept;      ///< files of the user's that were moved to .hpcenv/kept/DATE/
 };
 
-/// Takes the lock (waiting as `lock` says), completes what a killed writer left, checks that the
-/// plan still fits, and prepares everything aside. `packages` are the unpacked ones of `plan.link`,
-/// in its order. On failure the prefix is as before and nothing temporary is left. Chooses itself
-/// between a prefix made aside and renamed once (new or empty place) and a change inside it.
+/// Takes the lock (waiting as `options.lock` says), completes what a killed writer left, checks
+/// that the plan still fits, and prepares everything aside. `packages` are the unpacked ones of
+/// `plan.link`, in its order. On failure the prefix is as before and nothing temporary is left.
+/// Chooses itself between a prefix made aside and renamed once (new or empty place) and a change
+/// inside it.
 Result<PrepareOutcome> prepare(const Plan& plan,
                                const std::vector<conda::UnpackedPackage>& packages,
-                               const LinkOptions& options, const LockRequest& lock,
-                               base::ProcessRunner& runner, base::Reporter& reporter);
+                               const LinkOptions& options, base::ProcessRunner& runner,
+                               base::Reporter& reporter);
 /// What `commit` will do, the user's files that it moves aside among it.
 const ChangeReport& forecast(const PreparedChange& change);
 /// The commit record, then renames. Killed at any instant, `complete_unfinished` ends it. No space

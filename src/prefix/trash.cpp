@@ -19,7 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::int64_t one_day = 24 * 60 * 60;
+constexpr std::int64_t one_day = 86'400;  // seconds
 
 /// Empty directories among what was kept say nothing.
 void drop_empty_directories(const fs::path& root) {

@@ -33,8 +33,7 @@ Result<prefix::ChangeReport> carry_out_plan(const ChangePlan& change,
   const auto runner = base::make_process_runner();
   base::NullReporter reporter;
   HPCENV_ASSIGN(prefix::PrepareOutcome outcome,
-                prefix::prepare(change.plan, change.packages, options, {"hpcenv install", {}, {}},
-                                *runner, reporter));
+                prefix::prepare(change.plan, change.packages, options, *runner, reporter));
   if (std::holds_alternative<prefix::PlanIsStale>(outcome)) {
     return fail(ErrorKind::conflict, "the plan is stale");
   }
@@ -46,8 +45,7 @@ Result<prefix::ChangeReport> change_to(const fs::path& prefix, const Packages& w
                                        const prefix::LinkOptions& options) {
   const auto runner = base::make_process_runner();
   base::NullReporter reporter;
-  HPCENV_TRY(
-      prefix::complete_unfinished(prefix, options, {"hpcenv install", {}, {}}, *runner, reporter));
+  HPCENV_TRY(prefix::complete_unfinished(prefix, options, options.lock, *runner, reporter));
   const ChangePlan change = plan_change(prefix, wanted);
   if (change.plan.link.empty() && change.plan.unlink.empty()) return prefix::ChangeReport();
   return carry_out_plan(change, options);

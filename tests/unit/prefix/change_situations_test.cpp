@@ -283,8 +283,7 @@ TEST_CASE("change: what another tool did while a commit lay unfinished stops it,
   const ChangePlan change = plan_change(c.prefix, {a, b});
   const auto runner = base::make_process_runner();
   base::NullReporter reporter;
-  auto prepared = prefix::prepare(change.plan, change.packages, plain_options(),
-                                  {"hpcenv install", {}, {}}, *runner, reporter);
+  auto prepared = prefix::prepare(change.plan, change.packages, plain_options(), *runner, reporter);
   REQUIRE(message_of(prepared) == no_failure);
   auto ready = std::get<std::shared_ptr<prefix::PreparedChange>>(*prepared);
   // A writer that was killed right after its record: the folder as it lay then.
@@ -325,8 +324,7 @@ TEST_CASE("change: a writer whose folder was taken over stops at its next step")
   const ChangePlan change = plan_change(c.prefix, {a, b});
   const auto runner = base::make_process_runner();
   base::NullReporter reporter;
-  auto prepared = prefix::prepare(change.plan, change.packages, plain_options(),
-                                  {"hpcenv install", {}, {}}, *runner, reporter);
+  auto prepared = prefix::prepare(change.plan, change.packages, plain_options(), *runner, reporter);
   REQUIRE(message_of(prepared) == no_failure);
   auto ready = std::get<std::shared_ptr<prefix::PreparedChange>>(*prepared);
   const auto folders = prefix::writers_folders(c.prefix).value();
@@ -418,7 +416,7 @@ TEST_CASE("change: trash that waits for a day is no leftover, and goes after it"
   CHECK(names_in(work.folder()) == Names{"trash"});
   CHECK(prefix::is_waiting_trash(work, rule));
   CHECK(text_of(c.prefix / ".hpcenv/kept/2026-01-01-000000/etc/x") == "mine");
-  rule.now += 24 * 60 * 60;
+  rule.now += 86'400;
   CHECK_FALSE(prefix::is_waiting_trash(work, rule));
   REQUIRE(message_of(prefix::remove_workplace(work, rule)) == no_failure);
   CHECK(own_names(c.prefix) == Names{"kept"});
