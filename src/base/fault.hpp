@@ -7,7 +7,8 @@ namespace hpcenv::base {
 
 #ifdef HPCENV_FAULTS
 /// Called before each syscall that changes the disk. $HPCENV_FAULT_KILL=N kills the process
-/// (SIGKILL) at the Nth point passed, $HPCENV_FAULT_LOG=FILE appends the name of each point passed.
+/// (SIGKILL) at the Nth point passed, $HPCENV_FAULT_LOG=FILE appends the name of each point passed,
+/// $HPCENV_FAULT_STOP=NAME:N stops it (SIGSTOP) at the Nth pass of that point.
 void fault_point(const char* name);
 #else
 inline void fault_point(const char* /*name*/) {}

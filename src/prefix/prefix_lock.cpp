@@ -278,8 +278,8 @@ class LockTaker {
     if (announced_ == watch_.inode()) return;
     announced_ = watch_.inode();
     const std::string who = holder_.has_value() ? describe(*holder_) : site_.file.native();
-    reporter_.step(
-        fmt::format("Waiting for another process at work on {}: {}", site_.prefix.native(), who));
+    reporter_.warning(
+        fmt::format("waiting for another process at work on {}: {}", site_.prefix.native(), who));
   }
 
   void pause() const {

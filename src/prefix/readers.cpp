@@ -102,8 +102,8 @@ Result<> require_usable(const fs::path& prefix, const ReaderPatience& patience,
       return refusal(prefix, trouble);
     }
     if (!announced) {
-      reporter.step(fmt::format("Waiting for the end of a change of {}: {}", prefix.native(),
-                                writer.description));
+      reporter.warning(fmt::format("waiting for the end of a change of {}: {}", prefix.native(),
+                                   writer.description));
     }
     announced = true;
     std::this_thread::sleep_for(patience.poll);

@@ -10,6 +10,7 @@
 
 #include "base/fault.hpp"
 #include "base/fs.hpp"
+#include "base/interrupt.hpp"
 #include "prefix/change.hpp"
 #include "prefix/layout.hpp"
 #include "prefix/layout_names.hpp"
@@ -169,6 +170,8 @@ void add_messages(ChangeReport& report, std::vector<std::string> messages) {
 Result<ChangeReport> commit_inside(PreparedChange& change, base::ProcessRunner& runner,
                                    base::Reporter& reporter) {
   InnerChange& inner = *change.inside;
+  // The last moment at which nothing has happened yet.
+  HPCENV_TRY(base::check_interrupt());
   HPCENV_TRY(write_record(inner.record, inner.work));
   Result<> committed = run_commit(inner.record, inner.work, inner.options, runner, reporter);
   if (!committed.has_value()) {

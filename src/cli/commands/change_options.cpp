@@ -13,7 +13,7 @@ namespace hpcenv::cli {
 namespace {
 
 /// How long another writer of the same environment is waited for.
-constexpr std::chrono::seconds lock_patience{600};
+constexpr std::chrono::seconds lock_patience = prefix::patient_wait;
 
 Result<solve::ChannelPriority> priority_of(const Settings& settings) {
   const std::string& text = settings.value("channel_priority");

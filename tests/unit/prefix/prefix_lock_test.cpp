@@ -336,7 +336,7 @@ TEST_CASE("lock: who waits gets it when the holder is done, and was told who it 
   ending.join();
   REQUIRE(lock.has_value());
   REQUIRE(steps.count() == 1);
-  CHECK(steps.text(0).starts_with("Waiting for another process at work on " +
+  CHECK(steps.text(0).starts_with("waiting for another process at work on " +
                                   prefix.path().string() + ": test, process " +
                                   std::to_string(getpid()) + " of user "));
 }

@@ -109,7 +109,7 @@ TEST_CASE("readers: a writer that lives is waited for, and named") {
   writer.join();
   CHECK(usable.has_value());
   REQUIRE(reporter.count() == 1);
-  CHECK(reporter.text(0).starts_with("Waiting for the end of a change of " +
+  CHECK(reporter.text(0).starts_with("waiting for the end of a change of " +
                                      prefix.path().string() + ": hpcenv update, process " +
                                      std::to_string(getpid()) + " of user "));
 }

@@ -1,4 +1,4 @@
-// A reporter that keeps what it is told; from any thread.
+// A reporter that keeps what it is told, steps and warnings; from any thread.
 #pragma once
 
 #include <mutex>
@@ -19,6 +19,7 @@ class Steps final : public base::Reporter {
   void progress(std::uint64_t, std::uint64_t, base::Unit) override {}
   void warning(std::string_view text) override {
     const std::lock_guard lock(mutex_);
+    texts_.emplace_back(text);
     warnings_.emplace_back(text);
   }
   void detail(std::string_view) override {}
