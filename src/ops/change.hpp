@@ -43,8 +43,9 @@ struct ChoiceRules {
   std::string channel_alias;
   solve::Method method = solve::Method::dive;
   index::IndexRequest::Offline offline = index::IndexRequest::Offline::no;
-  std::optional<std::int64_t> exclude_newer;  ///< milliseconds
-  std::vector<std::string> pinned_packages;   ///< of the settings
+  std::optional<std::int64_t> exclude_newer;     ///< milliseconds
+  std::vector<std::string> pinned_packages;      ///< of the settings
+  std::vector<std::string> disallowed_packages;  ///< of the settings
   enum class Pins { obey, ignore };
   Pins pins = Pins::obey;        ///< ignore: --no-pin
   Pins python_pin = Pins::obey;  ///< ignore: --no-py-pin

@@ -75,6 +75,7 @@ Result<solve::SolveRequest> solve_request(const ChangeRequest& request, const Qu
   wanted.kept = question.kept;
   wanted.update = question.update;
   wanted.update_all = request.scope == ChangeRequest::Scope::all;
+  wanted.disallowed = question.disallowed;
   wanted.pins = question.pins;
   wanted.held = question.python_pin;
   for (const host::VirtualPackage& package : machine.virtual_packages.packages) {

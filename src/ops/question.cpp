@@ -48,6 +48,8 @@ Result<> add_pins(const ChangeRequest& request, const prefix::PrefixState& state
   if (rules.pins == ChoiceRules::Pins::obey) {
     HPCENV_ASSIGN(question.pins, pins_of(request.prefix, rules.pinned_packages));
   }
+  HPCENV_ASSIGN(question.disallowed,
+                specs_of_setting("disallowed_packages", rules.disallowed_packages));
   if (rules.installed == ChoiceRules::Installed::frozen) {
     HPCENV_ASSIGN(const Specs frozen, frozen_packages(state));
     question.pins.insert(question.pins.end(), frozen.begin(), frozen.end());

@@ -20,6 +20,7 @@ struct Question {
   std::vector<std::string> update;  ///< installed names to make newer
   Specs pins;
   Specs python_pin;
+  Specs disallowed;
 };
 
 /// A wish of the command line replaces an earlier one about the same name, except that a bare name

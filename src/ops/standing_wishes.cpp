@@ -42,10 +42,10 @@ std::string channel_of(const conda::PackageRecord& record) {
   return std::string(channel);
 }
 
-Result<conda::MatchSpec> pin_from(std::string_view text, const std::string& where) {
+Result<conda::MatchSpec> spec_from(std::string_view text, std::string_view where) {
   auto spec = conda::MatchSpec::parse(text);
   if (spec.has_value()) return spec;
-  return Failure(with_context(std::move(spec).error(), "reading the pins of " + where));
+  return Failure(with_context(std::move(spec).error(), fmt::format("reading {}", where)));
 }
 
 }  // namespace
@@ -90,11 +90,8 @@ Result<std::vector<conda::MatchSpec>> wished_earlier(const prefix::PrefixState& 
 
 Result<std::vector<conda::MatchSpec>> pins_of(const fs::path& prefix,
                                               std::span<const std::string> pinned_packages) {
-  std::vector<conda::MatchSpec> pins;
-  for (const std::string& text : pinned_packages) {
-    HPCENV_ASSIGN(conda::MatchSpec pin, pin_from(text, "pinned_packages"));
-    pins.push_back(std::move(pin));
-  }
+  HPCENV_ASSIGN(std::vector<conda::MatchSpec> pins,
+                specs_of_setting("pinned_packages", pinned_packages));
   const fs::path file = prefix / "conda-meta/pinned";
   const auto text = base::read_file(file);
   if (!text.has_value()) {
@@ -107,10 +104,20 @@ Result<std::vector<conda::MatchSpec>> pins_of(const fs::path& prefix,
     const std::string_view wish = base::trim(line.substr(0, line.find('#')));
     if (wish.empty()) continue;
     HPCENV_ASSIGN(conda::MatchSpec pin,
-                  pin_from(wish, fmt::format("{}:{}", file.string(), number)));
+                  spec_from(wish, fmt::format("{}:{}", file.string(), number)));
     pins.push_back(std::move(pin));
   }
   return pins;
+}
+
+Result<std::vector<conda::MatchSpec>> specs_of_setting(std::string_view setting,
+                                                       std::span<const std::string> texts) {
+  std::vector<conda::MatchSpec> specs;
+  for (const std::string& text : texts) {
+    HPCENV_ASSIGN(conda::MatchSpec spec, spec_from(text, setting));
+    specs.push_back(std::move(spec));
+  }
+  return specs;
 }
 
 Result<std::vector<conda::MatchSpec>> python_pin(const prefix::PrefixState& state) {

@@ -29,6 +29,9 @@ const conda::PrefixRecord* find_installed(const prefix::PrefixState& state, std:
 /// bad_spec, naming the file and line or the setting.
 Result<std::vector<conda::MatchSpec>> pins_of(const std::filesystem::path& prefix,
                                               std::span<const std::string> pinned_packages);
+/// The specs of a setting. Kind bad_spec, naming the setting.
+Result<std::vector<conda::MatchSpec>> specs_of_setting(std::string_view setting,
+                                                       std::span<const std::string> texts);
 /// "python 3.11.*" of the installed python; nothing where none is installed.
 Result<std::vector<conda::MatchSpec>> python_pin(const prefix::PrefixState& state);
 /// One exact spec for each installed package (--freeze-installed).

@@ -77,6 +77,7 @@ Result<ops::ChoiceRules> rules_of(const Arguments& arguments, const Session& ses
   }
   rules.index_fresh_seconds = session.index_fresh_seconds();
   rules.pinned_packages = session.settings().list("pinned_packages");
+  rules.disallowed_packages = session.settings().list("disallowed_packages");
   if (session.settings().flag("add_pip_as_python_dependency")) {
     rules.add_pip = Rules::AddPip::yes;
   }
