@@ -145,7 +145,9 @@ class Variants {
     variants_.back().direct = {name};
     request.update.clear();
     add("update of all", request).update_all = true;
-    variants_.back().direct = names;
+    // Nothing is asked for by name: all of it shall be new.
+    variants_.back().direct.clear();
+    for (const auto& record : oracle_.locked) variants_.back().direct.push_back(record.name);
     // The same package as a new one.
     std::erase_if(request.installed, [&](const auto& record) { return record.name == name; });
     for (const auto& spec : request.kept) {
