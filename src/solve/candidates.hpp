@@ -78,8 +78,8 @@ struct AcceptedSet {
 /// copied.
 struct Candidates {
   Candidates() = default;
-  Candidates(Candidates&&) = default;
-  Candidates& operator=(Candidates&&) = default;
+  Candidates(Candidates&&) noexcept = default;
+  Candidates& operator=(Candidates&&) noexcept = default;
   Candidates(const Candidates&) = delete;
   Candidates& operator=(const Candidates&) = delete;
   ~Candidates() = default;
