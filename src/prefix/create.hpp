@@ -57,10 +57,10 @@ struct Prepared {
 };
 
 /// What the packages will take, from their paths.json; for the check against free space (decision
-/// 7). Where `prefix` is given and a package lies on its file system and may be linked by this user,
-/// files that can be hard links count nothing; bytecode is counted as large as its source. Nothing
-/// is set off for what leaves: it lies in the trash until all is done, on NFS a day. A change of an
-/// environment reserves a little more.
+/// 7). Where `prefix` is given and a package lies on its file system and may be linked by this
+/// user, files that can be hard links count nothing; bytecode is counted as large as its source.
+/// Nothing is set off for what leaves: it lies in the trash until all is done, on NFS a day. A
+/// change of an environment reserves a little more.
 struct Budget {
   std::uint64_t bytes = 0;
   std::uint64_t inodes = 0;

@@ -49,8 +49,8 @@ std::vector<LinkScript> scripts_in(const Layout& layout,
 Result<> require_bash(const std::vector<LinkScript>& scripts, const Layout& layout,
                       const std::filesystem::path& prefix, const base::Environment& environment);
 
-/// The post-link scripts of a layout, ready to be run; none where `options` leave them. Kind refused
-/// as `require_bash`.
+/// The post-link scripts of a layout, ready to be run; none where `options` leave them. Kind
+/// refused as `require_bash`.
 Result<std::vector<PendingScript>> post_link_scripts(
     const Layout& layout, const std::vector<conda::UnpackedPackage>& packages,
     const std::filesystem::path& prefix, const LinkOptions& options);

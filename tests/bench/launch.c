@@ -1,6 +1,7 @@
-/* launch OUT RUNS PROGRAM [ARGUMENT...]: starts the program RUNS times, one after the other, and writes a line a run to OUT:
-   wall nanoseconds, user and system microseconds, peak resident kibibytes, exit code (128 + signal). It is small itself,
-   because the kernel counts what a process was before its exec in its peak. */
+/* launch OUT RUNS PROGRAM [ARGUMENT...]: starts the program RUNS times, one after the other, and
+   writes a line a run to OUT: wall nanoseconds, user and system microseconds, peak resident
+   kibibytes, exit code (128 + signal). It is small itself, because the kernel counts what a process
+   was before its exec in its peak. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <spawn.h>
@@ -19,7 +20,9 @@ static long long now(void) {
   return time.tv_sec * 1000000000LL + time.tv_nsec;
 }
 
-static long long microseconds(struct timeval time) { return time.tv_sec * 1000000LL + time.tv_usec; }
+static long long microseconds(struct timeval time) {
+  return time.tv_sec * 1000000LL + time.tv_usec;
+}
 
 int main(int argc, char** argv) {
   if (argc < 4) return 2;
@@ -40,8 +43,8 @@ int main(int argc, char** argv) {
     }
     const long long end = now();
     const int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-    fprintf(out, "%lld %lld %lld %ld %d\n", end - start, microseconds(usage.ru_utime), microseconds(usage.ru_stime),
-            usage.ru_maxrss, code);
+    fprintf(out, "%lld %lld %lld %ld %d\n", end - start, microseconds(usage.ru_utime),
+            microseconds(usage.ru_stime), usage.ru_maxrss, code);
   }
   return fclose(out) == 0 ? 0 : 2;
 }

@@ -62,8 +62,7 @@ Result<int> run(const Arguments& arguments, Session& session) {
   HPCENV_ASSIGN(
       const ops::EnvironmentRef environment,
       ops::existing_environment(locations, arguments.value("name"), arguments.value("prefix")));
-  HPCENV_ASSIGN(shell::Activation activation,
-                ops::activation_for(environment, session.reporter()));
+  HPCENV_ASSIGN(shell::Activation activation, ops::activation_for(environment, session.reporter()));
   HPCENV_TRY(add_variables(arguments, activation));
   HPCENV_TRY(enter_directory(arguments.value("cwd")));
   std::string warning;

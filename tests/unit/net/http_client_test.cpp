@@ -1,5 +1,5 @@
-#include <catch2/catch_test_macros.hpp>
 #include <atomic>
+#include <catch2/catch_test_macros.hpp>
 #include <chrono>
 #include <csignal>
 #include <random>
