@@ -10,6 +10,7 @@
 #include "packages/fetch.hpp"
 #include "packages/package_cache.hpp"
 #include "prefix/create.hpp"
+#include "prefix/place.hpp"
 #include "prefix/readers.hpp"
 #include "prefix/state.hpp"
 
@@ -50,7 +51,10 @@ class Pipeline {
   }
 
   Result<> complete_earlier() {
-    if (request_.run == ChangeRequest::Run::dry) {
+    // Only the same create can finish it: what it was to install is known nowhere else.
+    const bool only_create_helps =
+        request_.action != Action::create && prefix::is_unfinished_create(request_.prefix);
+    if (request_.run == ChangeRequest::Run::dry || only_create_helps) {
       return prefix::require_usable(request_.prefix);
     }
     HPCENV_ASSIGN(report_.messages,

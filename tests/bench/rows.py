@@ -240,7 +240,7 @@ def _copy_channel(source: Path, target: Path) -> list[str]:
 def _unpack_corpus(corpus: Path, work: Path) -> None:
     work.mkdir(exist_ok=True)
     with tarfile.open(fileobj=zstd.ZstdFile(corpus / "cases.tar.zst")) as archive:
-        archive.extractall(work, filter="data")
+        archive.extractall(work)
     for packed in corpus.glob("**/repodata.json.zst"):
         if "partial" not in packed.parts:
             place = work / "channels" / packed.relative_to(corpus).parent

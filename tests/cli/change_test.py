@@ -237,6 +237,24 @@ class CutOff(ChangeCase):
         self.assertEqual(self.versions(), {"app": "2.0", "base": "1.0", "lib": "3.0"})
 
 
+    def test_a_create_that_was_cut_off_is_for_create_alone(self):
+        channel = f"{self.home}/scripted"
+        files = {**data("thing", "1.0"), "bin/.thing-post-link.sh": ('touch "$PREFIX/ran"\n', 0o755)}
+        tiny_channel.write_repodata(channel, [tiny_channel.add_package(channel, "thing", "1.0", files=files)])
+        words = ["create", "-n", "work", "--override-channels", "-c", channel, "thing"]
+        log = f"{self.home}/points"
+        # With the package in the cache both runs pass the same points.
+        self.run_program(*words[:2], "other", *words[3:], check=0)
+        self.run_program(*words[:2], "third", *words[3:], check=0, env={"HPCENV_FAULT_LOG": log})
+        with open(log, encoding="utf-8") as file:
+            number = file.read().split().index("commit.forget_scripts") + 1
+        self.run_program(*words, check=-9, env={"HPCENV_FAULT_KILL": str(number)})
+        self.refused(1, "refused", "install", "-n", "work", "lone", said=["the same hpcenv create again"])
+        self.refused(1, "refused", "remove", "-n", "work", "thing", said=["the same hpcenv create again"])
+        self.run_program(*words, check=0)
+        self.assertEqual(self.versions(), {"thing": "1.0"})
+
+
 class Frozen(ChangeCase):
     def test_a_frozen_environment_is_changed_only_on_demand(self):
         self.create("app")
