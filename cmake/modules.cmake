@@ -4,6 +4,9 @@ if(CCACHE)
   set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE})
 endif()
 
+# Modules whose code runs once a command: there small counts more than fast (the one file is copied to clusters).
+set(HPCENV_SMALL_MODULES host shell slurm doctor ops cli)
+
 # hpcenv_module(NAME USES...): the static library hpcenv_NAME of src/NAME.
 function(hpcenv_module name)
   file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/src/${name}/*.cpp" "${CMAKE_SOURCE_DIR}/src/${name}/commands/*.cpp")
@@ -20,6 +23,9 @@ function(hpcenv_module name)
     endif()
   endforeach()
   target_compile_definitions(hpcenv_${name} PUBLIC $<$<BOOL:${HPCENV_FAULTS}>:HPCENV_FAULTS=1>)
+  if(HPCENV_STATIC AND name IN_LIST HPCENV_SMALL_MODULES)
+    target_compile_options(hpcenv_${name} PRIVATE -Os)
+  endif()
   if(EXISTS "${CMAKE_SOURCE_DIR}/src/${name}/module.cmake")
     include("${CMAKE_SOURCE_DIR}/src/${name}/module.cmake")
   endif()

@@ -29,6 +29,7 @@ constexpr auto table = std::to_array<SettingSpec>({
     {"envs_dirs", "", "where environments with a name are looked for; new ones go to the first"},
     {"pkgs_dirs", "", "package caches; packages go to the first"},
     {"pinned_packages", "", "specs that hold in every environment"},
+    {"disallowed_packages", "", "specs of packages that are never taken"},
     {"create_default_packages", "", "specs that each new environment gets"},
     {"add_pip_as_python_dependency", "true", "whether python brings pip along"},
     {"override_virtual_packages", "", "NAME=VERSION, as CONDA_OVERRIDE_NAME does"},

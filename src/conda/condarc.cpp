@@ -32,6 +32,7 @@ constexpr std::array keys = std::to_array<RcKey>({
     {.name = "envs_dirs", .kind = Kind::paths, .older_name = "envs_path", .separators = ":"},
     {.name = "pkgs_dirs", .kind = Kind::paths, .separators = ":,"},
     {.name = "pinned_packages", .kind = Kind::list, .separators = "&"},
+    {.name = "disallowed_packages", .kind = Kind::list, .separators = "&"},
     {.name = "create_default_packages", .kind = Kind::list, .separators = ","},
     {.name = "add_pip_as_python_dependency", .kind = Kind::boolean},
     {.name = "override_virtual_packages", .kind = Kind::table, .older_name = "virtual_packages"},

@@ -120,6 +120,14 @@ class Condarc(CliCase):
         self.assertTrue(os.path.exists(f"{self.root}/envs/y/conda-meta/history"))
         self.run_program("run", "-n", "x", "true", check=0, env={"HPCENV_ROOT": self.root})
 
+    def test_what_is_disallowed_is_never_taken(self):
+        self.condarc("disallowed_packages: ['greeter >=2']\n")
+        self.run_program("create", "-n", "x", "greeter", "-y", check=0)
+        self.assertEqual({p["name"]: p["version"] for p in self.run_json("list", "-n", "x")["packages"]}["greeter"], "1.0")
+        error = self.run_json("install", "-n", "x", "greeter=2", "--dry-run", check=1)["error"]
+        self.assertEqual(error["kind"], "conflict")
+        self.assertIn("disallowed", json.dumps(error))
+
     def test_offline_and_overrides(self):
         self.condarc("offline: true\nchannels: ['http://127.0.0.1:9/x']\noverride_virtual_packages: {cuda: '13.1'}\n")
         del self.variables["CONDA_OVERRIDE_CUDA"]

@@ -47,7 +47,8 @@ Result<const conda::RcKey*> key_of_word(const std::string& word) {
 }
 
 Result<> check_item(const conda::RcKey& key, const std::string& item) {
-  const bool spec = key.name == "pinned_packages" || key.name == "create_default_packages";
+  const bool spec = key.name == "pinned_packages" || key.name == "disallowed_packages" ||
+                    key.name == "create_default_packages";
   if (spec) {
     HPCENV_TRY(conda::MatchSpec::parse(item));
   }
