@@ -151,9 +151,9 @@ bool is_reserved(std::string_view text) {
 /// which start with a digit, sign or dot, are quoted.
 bool is_plain(std::string_view text) {
   const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
-  if (text.empty() || !(letter(text.front()) || text.front() == '_' || text.front() == '/')) {
-    return false;
-  }
+  if (text.empty()) return false;
+  const char first = text.front();
+  if (!letter(first) && first != '_' && first != '/') return false;
   if (text.back() == ':') return false;
   const bool known = std::all_of(text.begin(), text.end(), [&](char c) {
     return letter(c) || (c >= '0' && c <= '9') || std::string_view("_-.+/=:@~").contains(c);

@@ -58,7 +58,7 @@ constexpr std::string_view failed_ending = ".failed";
 std::vector<std::string> waiting_scripts(const fs::path& prefix) {
   Result<std::vector<std::string>> names = base::list_directory(prefix / scripts_folder);
   if (!names.has_value()) return {};
-  const std::string_view mark = fs::path(pending_scripts_file).filename().native();
+  const std::string mark = fs::path(pending_scripts_file).filename().native();
   std::erase_if(*names,
                 [&](const std::string& name) { return name == mark || name.starts_with('.'); });
   return std::move(*names);

@@ -85,7 +85,7 @@ std::string line_of(const Statement& statement) {
   switch (statement.kind) {
     case Kind::set:
       return statement.name + "=" + quote_posix(statement.value.value_or("")) + "\n";
-    case Kind::export_:
+    case Kind::exported:
       return assign(statement.name, statement.value.value_or(""));
     case Kind::unset:
       return "\\unset " + statement.name + "\n";

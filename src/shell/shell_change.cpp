@@ -31,7 +31,7 @@ std::string saved_name(std::uint64_t level, std::string_view variable) {
 }
 
 Statement exported(std::string name, std::string value) {
-  return {Kind::export_, std::move(name), std::move(value), std::nullopt};
+  return {Kind::exported, std::move(name), std::move(value), std::nullopt};
 }
 
 Statement unset(std::string name) {

@@ -15,13 +15,13 @@ namespace hpcenv::shell {
 /// One step of the shell.
 struct Statement {
   enum class Kind {
-    set,      ///< `name` = `value`, exported or not as it was (the prompt)
-    export_,  ///< `name` = `value`
-    unset,    ///< `name`
-    restore,  ///< if `name` still is `ours` (nothing: unset), it becomes `value` (nothing: unset)
-    source,   ///< the script `name`
+    set,       ///< `name` = `value`, exported or not as it was (the prompt)
+    exported,  ///< `name` = `value`
+    unset,     ///< `name`
+    restore,   ///< if `name` still is `ours` (nothing: unset), it becomes `value` (nothing: unset)
+    source,    ///< the script `name`
   };
-  Kind kind = Kind::export_;
+  Kind kind = Kind::exported;
   std::string name;
   std::optional<std::string> value;
   std::optional<std::string> ours;

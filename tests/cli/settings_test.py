@@ -1,4 +1,5 @@
 """Settings: files, variables, `hpcenv config`; and where things go at the first use."""
+import json
 import os
 import pty
 import select

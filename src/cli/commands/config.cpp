@@ -80,7 +80,7 @@ Result<conda::RcValue> value_of(const conda::RcKey& key, const Words& words) {
 
 // What the file is to say of the key; nothing: the key goes.
 Result<std::optional<conda::RcValue>> changed(const std::string& action, const conda::RcKey& key,
-                                              std::optional<conda::RcValue> now,
+                                              const std::optional<conda::RcValue>& now,
                                               const Words& words) {
   if (action == "remove" && words.empty()) {
     return std::optional<conda::RcValue>();

@@ -21,7 +21,7 @@ Environment played(const std::vector<Statement>& statements, Environment now, st
   for (const Statement& statement : statements) {
     switch (statement.kind) {
       case Kind::set:
-      case Kind::export_:
+      case Kind::exported:
         put(statement.name, statement.value);
         break;
       case Kind::unset:
@@ -132,8 +132,8 @@ TEST_CASE("a directory's name is no code in the prompt") {
 }
 
 TEST_CASE("lines quote values and leave out what no shell can name") {
-  const std::string text = render({{Kind::export_, "A", "it's $x", std::nullopt},
-                                   {Kind::export_, "A.B", "1", std::nullopt},
+  const std::string text = render({{Kind::exported, "A", "it's $x", std::nullopt},
+                                   {Kind::exported, "A.B", "1", std::nullopt},
                                    {Kind::unset, "C;rm", std::nullopt, std::nullopt}},
                                   Dialect::posix);
   CHECK(text == "\\export A='it'\\''s $x'\n\\hash -r\n");
