@@ -51,11 +51,12 @@ class Pipeline {
   }
 
   Result<> complete_earlier() {
-    // Only the same create can finish it: what it was to install is known nowhere else.
-    const bool only_create_helps =
-        request_.action != Action::create && prefix::is_unfinished_create(request_.prefix);
-    if (request_.run == ChangeRequest::Run::dry || only_create_helps) {
+    if (request_.run == ChangeRequest::Run::dry) {
       return prefix::require_usable(request_.prefix);
+    }
+    // A create starts over what a create left.
+    if (request_.action == Action::create && prefix::is_unfinished_create(request_.prefix)) {
+      return {};
     }
     HPCENV_ASSIGN(report_.messages,
                   prefix::complete_unfinished(request_.prefix, request_.link, request_.lock,

@@ -235,7 +235,13 @@ Result<std::vector<std::string>> complete_unfinished(const fs::path& prefix,
                                                      base::ProcessRunner& runner,
                                                      base::Reporter& reporter) {
   HPCENV_ASSIGN(const fs::path resolved, base::resolve_path(prefix));
-  sweep_beside(resolved, lock, reporter);
+  std::shared_ptr<const PrefixLock> create;
+  if (is_unfinished_create(resolved)) {
+    // It may live and be at its link scripts.
+    HPCENV_ASSIGN(create, PrefixLock::acquire_beside(resolved, lock, reporter));
+  } else {
+    sweep_beside(resolved, lock, reporter);
+  }
   if (!has_leftovers(resolved)) return std::vector<std::string>();
   HPCENV_ASSIGN(const auto held, PrefixLock::acquire_inside(resolved, lock, reporter));
   HPCENV_TRY(settle(resolved, held->token(), options, runner, reporter));

@@ -237,9 +237,10 @@ class CutOff(ChangeCase):
         self.assertEqual(self.versions(), {"app": "2.0", "base": "1.0", "lib": "3.0"})
 
 
-    def test_a_create_that_was_cut_off_is_for_create_alone(self):
+    def cut_off_create(self):
+        """Kills a create when its link script has run, but nobody knows yet that it has."""
         channel = f"{self.home}/scripted"
-        files = {**data("thing", "1.0"), "bin/.thing-post-link.sh": ('touch "$PREFIX/ran"\n', 0o755)}
+        files = {**data("thing", "1.0"), "bin/.thing-post-link.sh": ('echo ran >> "$PREFIX/ran"\n', 0o755)}
         tiny_channel.write_repodata(channel, [tiny_channel.add_package(channel, "thing", "1.0", files=files)])
         words = ["create", "-n", "work", "--override-channels", "-c", channel, "thing"]
         log = f"{self.home}/points"
@@ -249,10 +250,22 @@ class CutOff(ChangeCase):
         with open(log, encoding="utf-8") as file:
             number = file.read().split().index("commit.forget_scripts") + 1
         self.run_program(*words, check=-9, env={"HPCENV_FAULT_KILL": str(number)})
-        self.refused(1, "refused", "install", "-n", "work", "lone", said=["the same hpcenv create again"])
-        self.refused(1, "refused", "remove", "-n", "work", "thing", said=["the same hpcenv create again"])
-        self.run_program(*words, check=0)
-        self.assertEqual(self.versions(), {"thing": "1.0"})
+        self.run_program("run", "-n", "work", "true", check=125)
+        return words
+
+    def runs_of_the_script(self):
+        with open(f"{self.prefix}/ran", encoding="utf-8") as file:
+            return len(file.readlines())
+
+    def test_a_create_in_its_scripts_starts_over(self):
+        self.run_program(*self.cut_off_create(), check=0)
+        self.assertEqual((self.versions(), self.runs_of_the_script()), ({"thing": "1.0"}, 1))
+
+    def test_install_completes_a_create_in_its_scripts(self):
+        self.cut_off_create()
+        self.run_program("install", "-n", "work", "lone", check=0)
+        self.assertEqual((self.versions(), self.runs_of_the_script()), ({"thing": "1.0", "lone": "1.0"}, 2))
+        self.run_program("run", "-n", "work", "true", check=0)
 
 
 class Frozen(ChangeCase):

@@ -67,6 +67,7 @@ Result<Info> gather(const Arguments& arguments, Session& session) {
 
 std::vector<std::string> texts_of(const std::vector<std::filesystem::path>& paths) {
   std::vector<std::string> texts;
+  texts.reserve(paths.size());
   for (const std::filesystem::path& path : paths) {
     texts.push_back(path.string());
   }
