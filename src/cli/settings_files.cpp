@@ -16,7 +16,7 @@ void add_conda_folder(const std::string& folder, std::vector<SettingsFile>& file
   if (const auto names = base::list_directory(parts)) {
     for (const std::string& name : *names) {
       if (name.ends_with(".yml") || name.ends_with(".yaml")) {
-        files.push_back({parts + "/" + name, Owner::conda});
+        files.push_back({fmt::format("{}/{}", parts, name), Owner::conda});
       }
     }
   }

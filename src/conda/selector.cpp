@@ -138,7 +138,7 @@ Result<std::optional<bool>> evaluate_selector(std::string_view expression,
       tokens, [](std::string_view token) { return value_of(token, "").has_value(); });
   const bool names_more = !tokens.empty() && asks_for_more(tokens.front());
   if (!names_platform && !names_more) return std::optional<bool>();
-  if (const auto value = Evaluator(tokens, subdir).whole()) return std::optional<bool>(*value);
+  if (const std::optional<bool> value = Evaluator(tokens, subdir).whole()) return value;
   return fail_hint(ErrorKind::refused, fmt::format("cannot read the selector [{}]", expression),
                    "it may hold names of platforms (linux, x86_64, osx, ...), and, or, not, ()");
 }

@@ -153,6 +153,7 @@ base::Json to_json(const ExportedEnvironment& environment) {
 
 Result<std::string> explicit_text(const prefix::PrefixState& state, ExplicitHash hash) {
   std::vector<const conda::PackageRecord*> records;
+  records.reserve(state.packages.size());
   for (const conda::PrefixRecord& package : state.packages) {
     records.push_back(&package.record);
   }

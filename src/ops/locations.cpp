@@ -53,6 +53,7 @@ Result<> write_registry(const Locations& locations, const std::vector<std::strin
 
 std::vector<packages::CachePlace> cache_places(const Locations& locations) {
   std::vector<packages::CachePlace> places;
+  places.reserve(locations.package_folders.size());
   for (const fs::path& folder : locations.package_folders) {
     places.push_back({folder, packages::CachePlace::Standing::named});
   }

@@ -119,7 +119,7 @@ std::vector<PythonPackage> python_packages(const PrefixState& state) {
   std::vector<std::string> doubtful;
   for (const std::string& name : *names) {
     if (metadata_of(name) == name && !is_surely_owned(state, name, state.prefix / folder / name)) {
-      doubtful.push_back(folder + "/" + name);
+      doubtful.push_back(fmt::format("{}/{}", folder, name));
     }
   }
   if (doubtful.empty()) return packages;

@@ -134,9 +134,9 @@ Result<int> change(const std::string& action, const Words& words, const Session&
     return Failure(text.error());
   }
   const std::string now = text.value_or("");
-  HPCENV_ASSIGN(auto before, setting_in(now, *key, file.string()));
+  HPCENV_ASSIGN(const auto before, setting_in(now, *key, file.string()));
   HPCENV_ASSIGN(const auto after,
-                changed(action, *key, std::move(before), Words(words.begin() + 1, words.end())));
+                changed(action, *key, before, Words(words.begin() + 1, words.end())));
   HPCENV_ASSIGN(const std::string fresh, with_setting(now, *key, after, file.string()));
   HPCENV_TRY(base::make_directories(file.parent_path()));
   HPCENV_TRY(base::write_file(file, fresh, 0666, base::Durable::yes));
