@@ -32,6 +32,8 @@ class Explainer {
 
   Conflict explain(NameIndex failed) {
     tell_deaths(tell_requirement(failed), failed, all_of(table_, failed));
+    // Telling one may bring more: the list grows meanwhile.
+    // NOLINTNEXTLINE(modernize-loop-convert)
     for (std::size_t i = 0; i < later_.size(); ++i) {
       const auto [by, about] = later_[i];
       tell_demand(tell_requirement(by), by, about);
@@ -45,6 +47,7 @@ class Explainer {
   std::string explain_deaths(std::span<const CandidateIndex> dead) {
     for (const Group& one : group(dead)) tell_group(0, one);
     std::vector<std::string> sentences;
+    sentences.reserve(lines_.size() + later_.size() + later_roots_.size());
     for (const Line& line : lines_) sentences.push_back(line.text);
     for (const auto& [by, about] : later_) sentences.push_back(demand_sentence(by, about));
     for (const SpecIndex root : later_roots_)

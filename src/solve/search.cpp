@@ -125,6 +125,7 @@ class Searcher {
 
   std::vector<std::string> sentences(const std::vector<SolvReason>& reasons) const {
     std::vector<Reason> told;
+    told.reserve(reasons.size());
     for (const SolvReason& reason : reasons) {
       told.push_back({reason.kind, found(candidates_, static_cast<int>(reason.package)),
                       found(candidates_, static_cast<int>(reason.other)),

@@ -139,7 +139,7 @@ class Variants {
     request.kept = std::move(request.specs);
     request.specs.clear();
     const auto names = direct_names(oracle_.request);
-    const std::string name = names[random_() % names.size()];
+    const std::string& name = names[random_() % names.size()];
     request.update = {name};
     add("update of " + name, request);
     variants_.back().direct = {name};
