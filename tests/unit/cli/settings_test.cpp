@@ -122,7 +122,8 @@ TEST_CASE("a variable that is none is refused by its name") {
   CHECK(other.load().value("solver") == "dive");
 }
 
-std::string changed(std::string_view text, const char* key, std::optional<conda::RcValue> value) {
+std::string changed(std::string_view text, const char* key,
+                    const std::optional<conda::RcValue>& value) {
   auto result = with_setting(text, *conda::find_rc_key(key), value, "config.yml");
   return result.has_value() ? *result : "error: " + result.error().message;
 }

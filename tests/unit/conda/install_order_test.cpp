@@ -16,6 +16,7 @@ PackageRecord record(const std::string& name, std::vector<std::string> depends) 
 
 std::string order_of(const std::vector<PackageRecord>& records) {
   std::vector<const PackageRecord*> pointers;
+  pointers.reserve(records.size());
   for (const PackageRecord& one : records) pointers.push_back(&one);
   std::string names;
   for (const std::size_t i : install_order(pointers)) names += records[i].name + " ";
@@ -38,10 +39,12 @@ TEST_CASE("cycles are broken the same way each time") {
 
 TEST_CASE("a long chain needs no stack") {
   std::vector<PackageRecord> records;
+  records.reserve(50'000);
   for (int i = 0; i < 50'000; ++i) {
     records.push_back(record("p" + std::to_string(i), {"p" + std::to_string(i + 1)}));
   }
   std::vector<const PackageRecord*> pointers;
+  pointers.reserve(records.size());
   for (const PackageRecord& one : records) pointers.push_back(&one);
   CHECK(install_order(pointers).front() == 49'999);
 }

@@ -214,7 +214,7 @@ TEST_CASE("a prefix record is written and read again") {
   record.paths.push_back(directory);
 
   const std::string text = prefix_record_text(record);
-  const base::Json written = json(text.c_str());
+  const base::Json written = json(text);
   CHECK(base::dump_json(written) == text);
   CHECK(written["files"] == json(R"(["bin/a"])"));
   CHECK(written["link"]["type"] == 3);
@@ -233,7 +233,7 @@ TEST_CASE("the head of a record of ours is read without its paths") {
   record.paths.resize(3);
   record.requested_specs = {"a"};
   const std::string text = prefix_record_text(record);
-  CHECK(json(text.c_str())["files"].size() == 3);
+  CHECK(json(text)["files"].size() == 3);
   for (const std::size_t size : {text.size(), text.find("paths_data"), text.find("files", 200)}) {
     const auto head = parse_record_head(std::string_view(text).substr(0, size + 9));
     REQUIRE(head.has_value());
@@ -255,7 +255,7 @@ TEST_CASE("a record that might go on after its files is no head") {
   CHECK_FALSE(parse_record_head("{\n  \"name\": \"a\",\n  \"files\": [").has_value());
   CHECK_FALSE(parse_record_head("{\n  \"build\": \"0\",\n  \"name\": \"a\"").has_value());
   CHECK_FALSE(parse_record_head("").has_value());
-  auto foreign = json(text.c_str());
+  auto foreign = json(text);
   foreign.erase("requested_specs");
   CHECK_FALSE(parse_record_head(base::dump_json(foreign)).has_value());
 }

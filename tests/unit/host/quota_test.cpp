@@ -82,7 +82,7 @@ TEST_CASE("the tighter of disk and quota counts, and is named") {
   const auto limited =
       room_with_quota(place.path() / "not/there", with_quota(place.path(), line), *runner);
   REQUIRE(limited.has_value());
-  CHECK(limited->bytes == 200U * 1024);
+  CHECK(limited->bytes == std::uint64_t{200} * 1024);
   CHECK(limited->inodes == 4U);
   CHECK(limited->limited_by == "your quota on " + mount->point);
   const auto plain = room_at(place.path());

@@ -102,6 +102,7 @@ void check_line(const VirtualPackages& made, std::string_view line) {
   const std::string_view rest = base::trim(line.substr(line.find(' ')));
   if (line.starts_with("has ")) {
     std::vector<std::string> all;
+    all.reserve(made.packages.size());
     for (const auto& package : made.packages) all.push_back(described(package));
     INFO("found:\n" << base::join(all, "\n"));
     CHECK(std::ranges::find(all, rest) != all.end());
