@@ -45,11 +45,13 @@ class Failed(RuntimeError):
     """A measured program did not do its work; its words are in the message."""
 
 
-def _tmpfs() -> Path | None:
+def _tmpfs(room: int) -> Path | None:
+    """A folder on tmpfs with `room` bytes free. Small ones exist: containers often give 64 MB."""
     for folder in (Path("/dev/shm"), Path(tempfile.gettempdir())):
         with contextlib.suppress(OSError, subprocess.CalledProcessError):
             kind = subprocess.run(["stat", "-f", "-c", "%T", folder], capture_output=True, text=True, check=True).stdout
-            if kind.strip() == "tmpfs" and os.access(folder, os.W_OK):
+            usage = shutil.disk_usage(folder)
+            if kind.strip() == "tmpfs" and os.access(folder, os.W_OK) and usage.free >= room:
                 return folder
     return None
 
@@ -57,8 +59,9 @@ def _tmpfs() -> Path | None:
 class Ground:
     """Removed at the end, but for the channels, which lie in the cache by the hash of what makes them."""
 
-    def __init__(self, program: Path) -> None:
-        memory = _tmpfs()
+    def __init__(self, program: Path, room: int) -> None:
+        """`room`: bytes that the work needs at once."""
+        memory = _tmpfs(room)
         self.on_tmpfs = memory is not None
         self.folder = Path(tempfile.mkdtemp(prefix="hpcenv-bench-", dir=memory))
         atexit.register(shutil.rmtree, self.folder, ignore_errors=True)
@@ -126,7 +129,8 @@ class Ground:
             wall, user, system, peak, code = map(int, line.split())
             samples.append(Sample(wall / 1e9, (user + system) / 1e6, peak / 1024, code))
         if any(sample.code for sample in samples):
-            raise Failed(f"{' '.join(map(str, command))[:300]}: {complaints.read_text(errors='replace')[-2000:]}")
+            codes = sorted({sample.code for sample in samples})
+            raise Failed(f"{' '.join(map(str, command))[:300]}: exit codes {codes}: {complaints.read_text(errors='replace')[-2000:]}")
         return samples
 
     def hpcenv(self, *arguments: str | Path, runs: int = 1, **more: str) -> list[Sample]:

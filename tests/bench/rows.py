@@ -33,9 +33,10 @@ class Sizes:
     runs: int = 3
     quick_runs: int = 25
     oracle_step: int = 1
+    room: int = 10 << 30  # bytes: both caches, both environments, and the packages unpacked bare
 
 
-SMALL = Sizes(package_stack.Shape(4, 200, 3, 200, 12 * package_stack.MEBI, (16 * package_stack.MEBI,)), (5_000,), 1, 3, 100)
+SMALL = Sizes(package_stack.Shape(4, 200, 3, 200, 12 * package_stack.MEBI, (16 * package_stack.MEBI,)), (5_000,), 1, 3, 100, 1 << 30)
 
 
 @dataclass

@@ -56,7 +56,7 @@ def machine(ground: Ground, runs: int) -> dict[str, object]:
     version = subprocess.run([ground.program, "--version"], capture_output=True, text=True, check=True).stdout.strip()
     load = " ".join(f"{one:.1f}" for one in os.getloadavg())
     return {"program": version, "kernel": platform.release(), "processors": os.cpu_count(), "load at the start": load,
-            "runs of each": runs, "place": "tmpfs" if ground.on_tmpfs else "NOT on tmpfs: none can be written to"}
+            "runs of each": runs, "place": "tmpfs" if ground.on_tmpfs else "NOT on tmpfs: none has room"}
 
 
 def main() -> int:
@@ -75,7 +75,7 @@ def main() -> int:
         parser.error(f"no such group: {unknown}" if unknown else f"there is no {options.program}: run ./bootstrap")
     sizes = SMALL if options.small else Sizes()
     sizes = dataclasses.replace(sizes, runs=options.runs or sizes.runs)
-    ground = Ground(options.program.resolve())
+    ground = Ground(options.program.resolve(), sizes.room)
     ground.serve()
     facts = machine(ground, sizes.runs)
     rows: list[Row] = []

@@ -20,11 +20,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1] / "tools")]
 
 from channelkit import (cache, index, parts_clib, parts_compiler, parts_cuda, parts_fault, parts_pkgconf, parts_python,
                         parts_wheels)
 from channelkit.errors import Unavailable
+from ending import leave
 
 Skips = list[dict[str, str]]
 Maker = Callable[[Path, Path, Path], Skips]
@@ -179,4 +180,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

@@ -17,6 +17,10 @@ import conda_package_streaming.package_streaming as streaming
 from rattler import Channel, Gateway, GenericVirtualPackage, MatchSpec, PackageName, RepoData, Version, install, solve
 from rattler.package.build_string import BuildString
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
+
+from ending import leave
+
 HERE = Path(__file__).resolve().parent
 WANTED = {"mini": {"python", "openssl", "pkgconf", "click", "rich", "cuda-version"},
           "python": {"httpie", "flask", "black", "numpy"},
@@ -162,4 +166,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

@@ -19,6 +19,10 @@ from pathlib import Path
 from rattler import Channel, Gateway, GenericVirtualPackage, MatchSpec, PackageName, PrefixRecord, Version, install, solve
 from rattler.package.build_string import BuildString
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
+
+from ending import leave
+
 SOURCE = Path(os.environ["HPCENV_SOURCE_DIR"])
 HPCENV = os.environ["HPCENV_PROGRAM"]
 VIRTUAL = {"__glibc": "2.36", "__unix": "0", "__linux": "6.1"}
@@ -145,4 +149,4 @@ class ForeignHands(unittest.TestCase):
 if __name__ == "__main__":
     build = [sys.executable, "-B", str(SOURCE / "tests/channel/build_channel.py"), "--profile", "mini"]
     ForeignHands.channel = Path(subprocess.run(build, check=True, stdout=subprocess.PIPE, text=True).stdout.strip())
-    unittest.main()
+    leave(0 if unittest.main(exit=False).result.wasSuccessful() else 1)

@@ -255,4 +255,4 @@ class Driver(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    leave(0 if unittest.main(exit=False).result.wasSuccessful() else 1)
