@@ -22,8 +22,8 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1] / "tools")]
 
-from channelkit import (cache, index, parts_clib, parts_compiler, parts_cuda, parts_fault, parts_pkgconf, parts_python,
-                        parts_wheels)
+from channelkit import (cache, index, parts_clib, parts_compiler, parts_cuda, parts_fault, parts_jupyter, parts_pkgconf,
+                        parts_python, parts_wheels)
 from channelkit.errors import Unavailable
 from ending import leave
 
@@ -59,6 +59,7 @@ PKGCONF = Part("pkgconf", parts_pkgconf.make, ("parts_pkgconf.py",))
 WHEELS = Part("wheels-basic", parts_wheels.make_basic, ("parts_wheels.py",))
 MORE_WHEELS = Part("wheels-more", parts_wheels.make_more, ("parts_wheels.py",))
 NUMPY = Part("numpy", parts_wheels.make_numpy, ("parts_wheels.py",))
+JUPYTER = Part("jupyter", parts_jupyter.make, ("parts_jupyter.py", "parts_wheels.py"))
 COMPILER = Part("compiler", parts_compiler.make, ("parts_compiler.py", "parts_clib.py", "../scripts"))
 CUDA_SOURCES = ("parts_cuda.py", "parts_compiler.py", "parts_clib.py", "../scripts")
 CUDA_VERSIONS = Part("cuda-version", parts_cuda.make_versions, ("parts_cuda.py",))
@@ -68,7 +69,9 @@ CUDNN = Part("cudnn13", parts_cuda.make_cudnn, CUDA_SOURCES)
 FAULT = Part("fault", parts_fault.make, ("parts_fault.py",))
 MINI = [CLIB, PYTHON, PKGCONF, WHEELS, CUDA_VERSIONS, OLDER_CLIB, OLDER_PYTHON, OLDER_WHEELS]
 FIRST = [CLIB, PYTHON, WHEELS]
-PROFILES = {"first": FIRST, "mini": MINI, "python": [*MINI, MORE_WHEELS, NUMPY], "cuda": [*MINI, COMPILER, TOOLKIT, CUDNN, CUDA12], "fault": [FAULT]}
+PYTHONS = [*MINI, MORE_WHEELS, NUMPY]
+PROFILES = {"first": FIRST, "mini": MINI, "python": PYTHONS, "jupyter": [*PYTHONS, JUPYTER],
+            "cuda": [*MINI, COMPILER, TOOLKIT, CUDNN, CUDA12], "fault": [FAULT]}
 
 
 def _say(text: str) -> None:

@@ -26,7 +26,14 @@ MORE = [
 OLDER = ["pip==25.3", "setuptools==81.0.0", "packaging==25.0", "click==8.1.8", "markdown-it-py==3.0.0", "requests==2.32.5",
          "urllib3==2.6.3", "charset-normalizer==3.5.3"]
 NUMPY = ["numpy==2.0.2"]
-CONDA_NAMES = {"typing-extensions": "typing_extensions", "mypy-extensions": "mypy_extensions"}
+UNDERSCORED = [
+    "typing-extensions", "mypy-extensions", "ipython-pygments-lexers", "jupyter-client", "jupyter-core", "jupyter-events",
+    "jupyter-server", "jupyter-server-terminals", "jupyterlab-pygments", "jupyterlab-server", "prometheus-client", "pure-eval",
+    "stack-data"]
+CONDA_NAMES = {**{name: name.replace("-", "_") for name in UNDERSCORED},
+               "fastjsonschema": "python-fastjsonschema", "tzdata": "python-tzdata", "nbconvert": "nbconvert-core"}
+# Extras of a distribution are packages of their own on conda-forge.
+EXTRAS = {("jsonschema", "format-nongpl"): "jsonschema-with-format-nongpl", ("bleach", "css"): "bleach-with-css"}
 EXTRA_DEPENDS = {"pip": ["setuptools", "wheel"]}
 ENVIRONMENT = {"sys_platform": "linux", "os_name": "posix", "platform_system": "Linux", "platform_machine": "x86_64",
                "implementation_name": "cpython", "platform_python_implementation": "CPython", "extra": ""}
@@ -43,18 +50,29 @@ def conda_spec(requirement: Requirement) -> str:
     """A requirement of a wheel as a match spec of conda."""
     clauses = sorted((str(clause) for clause in requirement.specifier), key=lambda text: (text[0] == "<", text))
     text = ",".join(re.sub(r"^==(.*\*)$", r"\1", clause) for clause in clauses)
-    return f"{conda_name(requirement.name)} {text}".strip()
+    with_extra = [EXTRAS[(requirement.name, extra)] for extra in requirement.extras if (requirement.name, extra) in EXTRAS]
+    return f"{(with_extra or [conda_name(requirement.name)])[0]} {text}".strip()
+
+
+def requirements_of(metadata: dict[str, list[str]], minor: str, extra: str = "") -> list[Requirement]:
+    """What a wheel needs on linux-64 with CPython `minor`; with `extra`, only what that adds."""
+    environment = {**ENVIRONMENT, "python_version": minor, "python_full_version": FULL_VERSIONS[minor]}
+
+    def applies(one: Requirement, extra: str) -> bool:
+        return one.marker is None or one.marker.evaluate({**environment, "extra": extra})
+
+    requirements = [Requirement(text) for text in metadata.get("Requires-Dist", [])]
+    return [one for one in requirements if applies(one, extra) and not (extra and applies(one, ""))]
 
 
 def _depends(metadata: dict[str, list[str]], name: str, minor: str) -> list[str]:
-    environment = {**ENVIRONMENT, "python_version": minor, "python_full_version": FULL_VERSIONS[minor]}
-    requirements = [Requirement(text) for text in metadata.get("Requires-Dist", [])]
-    wanted = [one for one in requirements if one.marker is None or one.marker.evaluate(environment)]
+    wanted = requirements_of(metadata, minor)
     python = (metadata.get("Requires-Python") or [">=3.9"])[0].replace(" ", "")
     return [f"python {python}", *EXTRA_DEPENDS.get(name, []), *sorted({conda_spec(one) for one in wanted})]
 
 
-def _metadata(info: Path) -> dict[str, list[str]]:
+def metadata_of(info: Path) -> dict[str, list[str]]:
+    """The fields of a .dist-info folder that a package is made of."""
     message = Parser().parsestr((info / "METADATA").read_text())
     return {key: message.get_all(key, []) for key in ("Name", "Version", "Requires-Dist", "Requires-Python",
                                                       "License-Expression", "License")}
@@ -97,7 +115,8 @@ def _set_shebangs(scripts: Path, minor: str) -> None:
         script.chmod(0o755)
 
 
-def _package_of(wheel: Path, work: Path, minor: str) -> package.Package:
+def package_of(wheel: Path, work: Path, minor: str = "3.11") -> package.Package:
+    """A wheel as a package for CPython `minor`, its files below `work`."""
     tree = work / "tree"
     pure = wheel.stem.endswith("-none-any")
     site, scripts = (tree / "site-packages", tree / "python-scripts") if pure else (tree / f"lib/python{minor}/site-packages", tree / "bin")
@@ -106,7 +125,7 @@ def _package_of(wheel: Path, work: Path, minor: str) -> package.Package:
     _spread_data(tree, site, scripts)
     info = next(site.glob("*.dist-info"))
     (info / "INSTALLER").write_text("conda\n")
-    metadata, entry_points = _metadata(info), _entry_points(info)
+    metadata, entry_points = metadata_of(info), _entry_points(info)
     name, version = conda_name(metadata["Name"][0]), metadata["Version"][0]
     depends = _depends(metadata, name, minor)
     abi = minor.replace(".", "")
@@ -126,7 +145,7 @@ def _package_of(wheel: Path, work: Path, minor: str) -> package.Package:
 def _make(pins: list[str], downloads: Path, work: Path, channel: Path, minor: str = "3.11") -> list[dict[str, str]]:
     folder = downloads / ("wheels" if minor == "3.11" else f"wheels-{minor}")
     for wheel in pypi.fetch(pins, folder, minor):
-        package.write(_package_of(wheel, work / wheel.stem, minor), channel)
+        package.write(package_of(wheel, work / wheel.stem, minor), channel)
     return []
 
 

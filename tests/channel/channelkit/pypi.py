@@ -10,7 +10,7 @@ from .cache import locked
 from .errors import Unavailable
 
 PLATFORMS = ["manylinux2014_x86_64", "manylinux_2_17_x86_64", "manylinux2010_x86_64", "manylinux_2_12_x86_64",
-             "manylinux_2_27_x86_64", "manylinux_2_28_x86_64"]
+             "manylinux_2_18_x86_64", "manylinux_2_27_x86_64", "manylinux_2_28_x86_64"]
 
 
 def fetch(pins: list[str], folder: Path, minor: str = "3.11") -> list[Path]:
