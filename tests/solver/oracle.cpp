@@ -195,7 +195,9 @@ Result<std::vector<OracleFile>> list_oracles(const fs::path& folder, std::size_t
 Result<Oracle> read_oracle_file(Corpus& corpus, const OracleFile& entry) {
   HPCENV_ASSIGN(const std::string text, base::read_file(entry.file));
   HPCENV_ASSIGN(const base::Json document, base::parse_json(text, entry.file.string()));
-  return read_oracle(corpus, document, entry.partial);
+  HPCENV_ASSIGN(Oracle oracle, read_oracle(corpus, document, entry.partial));
+  oracle.file = entry.file;
+  return oracle;
 }
 
 }  // namespace hpcenv::solve_test

@@ -33,6 +33,7 @@ class Corpus {
 /// of `index`.
 struct Oracle {
   std::string id;
+  std::filesystem::path file;  ///< that it was read from
   index::ChannelIndex index;
   solve::SolveRequest request;
   std::map<std::string, std::string> expected;  ///< version of each name
