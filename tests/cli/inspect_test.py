@@ -1,4 +1,4 @@
-"""Commands that look: list, info, search, env export, verify; and clean."""
+"""Commands that look: list, info, search, env export; and clean."""
 import json
 import os
 import shutil

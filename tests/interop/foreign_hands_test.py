@@ -84,6 +84,27 @@ class ForeignHands(unittest.TestCase):
                 if entry.sha256_in_prefix is not None and path.is_file() and not path.is_symlink():
                     self.assertEqual(hashlib.sha256(path.read_bytes()).digest(), bytes(entry.sha256_in_prefix), path)
 
+    def verify_agrees(self) -> None:
+        """verify calls all well, of all packages and files that the records name; a damaged file of either tool's is found."""
+        answer = self.hpcenv("verify", "-p", str(self.prefix))
+        self.assertEqual(answer["damage"], [])
+        self.assertEqual(answer["packages"], len(self.records()))
+        self.assertEqual(answer["files"], sum(len(record.paths_data.paths) for record in self.records()))
+
+    def verify_finds_damage(self, package: str, ending: str) -> None:
+        record = next(record for record in self.records() if record.name.normalized == package)
+        damaged = next(path for path in (self.prefix / entry.relative_path for entry in record.paths_data.paths)
+                       if str(path).endswith(ending))
+        content = damaged.read_bytes()
+        for kind in ("missing", "changed"):
+            damaged.unlink(missing_ok=True)
+            if kind == "changed":
+                damaged.write_bytes(bytes([content[0] ^ 1]) + content[1:])
+            found = self.hpcenv("verify", "-p", str(self.prefix), code=1)["damage"]
+            self.assertEqual([(item["kind"], self.prefix / item["path"]) for item in found], [(kind, damaged)])
+            self.assertTrue(found[0]["package"].startswith(f"{package}-"), found)
+        damaged.write_bytes(content)
+
     def python_says(self, code: str) -> str:
         done = subprocess.run([HPCENV, "run", "-p", str(self.prefix), "python", "-c", code], env=self.environment,
                               capture_output=True, text=True, check=False)
@@ -103,6 +124,9 @@ class ForeignHands(unittest.TestCase):
         self.assertEqual(set(before) - set(seen), {"packaging"})
         self.assertEqual(self.python_says("import rich, requests; print(rich.__name__)"), "rich")
         self.files_agree()
+        self.verify_agrees()
+        self.verify_finds_damage("rich", "rich/console.py")
+        self.verify_finds_damage("requests", "requests/api.py")
 
         # Ours again: what the other installed stays, what it removed is no wish any more.
         answer = self.change("install", "wheel")
@@ -112,12 +136,14 @@ class ForeignHands(unittest.TestCase):
         self.assertEqual(self.python_says("import sys, rich, requests; print(sys.version_info[:2], rich.__file__)"),
                          f"(3, 11) {self.prefix}/lib/python3.11/site-packages/rich/__init__.py")
         self.files_agree()
+        self.verify_agrees()
         answer = self.change("remove", "requests")
         self.assertIn("rich", self.listed())
         answer = self.change("remove", "rich")
         self.assertIn("pygments", [package["name"] for package in answer["plan"]["unlink"]])
         self.assertFalse((self.prefix / "lib/python3.9").exists())
         self.files_agree()
+        self.verify_agrees()
         self.assertEqual({record.name.normalized for record in self.records()}, set(self.listed()))
 
     def test_what_it_changes_between_our_plan_and_our_commit_is_planned_for_again(self) -> None:
