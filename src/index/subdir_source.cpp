@@ -216,10 +216,11 @@ class Loader {
 
   void warn(const Part& part, const BuiltIndex& built) {
     if (built.unreadable == 0) return;
-    reporter_.warning(fmt::format(
-        "{} of {} cannot be read and are left out, the first: {}",
-        built.unreadable == 1 ? "1 record" : fmt::format("{} records", built.unreadable),
-        conda::without_credentials(part.url), built.first_unreadable));
+    const bool one = built.unreadable == 1;
+    reporter_.warning(fmt::format("{} of {} cannot be read and {} left out, the first: {}",
+                                  one ? "1 record" : fmt::format("{} records", built.unreadable),
+                                  conda::without_credentials(part.url), one ? "is" : "are",
+                                  built.first_unreadable));
   }
 
   /// What no form was found of.

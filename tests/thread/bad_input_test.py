@@ -8,10 +8,15 @@ import re
 import socket
 import stat
 import subprocess
+import sys
 import unittest
 from pathlib import Path
 
-from thread_support import TEST_USER, World, skip, tree
+from thread_support import TEST_USER, TESTS, World, skip, tree
+
+sys.path.insert(0, str(TESTS / "cli"))
+
+import tiny_channel  # noqa: E402
 
 WORLD = World()
 FAULT = WORLD.channel("fault")
@@ -194,6 +199,18 @@ class ChangedCache(Refused):
         self.assertRegex(answer.err, r"share/good\.txt has the wrong size")
         self.assertEqual((WORLD.prefix("bad") / "share/good.txt").read_text(), "good\n")
 
+    def test_an_old_looking_file_is_found_where_all_are_hashed(self) -> None:
+        """Of the same size, older than its record: only extra_safety_checks looks into it."""
+        self.write("evil\n", old=True)
+        self.assertEqual(self.create("good").code, 0)
+        self.assertEqual((WORLD.prefix("bad") / "share/good.txt").read_text(), "evil\n")
+        subprocess.run(["rm", "-rf", str(WORLD.prefix("bad"))], check=True)
+        (WORLD.home / ".condarc").write_text("extra_safety_checks: true\n")
+        answer = self.create("good")
+        self.assertEqual(answer.code, 0, answer)
+        self.assertRegex(answer.err, r"(?m)^warning: .*share/good\.txt has the wrong sha256", answer)
+        self.assertEqual((WORLD.prefix("bad") / "share/good.txt").read_text(), "good\n")
+
     def test_offline_a_changed_package_is_refused_and_left(self) -> None:
         self.write("evil\n")
         answer = self.create("good", "--offline")
@@ -201,6 +218,69 @@ class ChangedCache(Refused):
         self.assertRegex(answer.err, r"offline, and 1 package is not in the package cache: good-1\.0-0\.conda")
         self.assertFalse(WORLD.prefix("bad").exists())
         self.assertEqual(self.file.read_text(), "evil\n")
+
+
+class BadRepodata(Refused):
+    """A channel whose records are wrong in one field each: such a record is left out with a warning or its package refused,
+    never followed out of its place."""
+
+    # Field, value (absent: None), what is said; the record's key where it is the field.
+    LEFT_OUT = [("name", 5), ("name", None), ("version", ["1"]), ("version", None), ("build", {}), ("build", None),
+                ("build_number", "one"), ("build_number", -1), ("depends", "good"), ("depends", [1]), ("constrains", {"a": 1}),
+                ("size", "big"), ("sha256", 7), ("md5", []), ("subdir", 3), ("depends", ["good >>1"])]
+    TAKEN = [("timestamp", "today"), ("license", 5), ("arch", []), ("unheard_of", {"a": [1]})]
+    CLIMBING = [("key", f"../../../{EVIL}-1.0-0.tar.bz2"), ("key", f"/tmp/{EVIL}-1.0-0.tar.bz2"), ("name", f"../../{EVIL}"),
+                ("version", f"1/../../../{EVIL}"), ("build", f"../../{EVIL}"), ("name", f"a/{EVIL}"), ("name", ""), ("name", ".."),
+                ("name", f"{EVIL}\n"), ("sha256", "0" * 63), ("sha256", "../" * 21 + "x")]
+
+    @staticmethod
+    def channel_with(field: str, value: object) -> str:
+        channel = WORLD.channels / "odd"
+        good = tiny_channel.add_package(str(channel), "fine", "1.0", files={"share/fine": ("fine\n", 0o644)})
+        key, entry = tiny_channel.add_package(str(channel), "odd", "1.0", files={"share/odd": ("odd\n", 0o644)})
+        if field == "key":
+            key = str(value)
+        elif value is None:
+            del entry[field]
+        else:
+            entry[field] = value
+        tiny_channel.write_repodata(str(channel), [good, (key, entry)])
+        return channel.as_uri()
+
+    def test_each_field(self) -> None:
+        for field, value in self.LEFT_OUT + self.CLIMBING:
+            with self.subTest(field=field, value=value):
+                self.setUp()
+                channel = self.channel_with(field, value)
+                answer = self.create("odd", channel=channel)
+                self.assert_refused(answer, 1)
+                if (field, value) in self.LEFT_OUT:
+                    self.assertRegex(answer.err, r"warning: 1 record of .*odd/linux-64 cannot be read and is left out, the first: odd-1")
+                # By a pattern even a name that no one can type is met.
+                answer = self.create(f"*{EVIL}*", channel=channel)  # a usage error where it fits none
+                self.assert_refused(answer, answer.code)
+                answer = self.create("fine", channel=channel)
+                self.assertEqual(answer.code, 0, answer)
+                self.assertEqual((WORLD.prefix("bad") / "share/fine").read_text(), "fine\n")
+                self.assertEqual(evil_files(), [])
+
+    def test_fields_that_decide_nothing(self) -> None:
+        for field, value in self.TAKEN:
+            with self.subTest(field=field, value=value):
+                self.setUp()
+                answer = self.create("odd", channel=self.channel_with(field, value))
+                self.assertEqual(answer.code, 0, answer)
+                self.assertEqual((WORLD.prefix("bad") / "share/odd").read_text(), "odd\n")
+
+    def test_what_is_no_repodata(self) -> None:
+        folder = WORLD.channels / "none/linux-64"
+        folder.mkdir(parents=True, exist_ok=True)
+        for text in ("", "[]", "{", "{}x", '{"packages": []}', '{"packages": {"a-1-0.conda": 5}, "info": ', "\0" * 100, "<html>"):
+            with self.subTest(text=text):
+                self.setUp()
+                (folder / "repodata.json").write_text(text)
+                answer = self.create("odd", channel=folder.parent.as_uri())
+                self.assert_refused(answer, 1, "none/linux-64|odd")
 
 
 class BadWishes(Refused):
