@@ -2,13 +2,19 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <map>
+#include <mutex>
+#include <optional>
 #include <string_view>
 #include <unordered_set>
+#include <utility>
 
 #include "base/fs.hpp"
 #include "base/parallel.hpp"
 #include "prefix/create.hpp"
 #include "prefix/layout.hpp"
+#include "prefix/link_trial.hpp"
 #include "prefix/state.hpp"
 
 namespace hpcenv::prefix {
@@ -41,27 +47,91 @@ std::uint64_t size_of(const conda::UnpackedPackage& package, const conda::Packag
   return static_cast<std::uint64_t>(status.st_size);
 }
 
+/// A plain file of the package: what holds for it holds for the others.
+const conda::PackagePath* sample_of(const std::vector<conda::PackagePath>& paths) {
+  const auto sample = std::ranges::find_if(paths, [](const conda::PackagePath& path) {
+    return path.type == conda::PathType::hardlink && path.placeholder.empty() && !path.no_link;
+  });
+  return sample == paths.end() ? nullptr : &*sample;
+}
+
 /// Under fs.protected_hardlinks a file of another owner can only be linked by who may write it.
-bool owner_allows_links(const conda::UnpackedPackage& package,
-                        const std::vector<conda::PackagePath>& paths) {
-  const auto is_file = [](const conda::PackagePath& path) {
-    return path.type == conda::PathType::hardlink && path.placeholder.empty();
-  };
-  const auto sample = std::ranges::find_if(paths, is_file);
-  if (sample == paths.end()) return true;
-  const fs::path file = package.directory / sample->path;
-  struct stat status{};
-  if (lstat(file.c_str(), &status) != 0 || status.st_uid == geteuid() || geteuid() == 0)
-    return true;
+bool owner_allows_links(const fs::path& file, const struct stat& status) {
+  if (status.st_uid == geteuid() || geteuid() == 0) return true;
   const Result<std::string> rule = base::read_file("/proc/sys/fs/protected_hardlinks");
   if (!rule.has_value() || rule->starts_with('0')) return true;
   return access(file.c_str(), R_OK | W_OK) == 0;
 }
 
+/// Which files of a package are linked, not copied.
+struct Linkable {
+  bool files = false;                                    ///< as a rule
+  std::unordered_set<const conda::PackagePath*> copied;  ///< but for these
+};
+
+/// Environments link all files of a package, so one that is far from a limit tells of the others.
+/// The lowest limit in use is NTFS's, 1,024.
+constexpr nlink_t many_links = 500;
+
+class LinkChooser {
+ public:
+  LinkChooser(const fs::path& prefix, Links links)
+      : device_(prefix.empty() ? 0 : device_of(prefix)) {
+    if (links == Links::tried && device_ != 0) trial_.emplace(prefix);
+  }
+
+  Linkable choose(const conda::UnpackedPackage& package,
+                  const std::vector<conda::PackagePath>& paths) {
+    Linkable linkable;
+    linkable.files = device_ != 0 && device_of(package.directory) == device_;
+    const conda::PackagePath* sample = sample_of(paths);
+    if (!linkable.files || sample == nullptr) return linkable;
+    const fs::path file = package.directory / sample->path;
+    struct stat status{};
+    if (lstat(file.c_str(), &status) != 0) return linkable;
+    linkable.files = owner_allows_links(file, status) && cache_links(file, package);
+    if (linkable.files && trial_.has_value() && status.st_nlink >= many_links) {
+      find_full(package, paths, linkable);
+    }
+    return linkable;
+  }
+
+ private:
+  /// Tried once for each package cache.
+  bool cache_links(const fs::path& file, const conda::UnpackedPackage& package) {
+    if (!trial_.has_value()) return true;
+    const std::lock_guard guard(mutex_);
+    const auto [place, is_new] = caches_.try_emplace(package.directory.parent_path(), true);
+    if (is_new) {
+      const int refusal = trial_->refusal(file);
+      place->second = refusal == 0 || refusal == EMLINK;
+    }
+    return place->second;
+  }
+
+  void find_full(const conda::UnpackedPackage& package,
+                 const std::vector<conda::PackagePath>& paths, Linkable& linkable) {
+    for (const conda::PackagePath& path : paths) {
+      const fs::path file = package.directory / path.path;
+      struct stat status{};
+      const bool has_many = path.type == conda::PathType::hardlink && !path.no_link &&
+                            lstat(file.c_str(), &status) == 0 && status.st_nlink >= many_links;
+      if (!has_many) continue;
+      const std::lock_guard guard(mutex_);
+      if (trial_->refusal(file) != 0) linkable.copied.insert(&path);
+    }
+  }
+
+  dev_t device_;
+  std::mutex mutex_;
+  std::optional<LinkTrial> trial_;
+  std::map<fs::path, bool> caches_;
+};
+
 class Counter {
  public:
-  Counter(const conda::UnpackedPackage& package, bool can_link)
-      : package_(package), can_link_(can_link) {}
+  Counter(const conda::UnpackedPackage& package, Linkable linkable)
+      : package_(package), linkable_(std::move(linkable)) {}
 
   void add(const conda::PackagePath& path) {
     add_directories(path.path);
@@ -69,7 +139,8 @@ class Counter {
     if (path.type == conda::PathType::directory) return;
     const std::uint64_t bytes =
         path.type == conda::PathType::softlink ? 0 : in_blocks(size_of(package_, path));
-    const bool is_copy = path.no_link || !path.placeholder.empty() || !can_link_;
+    const bool is_copy = path.no_link || !path.placeholder.empty() || !linkable_.files ||
+                         linkable_.copied.contains(&path);
     if (is_copy || path.type == conda::PathType::softlink) {
       budget_.bytes += bytes;
       budget_.inodes += 1;
@@ -104,7 +175,7 @@ class Counter {
   }
 
   const conda::UnpackedPackage& package_;
-  bool can_link_;
+  Linkable linkable_;
   Budget budget_;
   std::unordered_set<std::string> directories_;
 };
@@ -112,15 +183,13 @@ class Counter {
 }  // namespace
 
 Result<Budget> exact_budget(const std::vector<conda::UnpackedPackage>& packages,
-                            const fs::path& prefix) {
-  const dev_t device = prefix.empty() ? 0 : device_of(prefix);
+                            const fs::path& prefix, Links links) {
+  LinkChooser chooser(prefix, links);
   std::vector<Budget> budgets(packages.size());
   const auto count = [&](std::size_t index) -> Result<> {
     const conda::UnpackedPackage& package = packages[index];
     HPCENV_ASSIGN(const std::vector<conda::PackagePath> paths, listed_paths(package));
-    const bool can_link =
-        device != 0 && device_of(package.directory) == device && owner_allows_links(package, paths);
-    Counter counter(package, can_link);
+    Counter counter(package, chooser.choose(package, paths));
     for (const conda::PackagePath& path : paths) counter.add(path);
     budgets[index] = counter.total();
     return {};

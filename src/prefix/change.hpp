@@ -42,6 +42,6 @@ Result<> redo_commit(const Workplace& work, const LinkOptions& options, base::Pr
 Result<> settle(const std::filesystem::path& prefix, const std::string& token,
                 const LinkOptions& options, base::ProcessRunner& runner, base::Reporter& reporter);
 /// Whether `settle` would find something, pending scripts included.
-bool has_leftovers(const std::filesystem::path& prefix);
+bool has_leftovers(const std::filesystem::path& prefix, const LinkOptions& options);
 
 }  // namespace hpcenv::prefix

@@ -134,10 +134,10 @@ Result<> redo_commit(const Workplace& work, const LinkOptions& options, base::Pr
   return remove_record(work);
 }
 
-bool has_leftovers(const fs::path& prefix) {
+bool has_leftovers(const fs::path& prefix, const LinkOptions& options) {
   const Result<std::vector<std::string>> names = base::list_directory(prefix / own_folder);
   if (!names.has_value()) return false;
-  const TrashRule rule = trash_rule(prefix);
+  const TrashRule rule = trash_rule(prefix, options.trash);
   return std::ranges::any_of(*names, [&](const std::string& name) {
     if (name == "scripts") return has_pending_scripts(prefix) || !failed_scripts(prefix).empty();
     return name != "kept" && name != "clobbered" && !is_waiting_trash({prefix, name}, rule);
@@ -146,7 +146,7 @@ bool has_leftovers(const fs::path& prefix) {
 
 Result<> settle(const fs::path& prefix, const std::string& token, const LinkOptions& options,
                 base::ProcessRunner& runner, base::Reporter& reporter) {
-  const TrashRule rule = trash_rule(prefix);
+  const TrashRule rule = trash_rule(prefix, options.trash);
   HPCENV_ASSIGN(const std::vector<std::string> tokens, writers_folders(prefix));
   const Workplace own{prefix, token};
   for (const std::string& name : tokens) {

@@ -1,11 +1,16 @@
 #include "prefix/create.hpp"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstdio>
+#include <string_view>
 #include <utility>
 
 #include "base/fault.hpp"
 #include "base/fs.hpp"
+#include "base/interrupt.hpp"
 #include "prefix/layout_names.hpp"
 #include "prefix/link_scripts.hpp"
 #include "prefix/place.hpp"
@@ -18,32 +23,35 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// The topmost directory that making `directory` would make; empty where all is there.
-fs::path topmost_missing(const fs::path& directory) {
-  fs::path missing;
-  for (fs::path at = directory; !base::path_exists(at); at = at.parent_path()) missing = at;
-  return missing;
-}
+/// The tree in the folder of who makes it. It is not that folder itself, which has to outlive the
+/// rename: all that leaves the prefix later goes through it, so a woken holder's step fails.
+constexpr std::string_view tree_name = "environment";
+constexpr std::string_view scripts_name = "scripts";
 
-Result<> check_packages(const Plan& plan, const std::vector<conda::UnpackedPackage>& packages) {
-  bool agree = plan.link.size() == packages.size();
-  for (std::size_t i = 0; agree && i < packages.size(); ++i) {
-    agree = plan.link[i].dist_name() == packages[i].record.dist_name();
-  }
-  if (agree) return {};
-  return fail(ErrorKind::bug, "the unpacked packages are not those of the plan");
+Failure taken_over(const fs::path& prefix) {
+  return fail_hint(ErrorKind::refused,
+                   fmt::format("another process took over the making of {} while this one stood "
+                               "still; this one stops",
+                               prefix.native()),
+                   fmt::format("hpcenv verify -p {} shows whether all is well", prefix.native()));
 }
 
 /// Takes what marks the link scripts as not yet run, in one step: renamed out of the prefix, then
 /// removed there.
-Result<> forget_scripts(const fs::path& prefix) {
-  const bool has_more = base::path_exists(prefix / clobbered_folder);
-  const fs::path marked = prefix / (has_more ? scripts_folder : own_folder);
-  HPCENV_ASSIGN(const fs::path aside,
-                base::make_private_directory(prefix.parent_path(), sibling_stem(prefix)));
+Result<> forget_scripts(const Prepared& prepared) {
+  const bool has_more = base::path_exists(prepared.prefix / clobbered_folder);
+  const fs::path aside = prepared.lock->workplace() / scripts_name;
   base::fault_point("commit.forget_scripts");
-  HPCENV_TRY(base::rename_path(marked, aside));
+  HPCENV_TRY(base::rename_path(prepared.prefix / (has_more ? scripts_folder : own_folder), aside));
   return base::remove_tree(aside);
+}
+
+std::vector<std::string> messages_of(const Prepared& prepared) {
+  const fs::path aside = prepared.lock->workplace() / "messages";
+  if (!base::path_exists(prepared.prefix / messages_file)) return {};
+  base::fault_point("commit.messages");
+  if (rename((prepared.prefix / messages_file).c_str(), aside.c_str()) != 0) return {};
+  return messages_from(aside);
 }
 
 /// Runs the post-link scripts in the prefix; gives their messages. The mark goes last: killed
@@ -51,14 +59,18 @@ Result<> forget_scripts(const fs::path& prefix) {
 Result<std::vector<std::string>> finish_scripts(const Prepared& prepared,
                                                 base::ProcessRunner& runner) {
   Result<> ran = run_scripts(prepared.scripts, runner);
+  if (!prepared.lock->still_held()) return taken_over(prepared.prefix);
   if (!ran.has_value()) {
-    const Result<> removed = remove_place(prepared.prefix);
+    const Result<> removed = remove_place(prepared.prefix, *prepared.lock);
     if (removed.has_value()) return Failure(std::move(ran).error());
+    if (!prepared.lock->still_held()) return taken_over(prepared.prefix);
     return Failure(with_context(std::move(ran).error(), removed.error().message));
   }
-  std::vector<std::string> messages = take_messages(prepared.prefix);
-  HPCENV_TRY(forget_scripts(prepared.prefix));
-  return messages;
+  std::vector<std::string> messages = messages_of(prepared);
+  const Result<> forgotten = forget_scripts(prepared);
+  if (forgotten.has_value()) return messages;
+  if (!prepared.lock->still_held()) return taken_over(prepared.prefix);
+  return Failure(forgotten.error());
 }
 
 }  // namespace
@@ -82,7 +94,11 @@ Result<Prepared> prepare_create(const Plan& plan,
     HPCENV_ASSIGN(prepared.lock,
                   PrefixLock::acquire_beside(prepared.prefix, options.lock, reporter));
     HPCENV_TRY(check_prefix_place(prepared.prefix));
-    prepared.directory = prepared.lock->workplace();
+    prepared.directory = prepared.lock->workplace() / tree_name;
+    base::fault_point("create.mkdir");
+    if (mkdir(prepared.directory.c_str(), 0777) != 0) {
+      return fail_errno(errno, fmt::format("cannot make {}", prepared.directory.native()));
+    }
     HPCENV_ASSIGN(const std::vector<conda::PrefixRecord> records,
                   fill_directory(blueprint, prepared, runner, reporter));
     return finish_directory(blueprint, prepared, records);
@@ -94,15 +110,22 @@ Result<Prepared> prepare_create(const Plan& plan,
 
 Result<std::vector<std::string>> commit_create(const Prepared& prepared,
                                                base::ProcessRunner& runner) {
-  if (is_unfinished_create(prepared.prefix)) HPCENV_TRY(remove_place(prepared.prefix));
-  HPCENV_TRY(take_place(prepared.directory, prepared.prefix));
+  // The last moment at which nothing has happened yet.
+  HPCENV_TRY(base::check_interrupt());
+  if (is_unfinished_create(prepared.prefix)) {
+    HPCENV_TRY(remove_place(prepared.prefix, *prepared.lock));
+  }
+  const Result<> placed = take_place(prepared.directory, prepared.prefix);
+  if (!placed.has_value()) {
+    return prepared.lock->still_held() ? Failure(placed.error()) : taken_over(prepared.prefix);
+  }
   // The environment is there; that a node crash could still lose its name is no failure of create.
   static_cast<void>(base::sync_directory(prepared.prefix.parent_path()));
   std::vector<std::string> messages;
   if (!prepared.scripts.empty()) {
     HPCENV_ASSIGN(messages, finish_scripts(prepared, runner));
   }
-  if (prepared.lock != nullptr) prepared.lock->release();
+  prepared.lock->release();
   return messages;
 }
 

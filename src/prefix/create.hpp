@@ -23,6 +23,9 @@ struct LinkOptions {
   Bytecode bytecode = Bytecode::compile;
   enum class Scripts { run, leave };
   Scripts scripts = Scripts::run;  ///< leave: link scripts are not run, now or later
+  /// What a change replaced on NFS stays a day, since other nodes may have it mapped; `goes`: not.
+  enum class Trash { waits, goes };
+  Trash trash = Trash::waits;
   /// For children (bytecode, link scripts); tokens and passwords are taken out.
   base::Environment environment;
   std::int64_t now = 0;         ///< seconds since the epoch, for the history; 0: the clock's
@@ -56,6 +59,10 @@ struct Prepared {
   std::shared_ptr<const PrefixLock> lock;  ///< held until the commit or `discard`
 };
 
+/// `tried`: a link is made and removed where the environment will lie, one for each package cache
+/// and one for each file with hundreds of names. `assumed`: nothing is written.
+enum class Links { assumed, tried };
+
 /// What the packages will take, from their paths.json; for the check against free space (decision
 /// 7). Where `prefix` is given and a package lies on its file system and may be linked by this
 /// user, files that can be hard links count nothing; bytecode is counted as large as its source.
@@ -66,7 +73,7 @@ struct Budget {
   std::uint64_t inodes = 0;
 };
 Result<Budget> exact_budget(const std::vector<conda::UnpackedPackage>& packages,
-                            const std::filesystem::path& prefix = {});
+                            const std::filesystem::path& prefix = {}, Links links = Links::assumed);
 
 /// Makes the whole environment aside. `packages` are the unpacked ones of `plan.link`, in its
 /// order. On failure nothing is left. Kind refused: another process is at work on this prefix

@@ -273,7 +273,10 @@ Result<> run_pending_scripts(const fs::path& prefix, const base::Environment& en
 }
 
 std::vector<std::string> take_messages(const fs::path& prefix) {
-  const fs::path file = prefix / messages_file;
+  return messages_from(prefix / messages_file);
+}
+
+std::vector<std::string> messages_from(const fs::path& file) {
   const Result<std::string> text = base::read_file(file);
   if (!text.has_value()) return {};
   base::fault_point("messages.unlink");

@@ -73,5 +73,7 @@ Result<> run_pending_scripts(const std::filesystem::path& prefix,
 
 /// What scripts left in PREFIX/.messages.txt, which is removed.
 std::vector<std::string> take_messages(const std::filesystem::path& prefix);
+/// The same of a file that was moved elsewhere before.
+std::vector<std::string> messages_from(const std::filesystem::path& file);
 
 }  // namespace hpcenv::prefix

@@ -24,6 +24,9 @@ namespace fs = std::filesystem;
 /// Packages are built with a placeholder of 255 bytes; what is patched in cannot be longer.
 constexpr std::size_t longest_prefix = 255;
 
+/// What leaves its place, in the folder of who takes it away.
+constexpr std::string_view removed_name = "removed";
+
 constexpr std::string_view other_place_hint = "choose another path with -p PREFIX or -n NAME";
 
 /// A character that the prefix cannot have; 0 where there is none.
@@ -82,6 +85,12 @@ Result<> check_directory(const fs::path& prefix, const struct stat& status) {
 
 }  // namespace
 
+fs::path topmost_missing(const fs::path& directory) {
+  fs::path missing;
+  for (fs::path at = directory; !base::path_exists(at); at = at.parent_path()) missing = at;
+  return missing;
+}
+
 bool is_unfinished_create(const fs::path& prefix) {
   return base::path_exists(prefix / pending_scripts_file);
 }
@@ -137,15 +146,10 @@ Result<> check_new_prefix(const fs::path& prefix) {
                    std::string(other_place_hint));
 }
 
-Result<> remove_place(const fs::path& prefix) {
-  HPCENV_ASSIGN(const fs::path aside,
-                base::make_private_directory(prefix.parent_path(), sibling_stem(prefix)));
+Result<> remove_place(const fs::path& prefix, const PrefixLock& lock) {
+  const fs::path aside = lock.workplace() / removed_name;
   base::fault_point("place.rename_away");
-  Result<> renamed = base::rename_path(prefix, aside);
-  if (!renamed.has_value()) {
-    rmdir(aside.c_str());
-    return renamed;
-  }
+  HPCENV_TRY(base::rename_path(prefix, aside));
   return base::remove_tree(aside);
 }
 

@@ -317,7 +317,7 @@ class LockTaker {
     lock->workplace_ = workplace;
     lock->token_ = workplace.filename().native();
     if (!file.has_value()) {
-      if (!may_go_without(file.error())) return Failure(std::move(file).error());
+      if (!may_go_without(file.error())) return without_lock(std::move(file).error());
       reporter_.warning(fmt::format("no lock can be had: {}", file.error().message));
     } else {
       if (!file->valid()) return std::shared_ptr<PrefixLock>();
@@ -336,6 +336,14 @@ class LockTaker {
     }
     if (lock->still_held()) return lock;
     return std::shared_ptr<PrefixLock>();
+  }
+
+  /// Refusals of the kernel that mean the file system, not this moment.
+  static Failure without_lock(Error error) {
+    if (error.kind == ErrorKind::no_space) return Failure(std::move(error));
+    return Failure(with_hint(std::move(error),
+                             "if nobody else is at work on it, the same command with --no-lock "
+                             "goes on without a lock"));
   }
 
   bool may_go_without(const Error& error) const {
@@ -428,6 +436,15 @@ std::string sibling_stem(const fs::path& prefix) {
     name = fmt::format("{}~{}", name.substr(0, longest_name), digest.substr(0, 16));
   }
   return fmt::format(".{}.hpcenv-", name);
+}
+
+std::optional<fs::path> prefix_of_sibling(const fs::path& folder) {
+  const std::string name = folder.filename().native();
+  const std::size_t end = name.rfind(".hpcenv-");
+  if (end == std::string::npos || end < 2 || !name.starts_with('.')) return std::nullopt;
+  fs::path prefix = folder.parent_path() / name.substr(1, end - 1);
+  if (!has_token_shape(name, sibling_stem(prefix))) return std::nullopt;
+  return prefix;
 }
 
 fs::path lock_beside(const fs::path& prefix) {

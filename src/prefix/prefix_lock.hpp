@@ -7,6 +7,7 @@
 #include <chrono>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -18,6 +19,9 @@ namespace hpcenv::prefix {
 
 /// The beginning of the names that hpcenv uses beside a prefix: ".NAME.hpcenv-".
 std::string sibling_stem(const std::filesystem::path& prefix);
+/// The prefix that a folder beside it belongs to, made by who creates or removes it; nullopt where
+/// the name is none of ours, or was shortened.
+std::optional<std::filesystem::path> prefix_of_sibling(const std::filesystem::path& folder);
 
 /// The lock of who makes or removes `prefix`, whose symlinks are resolved.
 std::filesystem::path lock_beside(const std::filesystem::path& prefix);

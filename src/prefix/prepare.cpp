@@ -262,6 +262,15 @@ Result<> open_directory(const fs::path& directory) {
 
 }  // namespace
 
+Result<> check_packages(const Plan& plan, const std::vector<conda::UnpackedPackage>& packages) {
+  bool agree = plan.link.size() == packages.size();
+  for (std::size_t i = 0; agree && i < packages.size(); ++i) {
+    agree = plan.link[i].dist_name() == packages[i].record.dist_name();
+  }
+  if (agree) return {};
+  return fail(ErrorKind::bug, "the unpacked packages are not those of the plan");
+}
+
 Result<Blueprint> draw_blueprint(const Plan& plan,
                                  const std::vector<conda::UnpackedPackage>& packages,
                                  const LinkOptions& options, const fs::path& prefix,

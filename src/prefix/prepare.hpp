@@ -23,6 +23,9 @@ struct Blueprint {
   std::string library_path;           ///< where its libraries are looked for besides, or empty
 };
 
+/// Kind bug where the packages are not those of `plan.link`, in its order.
+Result<> check_packages(const Plan& plan, const std::vector<conda::UnpackedPackage>& packages);
+
 /// Reads what the packages list and settles every path. `installed` is the prefix's python where
 /// the plan brings none.
 Result<Blueprint> draw_blueprint(const Plan& plan,

@@ -17,6 +17,7 @@
 #include "prefix/link_scripts.hpp"
 #include "prefix/own_folder.hpp"
 #include "prefix/place.hpp"
+#include "prefix/prepare.hpp"
 #include "prefix/state.hpp"
 #include "prefix/trash.hpp"
 
@@ -88,25 +89,6 @@ Result<Way> way_of(const fs::path& prefix, const std::vector<conda::UnpackedPack
   if (!names->empty() || is_mount_point(prefix)) return Way::inside;
   return access(prefix.parent_path().c_str(), W_OK | X_OK) == 0 ? Way::aside : Way::inside;
 }
-
-fs::path topmost_missing(const fs::path& directory) {
-  fs::path missing;
-  for (fs::path at = directory; !base::path_exists(at); at = at.parent_path()) missing = at;
-  return missing;
-}
-
-Result<> check_packages(const Plan& plan, const std::vector<conda::UnpackedPackage>& packages) {
-  bool agree = plan.link.size() == packages.size();
-  for (std::size_t i = 0; agree && i < packages.size(); ++i) {
-    agree = plan.link[i].dist_name() == packages[i].record.dist_name();
-  }
-  if (agree) return {};
-  return fail(ErrorKind::bug, "the unpacked packages are not those of the plan");
-}
-
-}  // namespace
-
-namespace {
 
 /// Fills `change.inside`; false where the plan is stale.
 Result<bool> prepare_within(PreparedChange& change, const Plan& plan,
@@ -180,7 +162,8 @@ Result<ChangeReport> commit_inside(PreparedChange& change, base::ProcessRunner& 
                              fmt::format("the change is decided: hpcenv install -p {} completes it",
                                          inner.work.prefix.native())));
   }
-  if (const Result<> emptied = remove_workplace(inner.work, trash_rule(inner.work.prefix));
+  if (const Result<> emptied =
+          remove_workplace(inner.work, trash_rule(inner.work.prefix, inner.options.trash));
       !emptied.has_value()) {
     reporter.warning(emptied.error().message + "; a later command removes it");
   }
@@ -242,7 +225,7 @@ Result<std::vector<std::string>> complete_unfinished(const fs::path& prefix,
   } else {
     sweep_beside(resolved, lock, reporter);
   }
-  if (!has_leftovers(resolved)) return std::vector<std::string>();
+  if (!has_leftovers(resolved, options)) return std::vector<std::string>();
   HPCENV_ASSIGN(const auto held, PrefixLock::acquire_inside(resolved, lock, reporter));
   HPCENV_TRY(settle(resolved, held->token(), options, runner, reporter));
   const Result<> ran = run_pending_scripts(resolved, options.environment, runner);

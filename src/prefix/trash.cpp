@@ -85,9 +85,10 @@ Result<> remove_but_trash(const Workplace& work) {
 
 }  // namespace
 
-TrashRule trash_rule(const fs::path& prefix) {
+TrashRule trash_rule(const fs::path& prefix, LinkOptions::Trash trash) {
   TrashRule rule;
   rule.now = base::SystemClock().now();
+  if (trash == LinkOptions::Trash::goes) return rule;
   const Result<base::FileSystemFacts> facts = base::file_system_facts(prefix);
   if (facts.has_value() && facts->type == "nfs") rule.emptied = TrashRule::Emptied::after_a_day;
   return rule;

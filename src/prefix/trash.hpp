@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "base/result.hpp"
+#include "prefix/create.hpp"
 #include "prefix/own_folder.hpp"
 
 namespace hpcenv::prefix {
@@ -16,7 +17,8 @@ struct TrashRule {
   Emptied emptied = Emptied::at_once;
   std::int64_t now = 0;  ///< seconds since the epoch
 };
-TrashRule trash_rule(const std::filesystem::path& prefix);
+/// `goes` empties at once wherever the prefix lies.
+TrashRule trash_rule(const std::filesystem::path& prefix, LinkOptions::Trash trash);
 
 /// Whether the folder holds nothing but trash whose day is not over.
 bool is_waiting_trash(const Workplace& work, const TrashRule& rule);

@@ -102,7 +102,12 @@ class TwoWriters(unittest.TestCase):
             return {f"share/{name}/{i}": (f"{name} {i}\n", 0o644) for i in range(5)}
 
         slow = {"bin/.slow-post-link.sh": ("touch $PREFIX/begun\nsleep 6\n", 0o755)}
+        failing = {"bin/.failing-post-link.sh": ("exit 1\n", 0o755)}
+        quick = {"bin/.quick-post-link.sh": ("true\n", 0o755)}
         tiny_channel.write_repodata(str(channel), [
+            tiny_channel.add_package(str(channel), "failing", "1.0", files=failing),
+            tiny_channel.add_package(str(channel), "quick", "1.0", files=quick),
+            tiny_channel.add_package(str(channel), "clash", "1.0", files={"share/first/0": ("of clash\n", 0o644)}),
             tiny_channel.add_package(str(channel), "base", "1.0", files=data("base")),
             tiny_channel.add_package(str(channel), "first", "1.0", files=data("first")),
             tiny_channel.add_package(str(channel), "second", "1.0", files=data("second")),
@@ -272,6 +277,23 @@ class OnTwoHosts(TwoWriters):
         first.signal(signal.SIGCONT)
         self.assertNotEqual(first.code(), 0, first.text())
         self.assertEqual(snapshot(self.prefix.parent), before, first.text())
+
+    def test_a_create_that_stopped_in_its_scripts_cannot_take_the_next_environment_away(self) -> None:
+        """Right before it would rename what it made, or the mark in it, out of the place that another now has."""
+        prefix = self.prefix.parent / "new"
+        for stop, wish in (("place.rename_away", "failing"), ("commit.forget_scripts", "quick")):
+            first = Writer(self, "create", "-y", "-p", str(prefix), wish, host="alpha", HPCENV_FAULT_STOP=stop, **FAST)
+            first.wait_until_stopped()
+            # The next one has a .hpcenv of its own: the loser of a path lies there.
+            second = Writer(self, "create", "-y", "-p", str(prefix), "first", "clash", host="beta", **FAST)
+            self.assertEqual(second.code(), 0, second.text())
+            before = snapshot(self.prefix.parent)
+            self.assertIn("new/.hpcenv/clobbered", before)
+            first.signal(signal.SIGCONT)
+            self.assertEqual(first.code(), 1, first.text())
+            self.assertIn("took over", first.text())
+            self.assertEqual(snapshot(self.prefix.parent), before, first.text())
+            self.run_program("env", "remove", "-y", "-p", prefix)
 
 
 if __name__ == "__main__":

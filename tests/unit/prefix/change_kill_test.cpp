@@ -1,9 +1,4 @@
 // A change killed at every point where it changes the disk; then the same change again.
-#include <signal.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <catch2/catch_test_macros.hpp>
 #include <cstdlib>
 #include <functional>
@@ -12,6 +7,7 @@
 #include "prefix/create.hpp"
 #include "prefix/state.hpp"
 #include "unit/prefix/change_case.hpp"
+#include "unit/prefix/kill_sweep.hpp"
 #include "unit/support/temporary_directory.hpp"
 
 using namespace hpcenv;
@@ -64,23 +60,6 @@ TreePackage module() {
     package.files.push_back({"site-packages/module/m" + std::to_string(i) + ".py", "x = 1\n"});
   }
   return package;
-}
-
-struct Ending {
-  bool killed = false;
-  int code = 0;
-};
-
-/// In a child, so that the fault points of this process are never passed.
-Ending in_child(const std::function<bool()>& act, int kill_at) {
-  const pid_t child = fork();
-  if (child == 0) {
-    if (kill_at > 0) setenv("HPCENV_FAULT_KILL", std::to_string(kill_at).c_str(), 1);
-    _exit(act() ? 0 : 3);
-  }
-  int status = 0;
-  waitpid(child, &status, 0);
-  return {WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, WEXITSTATUS(status)};
 }
 
 /// What link scripts wrote may be longer after a kill: they are the one exception.
@@ -226,33 +205,14 @@ TEST_CASE("the sweep of creates inside, in a process of its own", "[.][kill-crea
   CHECK(sweep_create_inside() == 0);
 }
 
-namespace {
-
-/// Runs one of the sweeps above.
-void run_sweep(const std::string& tag) {
-#ifndef HPCENV_FAULTS
-  SKIP("no fault points in this build");
-#endif
-  base::ProcessRequest request;
-  request.argv = {fs::read_symlink("/proc/self/exe").string(), tag};
-  // In memory: hundreds of changes with their syncs take a slow disk minutes.
-  if (access("/dev/shm", W_OK | X_OK) == 0) request.environment.set("TMPDIR", "/dev/shm");
-  const auto result = base::make_process_runner()->run(request).value();
-  INFO(result.output << result.errors);
-  CHECK(result.succeeded());
-  CHECK(result.output.find(": kills ") != std::string::npos);
-}
-
-}  // namespace
-
 TEST_CASE("change: an update killed at any point is completed or done by the same again") {
-  run_sweep("[kill-update]");
+  run_sweep("[kill-update]", ": kills ");
 }
 
 TEST_CASE("change: a removal killed at any point is completed or done by the same again") {
-  run_sweep("[kill-change-removal]");
+  run_sweep("[kill-change-removal]", ": kills ");
 }
 
 TEST_CASE("change: a create inside a directory killed at any point likewise") {
-  run_sweep("[kill-create-inside]");
+  run_sweep("[kill-create-inside]", ": kills ");
 }

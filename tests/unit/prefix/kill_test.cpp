@@ -1,15 +1,11 @@
 // A create killed at every point where it changes the disk; then the same create again.
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <catch2/catch_test_macros.hpp>
-#include <cstdlib>
 #include <iostream>
 
 #include "prefix/create.hpp"
 #include "prefix/readers.hpp"
 #include "prefix/state.hpp"
+#include "unit/prefix/kill_sweep.hpp"
 #include "unit/prefix/package_tree.hpp"
 #include "unit/support/temporary_directory.hpp"
 
@@ -46,23 +42,9 @@ std::vector<conda::UnpackedPackage> fixture(const fs::path& cache) {
                  cache)};
 }
 
-struct Ending {
-  bool killed = false;
-  int code = 0;
-};
-
-/// In a child, so that the fault points of this process are never passed.
 Ending create_in_child(const fs::path& prefix, const std::vector<conda::UnpackedPackage>& packages,
                        const prefix::LinkOptions& options, int kill_at) {
-  const pid_t child = fork();
-  if (child == 0) {
-    if (kill_at > 0) setenv("HPCENV_FAULT_KILL", std::to_string(kill_at).c_str(), 1);
-    const auto created = create(prefix, packages, options);
-    _exit(created.has_value() ? 0 : 3);
-  }
-  int status = 0;
-  waitpid(child, &status, 0);
-  return {WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, WEXITSTATUS(status)};
+  return in_child([&] { return create(prefix, packages, options).has_value(); }, kill_at);
 }
 
 /// What is wrong after a kill at point N and the same create again; empty where nothing is.
@@ -146,14 +128,7 @@ int sweep_removal() {
   const fs::path place = directory / "place";
   const fs::path prefix = place / "env";
   const auto remove_in_child = [&](int kill_at) {
-    const pid_t child = fork();
-    if (child == 0) {
-      if (kill_at > 0) setenv("HPCENV_FAULT_KILL", std::to_string(kill_at).c_str(), 1);
-      _exit(test::remove_environment(prefix).has_value() ? 0 : 3);
-    }
-    int status = 0;
-    waitpid(child, &status, 0);
-    return Ending{WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, WEXITSTATUS(status)};
+    return in_child([&] { return test::remove_environment(prefix).has_value(); }, kill_at);
   };
   fs::create_directory(place);
   if (create_in_child(prefix, packages, plain_options(), 0).code != 0) return 1;
@@ -185,27 +160,6 @@ TEST_CASE("the sweep of removals, in a process of its own", "[.][kill-removal]")
 TEST_CASE("the sweep itself, in a process of its own", "[.][kill-sweep]") {
   CHECK(Sweep().run() == 0);
 }
-
-namespace {
-
-/// Runs one of the sweeps above.
-void run_sweep(const std::string& tag, const std::string& proof) {
-#ifndef HPCENV_FAULTS
-  SKIP("no fault points in this build");
-#endif
-  // This process may have passed fault points already; a fresh one counts from zero in its
-  // children.
-  base::ProcessRequest request;
-  request.argv = {fs::read_symlink("/proc/self/exe").string(), tag};
-  // In memory: two hundred creates with their syncs take a slow disk minutes.
-  if (access("/dev/shm", W_OK | X_OK) == 0) request.environment.set("TMPDIR", "/dev/shm");
-  const auto result = base::make_process_runner()->run(request).value();
-  INFO(result.output << result.errors);
-  CHECK(result.succeeded());
-  CHECK(result.output.find(proof) != std::string::npos);
-}
-
-}  // namespace
 
 TEST_CASE("create: killed at any point, the same create again makes the whole environment") {
   run_sweep("[kill-sweep]", "kills ");

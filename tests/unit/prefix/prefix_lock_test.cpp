@@ -131,6 +131,20 @@ TEST_CASE("lock: a file beside the prefix, gone with the holder") {
   CHECK(names_in(directory.path()).empty());
 }
 
+TEST_CASE("lock: a folder beside a prefix tells whose it is") {
+  const TemporaryDirectory directory;
+  for (const char* name : {"env", "a.b", ".hidden", "x.hpcenv-y"}) {
+    const fs::path prefix = directory / name;
+    const auto lock = beside(prefix, "test");
+    REQUIRE(lock.has_value());
+    CHECK(prefix::prefix_of_sibling((*lock)->workplace()) == prefix);
+  }
+  for (const char* name : {".env.hpcenv-lock", ".env.hpcenv-abc", "env.hpcenv-abcdefghijkl",
+                           ".hpcenv-abcdefghijkl", ".env.hpcenv-ABCDEFGHIJKL", "env", ""}) {
+    CHECK_FALSE(prefix::prefix_of_sibling(directory / name).has_value());
+  }
+}
+
 TEST_CASE("lock: the second writer is refused and told who, where, since when and what to do") {
   const TemporaryDirectory directory;
   const auto lock = beside(directory / "env", "hpcenv create");
