@@ -1,5 +1,5 @@
-// How much may still be written somewhere: what the file system has free, and what the user's quota
-// leaves of it. Quotas of groups and projects are not asked for.
+// How much may still be written somewhere: what the file system has free, and what quotas leave of
+// it. A project's quota on XFS and ext4 needs no question: there statvfs tells what it leaves.
 #pragma once
 
 #include <cstdint>
@@ -22,8 +22,9 @@ struct Room {
 /// At `path` or its nearest existing parent; the tightest of all limits that are known.
 Result<Room> room_at(const std::filesystem::path& path);
 
-/// The same, with this user's quota as `quota` and, on Lustre, `lfs quota` tell it. A program that
-/// is missing, fails or does not answer in 5 s says nothing.
+/// The same, with the quotas of this user and of the group that new files there belong to, as
+/// `quota` and, on Lustre, `lfs quota` tell them; there the project's too. A program that is
+/// missing, fails or does not answer in 5 s says nothing.
 Result<Room> room_with_quota(const std::filesystem::path& path,
                              const base::Environment& environment, base::ProcessRunner& runner);
 

@@ -1,6 +1,7 @@
 #include "host/quota_programs.hpp"
 
 #include <array>
+#include <string>
 #include <vector>
 
 #include "base/text.hpp"
@@ -66,18 +67,37 @@ std::string unescaped(std::string_view text) {
 
 }  // namespace
 
-std::optional<QuotaRoom> parse_quota(std::string_view text, std::string_view source) {
+QuotaRooms parse_quota(std::string_view text, std::string_view source, std::uint64_t gid) {
+  QuotaRooms rooms;
+  // Without a heading it is the user's.
+  std::optional<QuotaRoom>* section = &rooms.user;
+  std::optional<QuotaRoom> others;
+  const std::string group = "(gid " + std::to_string(gid) + ")";
   for (const std::string_view line : base::split_lines(text)) {
+    if (line.starts_with("Disk quotas for user")) {
+      section = &rooms.user;
+    } else if (line.starts_with("Disk quotas for group")) {
+      section = line.find(group) != std::string_view::npos ? &rooms.group : &others;
+    }
     const std::vector<std::string_view> words = base::split_words(line);
-    if (!words.empty() && words[0] == source) {
-      return room_from(words, 1);
+    if (!words.empty() && words[0] == source && !section->has_value()) {
+      *section = room_from(words, 1);
     }
   }
-  return std::nullopt;
+  return rooms;
 }
 
 std::optional<QuotaRoom> parse_lfs_quota(std::string_view text) {
   return room_from(base::split_words(text), 1);
+}
+
+std::optional<std::uint64_t> parse_lfs_project(std::string_view text) {
+  const std::vector<std::string_view> words = base::split_words(text);
+  if (words.size() < 2 || words[1] != "P") {
+    return std::nullopt;
+  }
+  const auto id = base::parse_unsigned(words[0]);
+  return id && *id != 0 ? id : std::nullopt;
 }
 
 std::optional<Mount> mount_of(std::string_view mounts, std::string_view path) {

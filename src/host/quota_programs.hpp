@@ -1,4 +1,4 @@
-// What the programs `quota` and `lfs` print of a user's limits.
+// What the programs `quota` and `lfs` print of limits.
 #pragma once
 
 #include <cstdint>
@@ -14,11 +14,21 @@ struct QuotaRoom {
   std::optional<std::uint64_t> inodes;
 };
 
-/// The line of `quota -w -p` for the file system that is mounted from `source`; nothing where there
-/// is none or it cannot be read. The hard limit counts, else the soft one.
-std::optional<QuotaRoom> parse_quota(std::string_view text, std::string_view source);
-/// `lfs quota -q -u UID PATH`, which may break the line behind a long path.
+/// Of one file system: the user's limits and those of one of the user's groups.
+struct QuotaRooms {
+  std::optional<QuotaRoom> user;
+  std::optional<QuotaRoom> group;
+};
+
+/// The lines of `quota -w -p -u -g` for the file system that is mounted from `source`, of the user
+/// and of group `gid`; nothing where there is none or it cannot be read. The hard limit counts,
+/// else the soft one.
+QuotaRooms parse_quota(std::string_view text, std::string_view source, std::uint64_t gid);
+/// `lfs quota -q -u UID PATH` (or -g, -p), which may break the line behind a long path.
 std::optional<QuotaRoom> parse_lfs_quota(std::string_view text);
+/// `lfs project -d PATH`: "ID P PATH", where what is made there belongs to the project; 0 belongs
+/// to none.
+std::optional<std::uint64_t> parse_lfs_project(std::string_view text);
 
 struct Mount {
   std::string source;  ///< "/dev/sda1", "server:/home"

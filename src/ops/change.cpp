@@ -101,7 +101,7 @@ class Pipeline {
   Result<> count_cost(ChangeDecision& decision) const {
     const auto cache = packages::PackageCache::open(cache_places(locations_));
     HPCENV_ASSIGN(decision.cost,
-                  estimate_cost(decision.plan, cache.has_value() ? &*cache : nullptr));
+                  estimate_cost(decision.plan, cache.has_value() ? &*cache : nullptr, quotas()));
     return {};
   }
 
@@ -111,7 +111,7 @@ class Pipeline {
     if (decision.plan.link.empty()) {
       return {};
     }
-    HPCENV_TRY(require_room_to_fetch(decision.cost, locations_.packages()));
+    HPCENV_TRY(require_room_to_fetch(decision.cost, locations_.packages(), quotas()));
     HPCENV_ASSIGN(packages::PackageCache cache,
                   packages::PackageCache::open(cache_places(locations_)));
     for (const std::string& sentence : cache.left_out()) {
@@ -128,7 +128,7 @@ class Pipeline {
       HPCENV_TRY(settle_explicit(decision, unpacked_, cache));
     }
     tell_scripts_left();
-    return require_room_to_link(unpacked_, decision.plan.prefix);
+    return require_room_to_link(unpacked_, decision.plan.prefix, quotas());
   }
 
   Result<Step> prepare_and_commit(ChangeDecision& decision, const Agree& agree) {
@@ -167,6 +167,8 @@ class Pipeline {
   }
 
  private:
+  QuotaSource quotas() const { return {request_.link.environment, seams_.runner}; }
+
   /// Another platform's programs do not run here: nothing is compiled and no script is started.
   prefix::LinkOptions link_options() const {
     prefix::LinkOptions options = request_.link;

@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "base/fs.hpp"
 #include "base/interrupt.hpp"
 #include "packages/package_cache.hpp"
+#include "prefix/prefix_lock.hpp"
 #include "prefix/state.hpp"
 #include "prefix/transaction.hpp"
 
@@ -63,7 +65,8 @@ Result<> plan_packages(const packages::CacheContents& contents, const CleanReque
 }
 
 Result<> plan_cache(const CleanRequest& request, const Locations& locations, CleanPlan& plan) {
-  if (!base::path_exists(locations.packages())) {
+  const bool is_asked = wants(request, CleanPart::packages) || wants(request, CleanPart::archives);
+  if (!is_asked || !base::path_exists(locations.packages())) {
     return {};
   }
   HPCENV_ASSIGN(const packages::PackageCache cache,
@@ -102,8 +105,8 @@ void plan_index(const Locations& locations, CleanPlan& plan) {
 }
 
 // What killed writers left inside environments; each is settled under its lock.
-void plan_trash(const Locations& locations, CleanPlan& plan) {
-  for (const KnownEnvironment& known : known_environments(locations)) {
+void plan_inner_trash(const std::vector<KnownEnvironment>& environments, CleanPlan& plan) {
+  for (const KnownEnvironment& known : environments) {
     const fs::path own = known.prefix / ".hpcenv";
     const auto names = base::list_directory(own);
     for (const std::string& name : names ? *names : std::vector<std::string>{}) {
@@ -117,7 +120,41 @@ void plan_trash(const Locations& locations, CleanPlan& plan) {
   }
 }
 
-Result<> remove_item(const CleanItem& item, const Locations& locations,
+// What a killed create or removal left beside its place, where environments lie.
+void plan_outer_trash(const Locations& locations, const std::vector<KnownEnvironment>& environments,
+                      CleanPlan& plan) {
+  std::set<fs::path> folders(locations.environment_folders.begin(),
+                             locations.environment_folders.end());
+  folders.insert(locations.environments());
+  for (const KnownEnvironment& known : environments) {
+    folders.insert(known.prefix.parent_path());
+  }
+  for (const fs::path& folder : folders) {
+    const auto names = base::list_directory(folder);
+    for (const std::string& name : names ? *names : std::vector<std::string>{}) {
+      if (prefix::prefix_of_sibling(folder / name)) {
+        plan.items.push_back({CleanPart::trash, folder / name, bytes_in(folder / name)});
+      }
+    }
+  }
+}
+
+Result<> settle_trash(const CleanItem& item, const CleanRequest& request,
+                      const base::Environment& environment, const Seams& seams) {
+  prefix::LinkOptions link;
+  link.environment = environment;
+  link.trash = prefix::LinkOptions::Trash::goes;
+  const auto place = prefix::prefix_of_sibling(item.path);
+  HPCENV_TRY(prefix::complete_unfinished(place ? *place : item.path, link,
+                                         {"hpcenv clean", std::chrono::seconds(0), request.no_lock},
+                                         seams.runner, seams.reporter));
+  if (place && base::path_exists(item.path)) {
+    return fail(ErrorKind::refused, "another process is at work on {}", place->native());
+  }
+  return {};
+}
+
+Result<> remove_item(const CleanItem& item, const CleanRequest& request, const Locations& locations,
                      const base::Environment& environment, const Seams& seams) {
   switch (item.part) {
     case CleanPart::packages:
@@ -128,15 +165,8 @@ Result<> remove_item(const CleanItem& item, const Locations& locations,
     }
     case CleanPart::index:
       return base::remove_tree(item.path);
-    case CleanPart::trash: {
-      prefix::LinkOptions link;
-      link.environment = environment;
-      HPCENV_TRY(prefix::complete_unfinished(
-          item.path, link,
-          {"hpcenv clean", std::chrono::seconds(0), prefix::LockRequest::Missing::refuse},
-          seams.runner, seams.reporter));
-      return {};
-    }
+    case CleanPart::trash:
+      return settle_trash(item, request, environment, seams);
   }
   return {};
 }
@@ -172,19 +202,22 @@ Result<CleanPlan> plan_clean(const CleanRequest& request, const Locations& locat
     plan_index(locations, plan);
   }
   if (wants(request, CleanPart::trash)) {
-    plan_trash(locations, plan);
+    const std::vector<KnownEnvironment> environments = known_environments(locations);
+    plan_inner_trash(environments, plan);
+    plan_outer_trash(locations, environments, plan);
   }
   return plan;
 }
 
-Result<std::uint64_t> carry_out_clean(const CleanPlan& plan, const Locations& locations,
+Result<std::uint64_t> carry_out_clean(const CleanPlan& plan, const CleanRequest& request,
+                                      const Locations& locations,
                                       const base::Environment& environment, const Seams& seams) {
   std::uint64_t freed = 0;
   std::uint64_t done = 0;
   seams.reporter.step("Cleaning");
   for (const CleanItem& item : plan.items) {
     HPCENV_TRY(base::check_interrupt());
-    if (const auto removed = remove_item(item, locations, environment, seams); removed) {
+    if (const auto removed = remove_item(item, request, locations, environment, seams); removed) {
       freed += item.bytes;
     } else {
       seams.reporter.warning(removed.error().message);

@@ -11,6 +11,7 @@
 #include "base/result.hpp"
 #include "ops/locations.hpp"
 #include "ops/seams.hpp"
+#include "prefix/prefix_lock.hpp"
 
 namespace hpcenv::ops {
 
@@ -23,6 +24,8 @@ struct CleanRequest {
   /// they are in use.
   enum class Copied { keep, remove };
   Copied copied = Copied::keep;
+  /// Where a file system has no locks.
+  prefix::LockRequest::Missing no_lock = prefix::LockRequest::Missing::refuse;
 };
 
 struct CleanItem {
@@ -41,8 +44,10 @@ struct CleanPlan {
 Result<CleanPlan> plan_clean(const CleanRequest& request, const Locations& locations);
 
 /// Deletes the items, each out of sight by one rename first. What cannot be deleted is a warning;
-/// gives the bytes that came free. Leftovers inside environments are swept under their locks.
-Result<std::uint64_t> carry_out_clean(const CleanPlan& plan, const Locations& locations,
+/// gives the bytes that came free. Leftovers in and beside environments are swept under their
+/// locks, and so are left where somebody is at work.
+Result<std::uint64_t> carry_out_clean(const CleanPlan& plan, const CleanRequest& request,
+                                      const Locations& locations,
                                       const base::Environment& environment, const Seams& seams);
 
 }  // namespace hpcenv::ops

@@ -32,6 +32,10 @@ Result<> require_room(const host::Room& room, const prefix::Budget& budget, cons
   return {};
 }
 
+Result<host::Room> room_for(const fs::path& path, const QuotaSource& quotas) {
+  return host::room_with_quota(path, quotas.environment, quotas.runner);
+}
+
 void add_estimate(Cost& cost, const conda::PackageRecord& record) {
   const std::uint64_t size = record.size.value_or(0);
   cost.fetch.push_back(record);
@@ -43,7 +47,8 @@ void add_estimate(Cost& cost, const conda::PackageRecord& record) {
 
 }  // namespace
 
-Result<Cost> estimate_cost(const prefix::Plan& plan, const packages::PackageCache* cache) {
+Result<Cost> estimate_cost(const prefix::Plan& plan, const packages::PackageCache* cache,
+                           const QuotaSource& quotas) {
   Cost cost;
   std::vector<conda::UnpackedPackage> cached;
   for (const conda::PackageRecord& record : plan.link) {
@@ -57,24 +62,26 @@ Result<Cost> estimate_cost(const prefix::Plan& plan, const packages::PackageCach
   HPCENV_ASSIGN(const prefix::Budget exact, prefix::exact_budget(cached, plan.prefix));
   cost.bytes += exact.bytes;
   cost.inodes += exact.inodes;
-  HPCENV_ASSIGN(const host::Room room, host::room_at(plan.prefix));
+  HPCENV_ASSIGN(const host::Room room,
+                plan.link.empty() ? host::room_at(plan.prefix) : room_for(plan.prefix, quotas));
   cost.free_bytes = room.bytes;
   cost.free_inodes = room.inodes;
   return cost;
 }
 
-Result<> require_room_to_fetch(const Cost& cost, const fs::path& cache) {
+Result<> require_room_to_fetch(const Cost& cost, const fs::path& cache, const QuotaSource& quotas) {
   if (cost.fetch.empty()) {
     return {};
   }
-  HPCENV_ASSIGN(const host::Room room, host::room_at(cache));
+  HPCENV_ASSIGN(const host::Room room, room_for(cache, quotas));
   return require_room(room, {cost.download_bytes, cost.fetch.size()}, cache);
 }
 
 Result<> require_room_to_link(const std::vector<conda::UnpackedPackage>& packages,
-                              const fs::path& prefix) {
-  HPCENV_ASSIGN(const prefix::Budget budget, prefix::exact_budget(packages, prefix));
-  HPCENV_ASSIGN(const host::Room room, host::room_at(prefix));
+                              const fs::path& prefix, const QuotaSource& quotas) {
+  HPCENV_ASSIGN(const prefix::Budget budget,
+                prefix::exact_budget(packages, prefix, prefix::Links::tried));
+  HPCENV_ASSIGN(const host::Room room, room_for(prefix, quotas));
   return require_room(room, budget, prefix);
 }
 

@@ -7,6 +7,8 @@
 #include <optional>
 #include <vector>
 
+#include "base/environment.hpp"
+#include "base/process.hpp"
 #include "base/result.hpp"
 #include "conda/package_record.hpp"
 #include "packages/package_cache.hpp"
@@ -27,13 +29,24 @@ struct Cost {
   std::optional<std::uint64_t> free_inodes;  ///< nullopt: nobody counts them
 };
 
-/// Before anything is fetched. `cache` may be null: nothing is cached.
-Result<Cost> estimate_cost(const prefix::Plan& plan, const packages::PackageCache* cache);
+/// How quotas are asked for: by programs of the site.
+struct QuotaSource {
+  const base::Environment& environment;
+  base::ProcessRunner& runner;
+};
 
-/// Kind no_space where the archives alone do not fit at the cache. `cache` need not exist.
-Result<> require_room_to_fetch(const Cost& cost, const std::filesystem::path& cache);
-/// Kind no_space where the unpacked packages, counted exactly, do not fit at the prefix.
+/// Before anything is fetched. `cache` may be null: nothing is cached. A plan that links nothing
+/// asks for no quota.
+Result<Cost> estimate_cost(const prefix::Plan& plan, const packages::PackageCache* cache,
+                           const QuotaSource& quotas);
+
+/// Kind no_space where the archives alone do not fit at the cache, by disk or quota. `cache` need
+/// not exist.
+Result<> require_room_to_fetch(const Cost& cost, const std::filesystem::path& cache,
+                               const QuotaSource& quotas);
+/// Kind no_space where the unpacked packages, counted exactly, do not fit at the prefix, by disk or
+/// quota.
 Result<> require_room_to_link(const std::vector<conda::UnpackedPackage>& packages,
-                              const std::filesystem::path& prefix);
+                              const std::filesystem::path& prefix, const QuotaSource& quotas);
 
 }  // namespace hpcenv::ops

@@ -157,11 +157,12 @@ class FirstUse(CliCase):
         self.work_place = f"{self.home}/work"
         os.makedirs(self.work_place)
 
-    def quota(self, kib_left):
+    def quota(self, kib_left, heading=""):
+        """One KiB of the limit is used already: a limit of 0 is none."""
         source = self.mount_source(self.home)
         path = f"{self.home}/bin/quota"
         with open(path, "w", encoding="utf-8") as out:
-            out.write(f"#!/bin/sh\necho '{source} 0 0 {kib_left} 0 5 0 0 0'\n")
+            out.write(f"#!/bin/sh\necho \"{heading}\"\necho '{source} 1 0 {kib_left + 1} 0 5 0 0 0'\n")
         os.chmod(path, 0o755)
 
     @staticmethod
@@ -234,10 +235,33 @@ class FirstUse(CliCase):
         self.assertFalse(os.path.exists(f"{self.home}/.config"))
 
     def test_a_root_that_is_named_is_not_questioned(self):
-        self.quota(1)
+        self.quota(100)
         done = self.run_program("create", "-n", "x", "greeter", "-y", "-r", f"{self.home}/mine", check=0)
         self.assertNotIn("go to", done.stderr)
         self.assertTrue(os.path.exists(f"{self.home}/mine/envs/x"))
+
+    def test_what_a_quota_cannot_hold_is_refused_before_it_is_fetched_or_linked(self):
+        self.variables["HPCENV_ROOT"] = self.root
+        words = ["create", "-n", "x", "greeter", "-y"]
+        group = "Disk quotas for group g (gid $(id -g)): "
+        for whose, heading in (("your quota on /", ""), ("your group's quota on /", group)):
+            for kib, place in ((0, f"{self.root}/pkgs"), (8, f"{self.root}/envs/x")):
+                # The archive has less than 1 KiB; the environment takes its directories and a record.
+                self.quota(kib, heading)
+                free = self.run_json(*words, "--dry-run")["plan"]["budget"]["free_bytes"]
+                self.assertEqual(free, kib * 1024)
+                error = self.run_json(*words, check=3)["error"]
+                self.assertEqual(error["kind"], "no_space")
+                self.assertIn(f"no space for {place}: it needs ", error["message"])
+                self.assertIn(whose, error["message"])
+                self.assertFalse(os.path.exists(f"{self.root}/envs/x"))
+                self.assertEqual(os.path.exists(f"{self.root}/pkgs/greeter-2.0-0"), kib != 0)
+            self.run_program("clean", "--packages", check=0)
+        self.quota(100, "Disk quotas for group other (gid 4294967294): ")
+        self.run_program(*words, check=0)
+        # What is removed needs no room.
+        self.quota(0)
+        self.run_program("remove", "-n", "x", "greeter", "-y", check=0)
 
 
 if __name__ == "__main__":

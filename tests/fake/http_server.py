@@ -62,7 +62,8 @@ class Log:
 
 
 class FileServer(ThreadingHTTPServer):
-    """Serves `root`; port 0 takes a free one. `address` is what a client puts before the path."""
+    """Serves `root`; port 0 takes a free one. `address` is what a client puts before the path. While `well` is set, paths
+    that ask for a fault are served without it."""
 
     daemon_threads = True
     request_queue_size = 128
@@ -72,6 +73,7 @@ class FileServer(ThreadingHTTPServer):
         self.root = root.resolve()
         self.log = Log(log)
         self.delay = delay
+        self.well = False
         self._seen: set[str] = set()
         self._seen_lock = threading.Lock()
 
@@ -119,6 +121,8 @@ class Handler(BaseHTTPRequestHandler):
     def _split_fault(self) -> tuple[str, str | None, str]:
         path = urllib.parse.unquote(urllib.parse.urlsplit(self.path).path)
         found = re.match(r"/~([a-z-]+)(?:=([^/]*))?(/.*)", path)
+        if found and self.server.well:
+            return "", None, found.group(3)
         return (found.group(1), found.group(2), found.group(3)) if found else ("", None, path)
 
     def _answer(self, send_body: bool) -> None:

@@ -12,7 +12,7 @@ import sys
 import unittest
 from pathlib import Path
 
-from thread_support import TEST_USER, TESTS, World, skip
+from thread_support import TEST_USER, TESTS, World, skip, tree
 
 sys.path.insert(0, str(TESTS / "cli"))
 
@@ -20,7 +20,7 @@ import tiny_channel  # noqa: E402
 
 WORLD = World()
 SMALL = WORLD.channels / "small"
-NO_HARD_LINKS = TESTS / "thread/no_hard_links.py"
+REFUSED_CALLS = TESTS / "fake/refused_calls.py"
 
 
 def setUpModule() -> None:  # noqa: N802 (unittest's name)
@@ -52,7 +52,9 @@ class Situations(unittest.TestCase):
         self.place.mkdir()
         become_owner(self.place)
         self.addCleanup(shutil.rmtree, self.place, ignore_errors=True)
-        self.prefix = self.place / "env"
+        self.prefix = self.place / "envs/env"
+        self.prefix.parent.mkdir()
+        become_owner(self.prefix.parent)
         self.wrap: list[str] = []
         self.variables: dict[str, str] = {}
 
@@ -104,15 +106,23 @@ class Situations(unittest.TestCase):
         self.prefix = folder / "env"
         self.whole_life()
 
-    def test_umask_027(self) -> None:
-        self.wrap = ["sh", "-c", 'umask 027; exec "$@"', "sh"]
+    def under_umask(self, mask: int) -> None:
+        """With a cache of its own: files that are linked have the mode with which they were unpacked."""
+        self.wrap = ["sh", "-c", f'umask {mask:03o}; exec "$@"', "sh"]
+        self.variables = {"HPCENV_ROOT": str(self.place / "root")}
         self.whole_life()
-        self.assertEqual(self.prefix.stat().st_mode & 0o777, 0o750)
+        self.assertEqual(self.prefix.stat().st_mode & 0o777, 0o777 & ~mask)
+        made = [self.prefix, *self.prefix.rglob("*"), *(self.place / "root").rglob("*")]
+        open_to_others = [path for path in made if not path.is_symlink() and path.stat().st_mode & mask]
+        self.assertEqual(open_to_others, [])
+        # The programs that the environment holds can still be run by whom the umask lets in.
+        self.assertEqual((self.prefix / "bin/pygmentize").stat().st_mode & 0o777, 0o777 & ~mask)
+
+    def test_umask_027(self) -> None:
+        self.under_umask(0o027)
 
     def test_umask_077(self) -> None:
-        self.wrap = ["sh", "-c", 'umask 077; exec "$@"', "sh"]
-        self.whole_life()
-        self.assertEqual(self.prefix.stat().st_mode & 0o777, 0o700)
+        self.under_umask(0o077)
 
     def test_the_prefix_on_another_file_system_than_the_cache(self) -> None:
         disk = self.place / "disk"
@@ -122,7 +132,7 @@ class Situations(unittest.TestCase):
         self.whole_life()
 
     def test_no_hard_links(self) -> None:
-        self.wrap = [sys.executable, str(NO_HARD_LINKS)]
+        self.wrap = [sys.executable, str(REFUSED_CALLS), "links"]
         self.whole_life()
         linked = [path for path in self.prefix.rglob("*") if path.is_file() and not path.is_symlink() and path.stat().st_nlink > 1]
         self.assertEqual(linked, [])
@@ -135,16 +145,28 @@ class Situations(unittest.TestCase):
         if os.geteuid() != 0:
             skip("no right to act as another user")
         site = WORLD.folder / "site"
-        subprocess.run([WORLD.program, "create", "-y", "-p", WORLD.folder / "warm", "--override-channels", "-c",
-                        (WORLD.channels / "mini").as_uri(), "python=3.11", "rich"], check=True, capture_output=True,
-                       env=WORLD.environment(HPCENV_ROOT=str(site), HOME=str(WORLD.folder / "nobody")))
+        for number, specs in enumerate((["python=3.9", "rich", "requests"], ["python=3.11", "rich", "requests"])):
+            subprocess.run([WORLD.program, "create", "-y", "-p", WORLD.folder / f"warm{number}", "--override-channels", "-c",
+                            (WORLD.channels / "mini").as_uri(), *specs], check=True, capture_output=True,
+                           env=WORLD.environment(HPCENV_ROOT=str(site), HOME=str(WORLD.folder / "nobody")))
+        before = tree(site)
         (self.place / ".condarc").write_text(f"pkgs_dirs: [{self.place}/own, {site}/pkgs]\n")
         self.variables = {"HOME": str(self.place), "HPCENV_ROOT": str(self.place / "root")}
-        self.change("create", "python=3.11", "rich")
-        self.check("3.11")
+        self.whole_life()
         own = self.place / "own"
         unpacked = [path.name for path in own.iterdir() if (path / "info").is_dir()] if own.exists() else []
         self.assertEqual(unpacked, [], "nothing is fetched that the site's cache has")
+        self.assertEqual(tree(site), before)
+
+    def test_an_unprivileged_user(self) -> None:
+        """All tests here run as one; that it is one, and that nothing needs more, is shown once."""
+        rights = WORLD.run(["sh", "-c", "grep -E '^(Uid|CapEff|CapBnd|NoNewPrivs):' /proc/self/status"]).out
+        if os.geteuid() == 0:
+            self.assertIn(f"Uid:\t{TEST_USER}", rights)
+            self.assertRegex(rights, r"CapEff:\t0+\n(?s:.*)CapBnd:\t0+\n(?s:.*)NoNewPrivs:\t1")
+        self.whole_life()
+        owner = TEST_USER if os.geteuid() == 0 else os.geteuid()
+        self.assertEqual({path.lstat().st_uid for path in [self.prefix, *self.prefix.rglob("*")]}, {owner})
 
     def test_a_clobber(self) -> None:
         self.assertIn("share/both", self.change("create", "clash-a", "clash-b"))

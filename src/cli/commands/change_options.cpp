@@ -5,6 +5,7 @@
 #include "base/parallel.hpp"
 #include "base/text.hpp"
 #include "cli/ask.hpp"
+#include "cli/commands/named_environment.hpp"
 #include "cli/error_report.hpp"
 #include "cli/render.hpp"
 #include "conda/timestamp.hpp"
@@ -176,6 +177,11 @@ void print_text(const ops::ChangeDone& done, const Arguments& arguments, const O
 
 }  // namespace
 
+prefix::LockRequest::Missing missing_lock(const Session& session) {
+  using Missing = prefix::LockRequest::Missing;
+  return session.settings().flag("no_lock") ? Missing::ignore : Missing::refuse;
+}
+
 Result<ops::EnvironmentRef> environment_to_change(const Arguments& arguments,
                                                   const Session& session,
                                                   const ops::Locations& locations) {
@@ -184,7 +190,17 @@ Result<ops::EnvironmentRef> environment_to_change(const Arguments& arguments,
   if (!is_named && !active.empty()) {
     return ops::existing_environment(locations, "", active);
   }
-  return ops::existing_environment(locations, arguments.value("name"), arguments.value("prefix"));
+  return named_environment(arguments, locations);
+}
+
+Result<ops::ChangeRequest> change_of_environment(ops::Action action, const Arguments& arguments,
+                                                 Session& session,
+                                                 const ops::Locations& locations) {
+  HPCENV_ASSIGN(const ops::EnvironmentRef environment,
+                environment_to_change(arguments, session, locations));
+  HPCENV_ASSIGN(ops::ChangeRequest request, change_request_of(action, arguments, session));
+  request.prefix = environment.prefix;
+  return request;
 }
 
 Result<ops::ChangeRequest> change_request_of(ops::Action action, const Arguments& arguments,
@@ -218,9 +234,7 @@ Result<ops::ChangeRequest> change_request_of(ops::Action action, const Arguments
   }
   request.lock.purpose = fmt::format("hpcenv {}", ops::name_of(action));
   request.lock.wait = lock_patience;
-  if (session.settings().flag("no_lock")) {
-    request.lock.missing = prefix::LockRequest::Missing::ignore;
-  }
+  request.lock.missing = missing_lock(session);
   request.command_line = arguments.command_line();
   return request;
 }

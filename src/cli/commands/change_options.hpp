@@ -64,11 +64,17 @@ inline constexpr std::array existing_options{
                OptionSpec::Kind::flag},
 };
 
+inline constexpr OptionSpec no_lock_option{
+    "--no-lock", "", "go on where the file system has no locks", OptionSpec::Kind::flag};
+
 inline constexpr std::array act_options{
-    OptionSpec{"--no-lock", "", "go on where the file system has no locks", OptionSpec::Kind::flag},
+    no_lock_option,
     OptionSpec{"-d,--dry-run", "", "show the plan and stop", OptionSpec::Kind::flag},
     OptionSpec{"-y,--yes", "", "do not ask", OptionSpec::Kind::flag},
 };
+
+/// What a writer does where no lock can be had: the setting no_lock, which --no-lock sets.
+prefix::LockRequest::Missing missing_lock(const Session& session);
 
 /// `-n`, `-p`, or the environment that is active. Kind usage where none is named.
 Result<ops::EnvironmentRef> environment_to_change(const Arguments& arguments,
@@ -78,6 +84,10 @@ Result<ops::EnvironmentRef> environment_to_change(const Arguments& arguments,
 /// All but the prefix: wishes, rules, machine, how to link and lock. Warnings of files are said.
 Result<ops::ChangeRequest> change_request_of(ops::Action action, const Arguments& arguments,
                                              Session& session);
+
+/// The same for an environment that is there: `environment_to_change`, and its prefix set.
+Result<ops::ChangeRequest> change_of_environment(ops::Action action, const Arguments& arguments,
+                                                 Session& session, const ops::Locations& locations);
 
 /// Runs the pipeline; shows the plan, asks a person, prints the answer. A conflict is an error.
 Result<int> run_change(const ops::ChangeRequest& request, const Arguments& arguments,

@@ -4,6 +4,7 @@
 
 #include "base/json.hpp"
 #include "base/text.hpp"
+#include "cli/commands/change_options.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/session.hpp"
 #include "ops/clean.hpp"
@@ -18,10 +19,11 @@ constexpr std::array options{
     OptionSpec{"-t,--tarballs", "", "archives that other tools left in the package cache",
                OptionSpec::Kind::flag},
     OptionSpec{"-i,--index-cache", "", "what is known of channels", OptionSpec::Kind::flag},
-    OptionSpec{"--trash", "", "what interrupted changes left in environments",
+    OptionSpec{"--trash", "", "what interrupted commands left in and beside environments",
                OptionSpec::Kind::flag},
     OptionSpec{"-f,--force", "", "also packages that environments hold as copies",
                OptionSpec::Kind::flag},
+    no_lock_option,
     OptionSpec{"-d,--dry-run", "", "say what would be removed and stop", OptionSpec::Kind::flag},
     OptionSpec{"-y,--yes", "", "do not ask", OptionSpec::Kind::flag},
 };
@@ -102,7 +104,8 @@ void print_json(const ops::CleanPlan& plan, bool dry_run, std::uint64_t freed,
 }
 
 Result<int> run(const Arguments& arguments, Session& session) {
-  HPCENV_ASSIGN(const ops::CleanRequest request, request_of(arguments));
+  HPCENV_ASSIGN(ops::CleanRequest request, request_of(arguments));
+  request.no_lock = missing_lock(session);
   HPCENV_ASSIGN(const ops::Locations locations, session.locations());
   HPCENV_ASSIGN(const ops::CleanPlan plan, ops::plan_clean(request, locations));
   const Output& output = session.output();
@@ -117,7 +120,8 @@ Result<int> run(const Arguments& arguments, Session& session) {
       return fail(ErrorKind::refused, "nothing was removed: not confirmed");
     }
     HPCENV_ASSIGN(const ops::Seams seams, session.seams());
-    HPCENV_ASSIGN(freed, ops::carry_out_clean(plan, locations, session.environment(), seams));
+    HPCENV_ASSIGN(freed,
+                  ops::carry_out_clean(plan, request, locations, session.environment(), seams));
     session.end_progress();
   }
   if (output.json()) {

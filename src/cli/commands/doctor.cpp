@@ -5,6 +5,7 @@
 
 #include "base/json.hpp"
 #include "cli/commands/commands.hpp"
+#include "cli/commands/named_environment.hpp"
 #include "cli/session.hpp"
 #include "doctor/finding.hpp"
 #include "ops/locations.hpp"
@@ -36,9 +37,7 @@ Result<Examination> examine(const Arguments& arguments, Session& session) {
   subject.paths = {{"environments", locations.environments().string()},
                    {"package cache", locations.packages().string()}};
   if (arguments.has("name") || arguments.has("prefix")) {
-    HPCENV_ASSIGN(
-        const ops::EnvironmentRef environment,
-        ops::existing_environment(locations, arguments.value("name"), arguments.value("prefix")));
+    HPCENV_ASSIGN(const ops::EnvironmentRef environment, named_environment(arguments, locations));
     HPCENV_ASSIGN(examination.state, prefix::read_state(environment.prefix));
     examination.environment_name = environment.name;
     subject.environment = &*examination.state;

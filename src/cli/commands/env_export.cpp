@@ -4,6 +4,7 @@
 #include "base/fs.hpp"
 #include "base/json.hpp"
 #include "cli/commands/commands.hpp"
+#include "cli/commands/named_environment.hpp"
 #include "cli/session.hpp"
 #include "ops/environment_export.hpp"
 #include "ops/locations.hpp"
@@ -96,16 +97,12 @@ Result<Exported> export_yaml(const Arguments& arguments, const prefix::PrefixSta
 
 Result<int> run(const Arguments& arguments, Session& session) {
   HPCENV_ASSIGN(const ops::Locations locations, session.locations());
-  HPCENV_ASSIGN(
-      const ops::EnvironmentRef environment,
-      ops::existing_environment(locations, arguments.value("name"), arguments.value("prefix")));
-  HPCENV_ASSIGN(const prefix::PrefixState state,
-                prefix::read_state(environment.prefix, prefix::Detail::without_paths));
+  HPCENV_ASSIGN(const prefix::PrefixState state, installed_in_named(arguments, locations));
   HPCENV_ASSIGN(
       Exported exported,
       arguments.has("explicit")
           ? export_explicit(arguments, state, session)
-          : export_yaml(arguments, state, ops::name_of(locations, environment.prefix), session));
+          : export_yaml(arguments, state, ops::name_of(locations, state.prefix), session));
   if (const std::string file = arguments.value("file"); !file.empty()) {
     HPCENV_TRY(base::write_file(locations.working_directory / file, exported.text));
     session.output().say(fmt::format("Wrote {}\n", file));

@@ -4,7 +4,9 @@
 
 #include "base/json.hpp"
 #include "base/text.hpp"
+#include "cli/commands/change_options.hpp"
 #include "cli/commands/commands.hpp"
+#include "cli/commands/named_environment.hpp"
 #include "cli/session.hpp"
 #include "ops/locations.hpp"
 #include "prefix/create.hpp"
@@ -15,6 +17,7 @@ namespace {
 constexpr std::array options{
     OptionSpec{"-n,--name", "NAME", "name of the environment"},
     OptionSpec{"-p,--prefix", "PREFIX", "or its path"},
+    no_lock_option,
     OptionSpec{"--dry-run", "", "say what would be removed and stop", OptionSpec::Kind::flag},
     OptionSpec{"-y,--yes", "", "do not ask", OptionSpec::Kind::flag},
 };
@@ -47,9 +50,7 @@ Result<int> run(const Arguments& arguments, Session& session) {
     return fail_hint(ErrorKind::usage, "no environment is named",
                      "give one of: -n NAME, -p PREFIX");
   }
-  HPCENV_ASSIGN(
-      const ops::EnvironmentRef environment,
-      ops::existing_environment(locations, arguments.value("name"), arguments.value("prefix")));
+  HPCENV_ASSIGN(const ops::EnvironmentRef environment, named_environment(arguments, locations));
   const std::string prefix = environment.prefix.string();
   if (environment.prefix == locations.active_prefix) {
     return fail_hint(ErrorKind::refused, fmt::format("{} is active in this shell", prefix),
@@ -60,9 +61,11 @@ Result<int> run(const Arguments& arguments, Session& session) {
   if (!dry_run) {
     HPCENV_TRY(confirm(session, prefix));
     session.reporter().step("Removing " + prefix);
-    HPCENV_TRY(prefix::remove_environment(
-        environment.prefix, {.purpose = "hpcenv env remove", .wait = prefix::patient_wait},
-        session.reporter()));
+    HPCENV_TRY(prefix::remove_environment(environment.prefix,
+                                          {.purpose = "hpcenv env remove",
+                                           .wait = prefix::patient_wait,
+                                           .missing = missing_lock(session)},
+                                          session.reporter()));
     if (auto done = ops::unregister_environment(locations, environment.prefix); !done) {
       session.reporter().warning(done.error().message);
     }

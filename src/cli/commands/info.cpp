@@ -4,6 +4,7 @@
 
 #include "base/json.hpp"
 #include "cli/commands/commands.hpp"
+#include "cli/commands/named_environment.hpp"
 #include "cli/render.hpp"
 #include "cli/session.hpp"
 #include "conda/platform.hpp"
@@ -35,12 +36,8 @@ Result<> add_environment(const Arguments& arguments, Info& info) {
   if (!named && !prefix::is_environment(info.locations.active_prefix)) {
     return {};
   }
-  HPCENV_ASSIGN(const ops::EnvironmentRef environment,
-                ops::existing_environment(info.locations, arguments.value("name"),
-                                          arguments.value("prefix")));
-  HPCENV_ASSIGN(const prefix::PrefixState state,
-                prefix::read_state(environment.prefix, prefix::Detail::without_paths));
-  info.prefix = environment.prefix.string();
+  HPCENV_ASSIGN(const prefix::PrefixState state, installed_in_named(arguments, info.locations));
+  info.prefix = state.prefix.string();
   info.packages = state.packages.size();
   return {};
 }

@@ -27,11 +27,8 @@ constexpr std::array examples{
 
 Result<int> run(const Arguments& arguments, Session& session) {
   HPCENV_ASSIGN(const ops::Locations locations, session.locations());
-  HPCENV_ASSIGN(const ops::EnvironmentRef environment,
-                environment_to_change(arguments, session, locations));
   HPCENV_ASSIGN(ops::ChangeRequest request,
-                change_request_of(ops::Action::install, arguments, session));
-  request.prefix = environment.prefix;
+                change_of_environment(ops::Action::install, arguments, session, locations));
   if (arguments.has("force-reinstall")) {
     request.reinstall = ops::ChangeRequest::Reinstall::yes;
   }

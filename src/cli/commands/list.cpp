@@ -4,6 +4,7 @@
 #include "base/json.hpp"
 #include "base/text.hpp"
 #include "cli/commands/commands.hpp"
+#include "cli/commands/named_environment.hpp"
 #include "cli/render.hpp"
 #include "cli/session.hpp"
 #include "conda/text_pattern.hpp"
@@ -131,11 +132,7 @@ Result<int> print_file(const Arguments& arguments, const prefix::PrefixState& st
 Result<int> run(const Arguments& arguments, Session& session) {
   HPCENV_ASSIGN(const Filter filter, Filter::from(arguments));
   HPCENV_ASSIGN(const ops::Locations locations, session.locations());
-  HPCENV_ASSIGN(
-      const ops::EnvironmentRef environment,
-      ops::existing_environment(locations, arguments.value("name"), arguments.value("prefix")));
-  HPCENV_ASSIGN(const prefix::PrefixState state,
-                prefix::read_state(environment.prefix, prefix::Detail::without_paths));
+  HPCENV_ASSIGN(const prefix::PrefixState state, installed_in_named(arguments, locations));
   const Output& output = session.output();
   if (arguments.has("explicit") || arguments.has("export")) {
     return print_file(arguments, state, output);
@@ -147,12 +144,12 @@ Result<int> run(const Arguments& arguments, Session& session) {
   }
   if (output.json()) {
     base::Json body;
-    body["prefix"] = environment.prefix.string();
+    body["prefix"] = state.prefix.string();
     body["packages"] = std::move(listing.packages);
     output.print_json(body, true);
     return 0;
   }
-  output.print(fmt::format("# packages in environment at {}:\n#\n{}", environment.prefix.string(),
+  output.print(fmt::format("# packages in environment at {}:\n#\n{}", state.prefix.string(),
                            table_text(listing.rows)));
   return 0;
 }

@@ -46,14 +46,13 @@ Result<int> remove_all(const Arguments& arguments, Session& session,
 Result<int> run(const Arguments& arguments, Session& session) {
   HPCENV_TRY(check_wishes(arguments));
   HPCENV_ASSIGN(const ops::Locations locations, session.locations());
-  HPCENV_ASSIGN(const ops::EnvironmentRef environment,
-                environment_to_change(arguments, session, locations));
   if (arguments.has("all")) {
+    HPCENV_ASSIGN(const ops::EnvironmentRef environment,
+                  environment_to_change(arguments, session, locations));
     return remove_all(arguments, session, environment);
   }
   HPCENV_ASSIGN(ops::ChangeRequest request,
-                change_request_of(ops::Action::remove, arguments, session));
-  request.prefix = environment.prefix;
+                change_of_environment(ops::Action::remove, arguments, session, locations));
   if (arguments.has("force")) {
     request.dependents = ops::Dependents::stay;
   }

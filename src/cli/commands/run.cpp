@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include "cli/commands/commands.hpp"
+#include "cli/commands/named_environment.hpp"
 #include "cli/session.hpp"
 #include "ops/activate.hpp"
 #include "ops/locations.hpp"
@@ -59,9 +60,7 @@ Result<int> run(const Arguments& arguments, Session& session) {
                      "hpcenv run -n NAME PROGRAM [ARGUMENT...]");
   }
   HPCENV_ASSIGN(const ops::Locations locations, session.locations());
-  HPCENV_ASSIGN(
-      const ops::EnvironmentRef environment,
-      ops::existing_environment(locations, arguments.value("name"), arguments.value("prefix")));
+  HPCENV_ASSIGN(const ops::EnvironmentRef environment, named_environment(arguments, locations));
   HPCENV_ASSIGN(shell::Activation activation, ops::activation_for(environment, session.reporter()));
   HPCENV_TRY(add_variables(arguments, activation));
   HPCENV_TRY(enter_directory(arguments.value("cwd")));

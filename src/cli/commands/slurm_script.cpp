@@ -3,6 +3,7 @@
 
 #include "base/json.hpp"
 #include "cli/commands/commands.hpp"
+#include "cli/commands/named_environment.hpp"
 #include "cli/commands/slurm_options.hpp"
 #include "cli/session.hpp"
 #include "ops/activate.hpp"
@@ -18,9 +19,7 @@ constexpr std::array examples{
 Result<int> run(const Arguments& arguments, Session& session) {
   HPCENV_ASSIGN(const slurm::JobRequest request, job_request_of(arguments));
   HPCENV_ASSIGN(const ops::Locations locations, session.locations());
-  HPCENV_ASSIGN(
-      const ops::EnvironmentRef environment,
-      ops::existing_environment(locations, arguments.value("name"), arguments.value("prefix")));
+  HPCENV_ASSIGN(const ops::EnvironmentRef environment, named_environment(arguments, locations));
   HPCENV_ASSIGN(const shell::Activation activation,
                 ops::activation_for(environment, session.reporter()));
   const std::string script = slurm::job_script(request, activation);

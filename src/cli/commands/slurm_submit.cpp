@@ -3,6 +3,7 @@
 
 #include "base/json.hpp"
 #include "cli/commands/commands.hpp"
+#include "cli/commands/named_environment.hpp"
 #include "cli/commands/slurm_options.hpp"
 #include "cli/session.hpp"
 #include "ops/activate.hpp"
@@ -62,9 +63,7 @@ Result<int> run(const Arguments& arguments, Session& session) {
   ops::SubmitRequest request;
   HPCENV_ASSIGN(request.job, job_request_of(arguments));
   HPCENV_ASSIGN(const ops::Locations locations, session.locations());
-  HPCENV_ASSIGN(
-      const ops::EnvironmentRef environment,
-      ops::existing_environment(locations, arguments.value("name"), arguments.value("prefix")));
+  HPCENV_ASSIGN(const ops::EnvironmentRef environment, named_environment(arguments, locations));
   HPCENV_ASSIGN(request.activation, ops::activation_for(environment, session.reporter()));
   request.state = locations.state;
   request.working_directory = locations.working_directory;

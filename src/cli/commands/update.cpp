@@ -36,11 +36,8 @@ Result<> check_wishes(const Arguments& arguments) {
 Result<int> run(const Arguments& arguments, Session& session) {
   HPCENV_TRY(check_wishes(arguments));
   HPCENV_ASSIGN(const ops::Locations locations, session.locations());
-  HPCENV_ASSIGN(const ops::EnvironmentRef environment,
-                environment_to_change(arguments, session, locations));
   HPCENV_ASSIGN(ops::ChangeRequest request,
-                change_request_of(ops::Action::update, arguments, session));
-  request.prefix = environment.prefix;
+                change_of_environment(ops::Action::update, arguments, session, locations));
   if (arguments.has("all")) {
     request.scope = ops::ChangeRequest::Scope::all;
   }

@@ -4,6 +4,7 @@
 #include "base/json.hpp"
 #include "base/parallel.hpp"
 #include "cli/commands/commands.hpp"
+#include "cli/commands/named_environment.hpp"
 #include "cli/session.hpp"
 #include "ops/locations.hpp"
 #include "prefix/readers.hpp"
@@ -89,9 +90,7 @@ std::string remedy(const ops::EnvironmentRef& environment, const prefix::VerifyR
 
 Result<int> run(const Arguments& arguments, Session& session) {
   HPCENV_ASSIGN(const ops::Locations locations, session.locations());
-  HPCENV_ASSIGN(
-      const ops::EnvironmentRef environment,
-      ops::existing_environment(locations, arguments.value("name"), arguments.value("prefix")));
+  HPCENV_ASSIGN(const ops::EnvironmentRef environment, named_environment(arguments, locations));
   HPCENV_TRY(prefix::require_usable(environment.prefix, {}, session.reporter()));
   HPCENV_ASSIGN(const prefix::PrefixState state, prefix::read_state(environment.prefix));
   const auto depth =

@@ -19,22 +19,52 @@ constexpr std::string_view quota_text =
     "  server:/home  1100000* 900000 1000000 1700000     999    1000       0       0\n"
     "  server:/free      10       0       0       0       5       0       0       0\n";
 
+constexpr std::string_view group_text =
+    "Disk quotas for group staff (gid 50): \n"
+    "     Filesystem  blocks   quota   limit   grace   files   quota   limit   grace\n"
+    "      /dev/sda1       0       0       1       0       0       0       0       0\n"
+    "Disk quotas for group other (gid 51): none\n"
+    "Disk quotas for group lab (gid 500): \n"
+    "     Filesystem  blocks   quota   limit   grace   files   quota   limit   grace\n"
+    "      /dev/sda1     100       0     300       0       7       0      10       0\n";
+
 TEST_CASE("quota tells what is left before the limit") {
-  const auto disk = parse_quota(quota_text, "/dev/sda1");
+  const auto user = [](std::string_view source) { return parse_quota(quota_text, source, 0).user; };
+  const auto disk = user("/dev/sda1");
   REQUIRE(disk.has_value());
   CHECK(disk->bytes == 400000U * 1024);
   CHECK_FALSE(disk->inodes.has_value());
-  const auto full = parse_quota(quota_text, "server:/home");
+  const auto full = user("server:/home");
   REQUIRE(full.has_value());
   CHECK(full->bytes == 0U);
   CHECK(full->inodes == 1U);
-  const auto free = parse_quota(quota_text, "server:/free");
+  const auto free = user("server:/free");
   REQUIRE(free.has_value());
   CHECK_FALSE(free->bytes.has_value());
-  CHECK_FALSE(parse_quota(quota_text, "server:/other").has_value());
-  CHECK_FALSE(parse_quota("/dev/sda1 1 2\n", "/dev/sda1").has_value());
-  CHECK_FALSE(parse_quota("/dev/sda1 a b c d e f g h\n", "/dev/sda1").has_value());
-  CHECK_FALSE(parse_quota("", "/dev/sda1").has_value());
+  CHECK_FALSE(user("server:/other").has_value());
+  for (const char* text : {"/dev/sda1 1 2\n", "/dev/sda1 a b c d e f g h\n", ""}) {
+    CHECK_FALSE(parse_quota(text, "/dev/sda1", 0).user.has_value());
+  }
+}
+
+TEST_CASE("quota of the group that files belong to, and of no other") {
+  const std::string both = std::string(quota_text) + std::string(group_text);
+  const QuotaRooms rooms = parse_quota(both, "/dev/sda1", 500);
+  REQUIRE(rooms.user.has_value());
+  CHECK(rooms.user->bytes == 400000U * 1024);
+  REQUIRE(rooms.group.has_value());
+  CHECK(rooms.group->bytes == 200U * 1024);
+  CHECK(rooms.group->inodes == 3U);
+  CHECK_FALSE(parse_quota(both, "/dev/sda1", 51).group.has_value());
+  CHECK_FALSE(parse_quota(both, "/dev/sda1", 5).group.has_value());
+  CHECK_FALSE(parse_quota(group_text, "/dev/sda1", 500).user.has_value());
+}
+
+TEST_CASE("lfs project: what is made there belongs to it, or to none") {
+  CHECK(parse_lfs_project("  1000 P /lustre/lab\n") == 1000U);
+  CHECK_FALSE(parse_lfs_project("  1000 - /lustre/lab\n").has_value());
+  CHECK_FALSE(parse_lfs_project("     0 P /lustre/lab\n").has_value());
+  CHECK_FALSE(parse_lfs_project("lfs: error\n").has_value());
 }
 
 TEST_CASE("lfs quota, also where a long path breaks the line") {
@@ -85,6 +115,16 @@ TEST_CASE("the tighter of disk and quota counts, and is named") {
   CHECK(limited->bytes == std::uint64_t{200} * 1024);
   CHECK(limited->inodes == 4U);
   CHECK(limited->limited_by == "your quota on " + mount->point);
+  // The group's is tighter here.
+  const std::string group =
+      "#!/bin/sh\necho '" + mount->source +
+      " 100 0 300 0 5 0 9 0'\necho \"Disk quotas for group g (gid $(id -g)): \"\necho '" +
+      mount->source + " 100 0 200 0 5 0 99 0'\n";
+  const auto shared = room_with_quota(place.path(), with_quota(place.path(), group), *runner);
+  REQUIRE(shared.has_value());
+  CHECK(shared->bytes == std::uint64_t{100} * 1024);
+  CHECK(shared->inodes == 4U);
+  CHECK(shared->limited_by == "your group's quota on " + mount->point);
   const auto plain = room_at(place.path());
   for (const char* script : {"#!/bin/sh\nexit 0\n", "#!/bin/sh\necho nonsense; exit 3\n"}) {
     const auto room = room_with_quota(place.path(), with_quota(place.path(), script), *runner);

@@ -1,6 +1,7 @@
 #include "ops/cost.hpp"
 
 #include <catch2/catch_test_macros.hpp>
+#include <memory>
 #include <string>
 
 #include "host/quota.hpp"
@@ -18,12 +19,20 @@ conda::PackageRecord record(const std::string& name, std::uint64_t size) {
   return package;
 }
 
+// No program that tells of quotas is found.
+struct NoQuotas {
+  base::Environment environment;
+  std::unique_ptr<base::ProcessRunner> runner = base::make_process_runner();
+  NoQuotas() { environment.set("PATH", "/nowhere"); }
+  QuotaSource source() const { return {environment, *runner}; }
+};
+
 TEST_CASE("what is not in a cache is estimated, and called so") {
   const test::TemporaryDirectory directory;
   prefix::Plan plan;
   plan.prefix = directory / "env";
   plan.link = {record("a", 1000), record("b", 1 << 20)};
-  const Cost cost = estimate_cost(plan, nullptr).value();
+  const Cost cost = estimate_cost(plan, nullptr, NoQuotas().source()).value();
   CHECK(cost.fetch.size() == 2);
   CHECK(cost.download_bytes == 1000 + (1 << 20));
   CHECK(cost.bytes == 4 * cost.download_bytes);
@@ -36,10 +45,10 @@ TEST_CASE("a plan that links nothing costs nothing") {
   const test::TemporaryDirectory directory;
   prefix::Plan plan;
   plan.prefix = directory / "env";
-  const Cost cost = estimate_cost(plan, nullptr).value();
+  const Cost cost = estimate_cost(plan, nullptr, NoQuotas().source()).value();
   CHECK(cost.bytes == 0);
   CHECK(cost.precision == Cost::Precision::exact);
-  CHECK(require_room_to_fetch(cost, directory / "pkgs").has_value());
+  CHECK(require_room_to_fetch(cost, directory / "pkgs", NoQuotas().source()).has_value());
 }
 
 TEST_CASE("what can never fit is refused before it is fetched") {
@@ -47,7 +56,7 @@ TEST_CASE("what can never fit is refused before it is fetched") {
   Cost cost;
   cost.fetch = {record("huge", 1ULL << 60)};
   cost.download_bytes = 1ULL << 60;
-  const auto refused = require_room_to_fetch(cost, directory / "pkgs");
+  const auto refused = require_room_to_fetch(cost, directory / "pkgs", NoQuotas().source());
   REQUIRE_FALSE(refused.has_value());
   CHECK(refused.error().kind == ErrorKind::no_space);
   CHECK(refused.error().message.find("1.0 EiB") != std::string::npos);
