@@ -150,6 +150,8 @@ class Tls(NetworkCase):
         first = [line for line in lines if " 127.0.0.1 " in line]
         second = [line for line in lines if " 127.0.0.2 " in line]
         self.assertEqual((len(first), len(second)), (2, 2), lines)
+        for line in lines:
+            self.assertTrue(line.startswith("HTTP/2.0 "), line)
         for line in first:
             self.assertIn('"Basic ', line)
         for line in second:
