@@ -22,8 +22,8 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1] / "tools")]
 
-from channelkit import (cache, index, parts_clib, parts_compiler, parts_cuda, parts_fault, parts_jupyter, parts_pkgconf,
-                        parts_python, parts_wheels)
+from channelkit import (cache, index, parts_clib, parts_compiler, parts_cuda, parts_cuda_libraries, parts_fault, parts_jupyter,
+                        parts_pkgconf, parts_python, parts_wheels)
 from channelkit.errors import Unavailable
 from ending import leave
 
@@ -65,13 +65,23 @@ CUDA_SOURCES = ("parts_cuda.py", "parts_compiler.py", "parts_clib.py", "../scrip
 CUDA_VERSIONS = Part("cuda-version", parts_cuda.make_versions, ("parts_cuda.py",))
 TOOLKIT = Part("cuda13", parts_cuda.make_toolkit, CUDA_SOURCES)
 CUDA12 = Part("cuda12", parts_cuda.make_cuda12, CUDA_SOURCES)
-CUDNN = Part("cudnn13", parts_cuda.make_cudnn, CUDA_SOURCES)
+LIBRARY_SOURCES = ("parts_cuda_libraries.py", *CUDA_SOURCES)
+CUBLAS = Part("cublas13", parts_cuda_libraries.make_cublas13, LIBRARY_SOURCES)
+NCCL = Part("nccl13", parts_cuda_libraries.make_nccl13, LIBRARY_SOURCES)
+CUDNN = Part("cudnn13", parts_cuda_libraries.make_cudnn13, LIBRARY_SOURCES)
+SMALL_CUDNN = Part("cudnn13-small", parts_cuda_libraries.make_cudnn13_small, LIBRARY_SOURCES)
+LIBRARIES12 = [Part("cublas12", parts_cuda_libraries.make_cublas12, LIBRARY_SOURCES),
+               Part("cudnn12", parts_cuda_libraries.make_cudnn12, LIBRARY_SOURCES),
+               Part("nccl12", parts_cuda_libraries.make_nccl12, LIBRARY_SOURCES)]
 FAULT = Part("fault", parts_fault.make, ("parts_fault.py",))
 MINI = [CLIB, PYTHON, PKGCONF, WHEELS, CUDA_VERSIONS, OLDER_CLIB, OLDER_PYTHON, OLDER_WHEELS]
 FIRST = [CLIB, PYTHON, WHEELS]
 PYTHONS = [*MINI, MORE_WHEELS, NUMPY]
+CUDA13 = [COMPILER, TOOLKIT, CUBLAS, NCCL]
+# `cuda` is the small form that tests take without --all; `whole` is all that this tool can make.
 PROFILES = {"first": FIRST, "mini": MINI, "python": PYTHONS, "jupyter": [*PYTHONS, JUPYTER],
-            "cuda": [*MINI, COMPILER, TOOLKIT, CUDNN, CUDA12], "fault": [FAULT]}
+            "cuda": [*MINI, NUMPY, *CUDA13, SMALL_CUDNN, CUDA12], "fault": [FAULT],
+            "whole": [*PYTHONS, JUPYTER, *CUDA13, CUDNN, CUDA12, *LIBRARIES12]}
 
 
 def _say(text: str) -> None:

@@ -25,7 +25,8 @@ HERE = Path(__file__).resolve().parent
 WANTED = {"mini": {"python", "openssl", "pkgconf", "click", "rich", "cuda-version"},
           "python": {"httpie", "flask", "black", "numpy"},
           "jupyter": {"httpie", "flask", "black", "numpy", "jupyterlab", "ipykernel", "jsonschema-with-format-nongpl"},
-          "cuda": {"cuda-nvcc", "cudnn", "gxx_linux-64", "cuda-cudart-dev", "cuda-nvrtc", "cuda-version"}}
+          "cuda": {"cuda-nvcc", "cudnn", "gxx_linux-64", "cuda-cudart-dev", "cuda-nvrtc", "cuda-version", "libcublas-dev", "nccl"}}
+WANTED["whole"] = WANTED["jupyter"] | WANTED["cuda"]
 VIRTUAL = {"__glibc": "2.36", "__unix": "0", "__linux": "6.1"}
 
 

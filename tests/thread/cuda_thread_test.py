@@ -14,21 +14,14 @@ import unittest
 from pathlib import Path
 
 from rattler import PrefixRecord
+from real_software import run_every_entry_point, unresolved
 from thread_support import Answer, World, machine_has_driver, skip, tree
 
+from ending import leave
+
 PLACEHOLDER = b"_h_env_placehold"
-CUDA_PROGRAM = r"""
-#include <cstdio>
-#include <cudnn.h>
-__global__ void add(float* sum, const float* more) { sum[threadIdx.x] += more[threadIdx.x]; }
-int main() {
-  int driver = -1, runtime = -1;
-  cudaDriverGetVersion(&driver);
-  cudaRuntimeGetVersion(&runtime);
-  std::printf("cudnn %zu built-for %zu driver %d runtime %d\n", cudnnGetVersion(), cudnnGetCudartVersion(), driver, runtime);
-  return runtime / 1000 == 13 ? 0 : 1;
-}
-"""
+ON_GPU = Path(__file__).resolve().parents[1] / "host/on_gpu.cu"
+MORE = ["rich", "numpy", "libcublas-dev", "nccl"]
 FIRST = World()
 NAME = "cuda"
 HANG_LIMIT_S = 30
@@ -37,7 +30,7 @@ HANG_LIMIT_S = 30
 def setUpModule() -> None:  # noqa: N802 (unittest's name)
     channel = FIRST.channel("cuda")
     started = time.monotonic()
-    answer = FIRST.hpcenv("create", "-n", NAME, "--recipe", "cuda-dev", "--override-channels", "-c", channel, "rich", "-y",
+    answer = FIRST.hpcenv("create", "-n", NAME, "--recipe", "cuda-dev", "--override-channels", "-c", channel, *MORE, "-y",
                           PATH=FIRST.plain_path())
     print(f"create --recipe cuda-dev: {time.monotonic() - started:.1f} s", file=sys.stderr)
     if answer.code != 0:
@@ -67,6 +60,17 @@ class Installed(unittest.TestCase):
                        FIRST.run([self.prefix / "bin/python", "-c", code])):
             self.assertEqual((answer.code, answer.out.strip()), (0, str(self.prefix)), answer)
 
+    def test_numpy_computes(self) -> None:
+        answer = FIRST.run([self.prefix / "bin/python", "-c", "import numpy; print(numpy.__file__, numpy.ones((3, 3)).sum())"])
+        self.assertEqual(answer.code, 0, answer)
+        self.assertTrue(answer.out.startswith(str(self.prefix)) and answer.out.endswith(" 9.0\n"), answer)
+
+    def test_every_entry_point_runs(self) -> None:
+        run_every_entry_point(self, FIRST, self.prefix, 5)
+
+    def test_every_library_is_found_inside_the_prefix(self) -> None:
+        self.assertEqual(unresolved(FIRST, self.prefix), [])
+
     def test_entry_points_run_without_activation(self) -> None:
         for command, said in (("pip", f"from {self.prefix}"), ("pygmentize", "Pygments version")):
             option = "-V" if command == "pygmentize" else "--version"
@@ -78,25 +82,20 @@ class Installed(unittest.TestCase):
         self.assertEqual(FIRST.hpcenv("run", "-n", NAME, "python", "-c", "raise SystemExit(7)").code, 7)
         self.assertEqual(FIRST.hpcenv("run", "-n", NAME, "no-such-program").code, 127)
 
-    def test_nvcc_compiles_and_links_against_cudnn_without_a_compiler_of_the_host(self) -> None:
-        source, binary = FIRST.home / "program.cu", FIRST.home / "program"
-        source.write_text(CUDA_PROGRAM)
+    def test_nvcc_compiles_and_links_with_cublas_cudnn_and_nccl_without_a_compiler_of_the_host(self) -> None:
+        source, binary = FIRST.home / "on_gpu.cu", FIRST.home / "on_gpu"
+        source.write_bytes(ON_GPU.read_bytes())
         rpath = ["-Xlinker", "-rpath", "-Xlinker", str(self.prefix / "lib")]
-        answer = FIRST.hpcenv("run", "-n", NAME, "--", "nvcc", "-cudart", "shared", source, "-o", binary, "-lcudnn", *rpath,
-                              PATH=FIRST.plain_path())
+        answer = FIRST.hpcenv("run", "-n", NAME, "--", "nvcc", "-DWITH_NCCL", "-cudart", "shared", source, "-o", binary, "-lcublas",
+                              "-lcudnn", "-lnccl", *rpath, PATH=FIRST.plain_path())
         self.assertEqual(answer.code, 0, answer)
         ran = FIRST.run([binary])
-        self.assertEqual(ran.code, 0, ran)
-        self.assertRegex(ran.out, r"^cudnn 9\d+ built-for 130\d\d driver \d+ runtime 130\d\d$")
-        self._check_libraries(binary)
-
-    def _check_libraries(self, binary: Path) -> None:
+        self.assertEqual(ran.code, 0 if machine_has_driver() else 77, ran)
+        self.assertRegex(ran.out, r"^libraries: runtime 130\d\d driver \d+ cublas 13\.1\.0 cudnn 9\d+ cudnn-built-for 130\d\d nccl 228\d\d\n")
+        self.assertEqual(unresolved(FIRST, self.prefix, [binary]), [])
         listing = FIRST.run(["ldd", binary]).out
-        self.assertNotIn("not found", listing)
-        outside = {line.split()[0] for line in listing.splitlines() if "=>" in line and str(self.prefix) not in line}
-        of_glibc = re.compile(r"lib(c|m|dl|rt|pthread)\.so\.\d")
-        self.assertEqual({name for name in outside if not of_glibc.fullmatch(name)}, set(), listing)
-        self.assertIn(f"libcudnn.so.9 => {self.prefix}", listing)
+        for library in ("libcudart.so.13", "libcublas.so.13", "libcublasLt.so.13", "libcudnn.so.9", "libnccl.so.2", "libstdc++.so.6"):
+            self.assertIn(f"{library} => {self.prefix}/lib/", listing)
 
     def test_activation_points_to_the_compiler_of_the_prefix(self) -> None:
         answer = FIRST.hpcenv("run", "-n", NAME, "env", PATH=FIRST.plain_path(), LD_LIBRARY_PATH="/opt/elsewhere/lib",

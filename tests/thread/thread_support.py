@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import NoReturn
 
 TESTS = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(TESTS / "fake"), str(TESTS / "channel")]
+sys.path[:0] = [str(TESTS / "fake"), str(TESTS / "channel"), str(TESTS / "tools")]
 
 import drivers  # noqa: E402
 from http_server import FileServer  # noqa: E402

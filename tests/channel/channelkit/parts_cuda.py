@@ -1,4 +1,4 @@
-"""NVIDIA's CUDA toolkit and cuDNN from its wheels, split, named, laid out and constrained as conda-forge's records are."""
+"""NVIDIA's CUDA toolkit from its wheels, split, named, laid out and constrained as conda-forge's records are."""
 
 from __future__ import annotations
 
@@ -11,21 +11,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import elf, package, pypi
-from .errors import Unavailable
 from .parts_clib import GLIBC
 from .parts_compiler import activation
 
+SMALL = "small"
 LICENSE = "LicenseRef-NVIDIA-End-User-License-Agreement"
 TARGET = "targets/x86_64-linux"
 VERSIONS = ["11.8", "12.0", "12.2", "12.4", "12.6", "12.8", "12.9", "13.0"]
 NVCC, RUNTIME, CCCL = "13.0.88", "13.0.96", "13.0.85"
 NVRTC12, RUNTIME12 = "12.9.86", "12.9.79"
-CUDNN = "9.13.0.50"
 TOOLKIT_WHEELS = [f"nvidia-cuda-nvcc=={NVCC}", f"nvidia-cuda-crt=={NVCC}", f"nvidia-nvvm=={NVCC}",
                   f"nvidia-cuda-cccl=={CCCL}", f"nvidia-cuda-runtime=={RUNTIME}", f"nvidia-cuda-nvrtc=={NVCC}"]
 CUDA12_WHEELS = [f"nvidia-cuda-runtime-cu12=={RUNTIME12}", f"nvidia-cuda-nvrtc-cu12=={NVRTC12}"]
-V13 = "cuda-version >=13.0,<13.1.0a0"
-V12 = "cuda-version >=12.9,<12.10.0a0"
+V13, ANY13 = "cuda-version >=13.0,<13.1.0a0", "cuda-version >=13,<14.0a0"
+V12, ANY12 = "cuda-version >=12.9,<12.10.0a0", "cuda-version >=12,<13.0a0"
 GCC_LIMIT = ["gcc_impl_linux-64 >=6,<16.0a0"]
 RUNS = [GLIBC, "libgcc >=12", "libstdcxx >=12"]
 PROFILE = f"""
@@ -51,7 +50,8 @@ PTXAS_FLAGS     +=
 class Output:
     """One conda package out of unpacked wheels: `takes` maps a pattern of paths there to a folder in the package.
 
-    A name in braces in `depends` stands for that output's very build.
+    A name in braces in `depends` stands for that output's very build. `digits` is how much of the version the names of its
+    libraries carry; `flavour` tells builds of one version apart.
     """
 
     name: str
@@ -61,8 +61,17 @@ class Output:
     constrains: list[str] = field(default_factory=list)
     noarch: bool = False
     links: list[str] = field(default_factory=list)
+    digits: int = 3
+    flavour: str = ""
+
+    @property
+    def build(self) -> str:
+        build = package.build_string(self.name + self.flavour, self.version)
+        return f"{self.flavour}_{build}" if self.flavour == SMALL else build
 
 
+CUBLAS_LIBRARIES = ["cublas", "cublasLt", "nvblas"]
+CUDNN_LIBRARIES = ["", "_adv", "_cnn", "_engines_precompiled", "_engines_runtime_compiled", "_graph", "_heuristic", "_ops"]
 T_LIB, T_INCLUDE = f"{TARGET}/lib", f"{TARGET}/include"
 TOOLKIT = [
     Output("cuda-crt-tools", NVCC, [("bin/crt/*", "bin/crt")], [V13]),
@@ -106,21 +115,18 @@ CUDA12 = [
            links=["libcudart.so.12", f"libcudart.so.{RUNTIME12}"]),
     Output("cuda-nvrtc", NVRTC12, [("lib/libnvrtc.so.*", T_LIB), ("lib/libnvrtc-builtins.so.*", T_LIB)], [*RUNS, V12],
            links=["libnvrtc.so.12", f"libnvrtc.so.{NVRTC12}", "libnvrtc-builtins.so.12.9"]),
+    Output("cuda-nvrtc-dev", NVRTC12, [("include/nvrtc.h", T_INCLUDE)], [*RUNS, "{cuda-nvrtc}", V12],
+           [f"cuda-nvrtc-static >={NVRTC12}"], links=["libnvrtc.so"]),
 ]
-CUDNN_OUTPUTS = [
-    Output("libcudnn", CUDNN, [("lib/libcudnn*.so.*", "lib")], [
-        GLIBC, "cuda-nvrtc", "cuda-version >=13,<14.0a0", "libgcc >=12", "libstdcxx >=12", "libzlib >=1.2.13,<2.0a0"],
-        ["libcudnn-jit <0a"]),
-    Output("libcudnn-dev", CUDNN, [("include/*", "include")], [
-        *RUNS, "cuda-version >=13,<14.0a0", "{libcudnn}"], ["libcudnn-jit-dev <0a"]),
-    Output("cudnn", CUDNN, [], [*RUNS, "cuda-version >=13,<14.0a0", "{libcudnn-dev}"], ["cudnn-jit <0a"]),
-]
-CUDNN_LIBRARIES = ["", "_adv", "_cnn", "_engines_runtime_compiled", "_graph", "_heuristic", "_ops"]
-# The names that a linker asks for: folder, and what each points to.
-UNVERSIONED = {"cuda-cudart-dev_linux-64": (T_LIB, {"libcudart.so": "libcudart.so.13"}),
-               "cuda-nvrtc-dev": (T_LIB, {"libnvrtc.so": "libnvrtc.so.13"}),
-               "cuda-nvvm-impl": ("nvvm/lib64", {"libnvvm.so": "libnvvm.so.4"}),
-               "libcudnn-dev": ("lib", {f"libcudnn{one}.so": f"libcudnn{one}.so.9" for one in CUDNN_LIBRARIES})}
+# The names that a linker asks for, by package and major version: folder, and what each points to.
+UNVERSIONED = {
+    ("cuda-cudart-dev_linux-64", "13"): (T_LIB, {"libcudart.so": "libcudart.so.13"}),
+    ("cuda-nvrtc-dev", "13"): (T_LIB, {"libnvrtc.so": "libnvrtc.so.13"}),
+    ("cuda-nvrtc-dev", "12"): (T_LIB, {"libnvrtc.so": "libnvrtc.so.12"}),
+    ("cuda-nvvm-impl", "13"): ("nvvm/lib64", {"libnvvm.so": "libnvvm.so.4"}),
+    ("libcublas-dev", "13"): (T_LIB, {f"lib{one}.so": f"lib{one}.so.13" for one in CUBLAS_LIBRARIES}),
+    ("libcudnn-dev", "9"): ("lib", {f"libcudnn{one}.so": f"libcudnn{one}.so.9" for one in CUDNN_LIBRARIES}),
+    ("nccl", "2"): ("lib", {"libnccl.so": "libnccl.so.2"})}
 
 
 def make_versions(downloads: Path, work: Path, channel: Path) -> list[dict[str, str]]:
@@ -135,7 +141,8 @@ def make_versions(downloads: Path, work: Path, channel: Path) -> list[dict[str, 
     return []
 
 
-def _unpack(wheels: list[Path], work: Path) -> Path:
+def unpack(wheels: list[Path], work: Path) -> Path:
+    """The files of NVIDIA's wheels below one folder, without the folder that each brings."""
     root = work / "wheels"
     for wheel in wheels:
         with zipfile.ZipFile(wheel) as archive:
@@ -149,25 +156,32 @@ def _unpack(wheels: list[Path], work: Path) -> Path:
     return root
 
 
-def _real_name(path: Path, version: str) -> str:
+def _real_name(path: Path, output: Output) -> str:
     """The file name with the whole version, as the toolkit's own archives have it: libcudart.so.13 -> .so.13.0.96."""
     found = re.fullmatch(r"(.+\.so)\.(\d+)", path.name)
-    if not found or version.split(".")[0] != found.group(2):
+    numbers = output.version.split(".")
+    if not found or numbers[0] != found.group(2):
         return path.name
-    return f"{found.group(1)}.{'.'.join(version.split('.')[:3])}"
+    return f"{found.group(1)}.{'.'.join(numbers[:output.digits])}"
 
 
-def _place(path: Path, folder: Path, version: str) -> None:
+def _set_run_path(path: Path, run_path: str) -> None:
+    """Has a library find others beside it, and a program those of the environment, where it needs any of them."""
+    needed = subprocess.run([elf.patchelf(), "--print-needed", str(path)], check=True, capture_output=True, text=True).stdout
+    if ".so." in path.name or re.search(r"libgcc_s|libstdc\+\+", needed):
+        subprocess.run([elf.patchelf(), "--force-rpath", "--set-rpath", run_path, str(path)], check=True, capture_output=True)
+
+
+def _place(path: Path, tree: Path, folder: Path, output: Output) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    real = folder / _real_name(path, version)
+    real = folder / _real_name(path, output)
     shutil.move(path, real)
     if real.name != path.name:
         (folder / path.name).symlink_to(real.name)
     if elf.is_dynamic(real):
         real.chmod(0o755)
-    if ".so." in real.name:
-        subprocess.run([elf.patchelf(), "--force-rpath", "--set-rpath", "$ORIGIN", str(real)], check=True,
-                       capture_output=True)
+        up = "../" * len(folder.relative_to(tree).parts)
+        _set_run_path(real, "$ORIGIN" if ".so" in real.name else f"$ORIGIN/{up}lib")
 
 
 def _take(output: Output, root: Path, tree: Path) -> None:
@@ -176,7 +190,7 @@ def _take(output: Output, root: Path, tree: Path) -> None:
         for path in sorted((root / base).rglob("*")):
             relative = path.relative_to(root)
             if path.is_file() and fnmatch.fnmatchcase(str(relative), pattern):
-                _place(path, tree / folder / relative.parent.relative_to(base), output.version)
+                _place(path, tree, tree / folder / relative.parent.relative_to(base), output)
 
 
 def _link(output: Output, tree: Path) -> None:
@@ -185,20 +199,21 @@ def _link(output: Output, tree: Path) -> None:
         link.parent.mkdir(parents=True, exist_ok=True)
         up = "../" * len(link.parent.relative_to(tree).parts)
         link.symlink_to(f"{up}{T_LIB}/{name}")
-    folder, links = UNVERSIONED.get(output.name, ("", {}))
+    folder, links = UNVERSIONED.get((output.name, output.version.split(".")[0]), ("", {}))
     for name, target in links.items():
         (tree / folder).mkdir(parents=True, exist_ok=True)
         (tree / folder / name).symlink_to(target)
 
 
 def _record(output: Output, outputs: list[Output], tree: Path) -> package.Package:
-    exact = {f"{{{one.name}}}": f"{one.name} {one.version} {package.build_string(one.name, one.version)}"
-             for one in outputs}
-    return package.Package(output.name, output.version, tree, LICENSE, depends=[exact.get(d, d) for d in output.depends],
-                           constrains=output.constrains, noarch="generic" if output.noarch else None)
+    exact = {f"{{{one.name}}}": f"{one.name} {one.version} {one.build}" for one in outputs}
+    return package.Package(output.name, output.version, tree, LICENSE, build=output.build,
+                           depends=[exact.get(d, d) for d in output.depends], constrains=output.constrains,
+                           noarch="generic" if output.noarch else None)
 
 
-def _write(outputs: list[Output], root: Path, work: Path, channel: Path) -> None:
+def write(outputs: list[Output], root: Path, work: Path, channel: Path) -> None:
+    """Writes the packages of `outputs` out of the unpacked wheels at `root`."""
     for output in outputs:
         tree = work / "tree" / output.name
         tree.mkdir(parents=True)
@@ -233,30 +248,16 @@ def _driver_stub(root: Path) -> list[dict[str, str]]:
 
 def make_toolkit(downloads: Path, work: Path, channel: Path) -> list[dict[str, str]]:
     """Writes nvcc and the runtime of CUDA 13; tells what was left out."""
-    root = _unpack(pypi.fetch(TOOLKIT_WHEELS, downloads / "wheels"), work)
+    root = unpack(pypi.fetch(TOOLKIT_WHEELS, downloads / "wheels"), work)
     skips = _driver_stub(root)
     (root / "bin/nvcc.profile").write_text(PROFILE)
-    _write(TOOLKIT, root, work, channel)
-    return [*skips, {"part": "cuda13", "left_out": "libnvptxcompiler-dev, the .alt variants of NVRTC, libcublas",
-                     "reason": "not in NVIDIA's wheels of nvcc, or too big for what tests do with it"}]
+    write(TOOLKIT, root, work, channel)
+    return [*skips, {"part": "cuda13", "left_out": "libnvptxcompiler-dev, the .alt variants of NVRTC",
+                     "reason": "not in NVIDIA's wheels of nvcc; or twice the size for what nothing here loads"}]
 
 
 def make_cuda12(downloads: Path, work: Path, channel: Path) -> list[dict[str, str]]:
     """Writes the runtime and NVRTC of CUDA 12; tells what was left out."""
-    root = _unpack(pypi.fetch(CUDA12_WHEELS, downloads / "wheels"), work)
-    _write(CUDA12, root, work, channel)
+    root = unpack(pypi.fetch(CUDA12_WHEELS, downloads / "wheels"), work)
+    write(CUDA12, root, work, channel)
     return [{"part": "cuda12", "left_out": "nvcc", "reason": "NVIDIA has no wheel with nvcc of CUDA 12"}]
-
-
-def make_cudnn(downloads: Path, work: Path, channel: Path) -> list[dict[str, str]]:
-    """Writes cuDNN for CUDA 13 without its largest library; tells what was left out."""
-    wheels = pypi.fetch([f"nvidia-cudnn-cu13=={CUDNN}"], downloads / "wheels")
-    root = _unpack(wheels, work)
-    engines = next(iter((root / "lib").glob("libcudnn_engines_precompiled.so.*")), None)
-    if engines is None:
-        raise Unavailable("the cuDNN wheel has another layout than this tool knows")
-    size = engines.stat().st_size // 1_000_000
-    engines.unlink()
-    _write(CUDNN_OUTPUTS, root, work, channel)
-    return [{"part": "cudnn13", "left_out": f"libcudnn_engines_precompiled ({size} MB), the dependency on libcublas",
-             "reason": "size; programs compile, link and ask the version without them"}]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import configparser
+import os
 import re
 import shutil
+import subprocess
 import zipfile
 from email.parser import Parser
 from pathlib import Path
@@ -12,7 +14,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from . import package, pypi
+from . import elf, package, pypi
 
 BASIC = [
     "pip==26.3", "setuptools==84.2.1", "wheel==0.48.0", "packaging==26.4", "click==8.5.1", "rich==15.0.0",
@@ -35,6 +37,7 @@ CONDA_NAMES = {**{name: name.replace("-", "_") for name in UNDERSCORED},
 # Extras of a distribution are packages of their own on conda-forge.
 EXTRAS = {("jsonschema", "format-nongpl"): "jsonschema-with-format-nongpl", ("bleach", "css"): "bleach-with-css"}
 EXTRA_DEPENDS = {"pip": ["setuptools", "wheel"]}
+LIBRARIES = {"libgcc_s.so.1": "libgcc >=12", "libstdc++.so.6": "libstdcxx >=12", "libz.so.1": "libzlib >=1.2.13,<2.0a0"}
 ENVIRONMENT = {"sys_platform": "linux", "os_name": "posix", "platform_system": "Linux", "platform_machine": "x86_64",
                "implementation_name": "cpython", "platform_python_implementation": "CPython", "extra": ""}
 FULL_VERSIONS = {"3.11": "3.11.2", "3.9": "3.9.2"}
@@ -115,6 +118,22 @@ def _set_shebangs(scripts: Path, minor: str) -> None:
         script.chmod(0o755)
 
 
+def _use_libraries_of_the_prefix(tree: Path) -> list[str]:
+    """Has machine code of a wheel look into the prefix's lib/ too, as conda-forge's does; says what it finds there."""
+    needed = set()
+    for path in sorted(tree.rglob("*.so*")):
+        if not elf.is_dynamic(path):
+            continue
+        wanted, own = (subprocess.run([elf.patchelf(), option, str(path)], check=True, capture_output=True, text=True).stdout
+                       for option in ("--print-needed", "--print-rpath"))
+        found = {package for library, package in LIBRARIES.items() if library in wanted.split()}
+        if found:
+            run_path = ":".join(filter(None, [own.strip(), f"$ORIGIN/{os.path.relpath(tree / 'lib', path.parent)}"]))
+            subprocess.run([elf.patchelf(), "--force-rpath", "--set-rpath", run_path, str(path)], check=True, capture_output=True)
+        needed |= found
+    return sorted(needed)
+
+
 def package_of(wheel: Path, work: Path, minor: str = "3.11") -> package.Package:
     """A wheel as a package for CPython `minor`, its files below `work`."""
     tree = work / "tree"
@@ -134,7 +153,8 @@ def package_of(wheel: Path, work: Path, minor: str = "3.11") -> package.Package:
         for entry_point in entry_points:
             _write_script(scripts / entry_point.split("=")[0].strip(), entry_point, minor)
         after = f"3.{int(minor.split('.')[1]) + 1}.0a0"
-        depends += ["__glibc >=2.17,<3.0.a0", f"python >={minor},<{after}", f"python_abi {minor}.* *_cp{abi}"]
+        depends += ["__glibc >=2.17,<3.0.a0", f"python >={minor},<{after}", f"python_abi {minor}.* *_cp{abi}",
+                    *_use_libraries_of_the_prefix(tree)]
     _set_shebangs(scripts, minor)
     build = "pyhd8ed1ab_0" if pure else f"py{abi}{package.build_string(name, version)}"
     terms = (metadata["License-Expression"] + metadata["License"] + ["LicenseRef-see-dist-info"])[0]
