@@ -66,7 +66,9 @@ std::size_t find_build(std::string_view text) {
   if (before.empty() || std::string_view("=!|,<>~(").contains(before.back())) {
     return std::string_view::npos;
   }
-  if (text.find_first_of(",|<>~()", separator) != std::string_view::npos) {
+  // No build begins with '!': that is the mark of an epoch.
+  if (text[separator + 1] == '!' ||
+      text.find_first_of(",|<>~()", separator) != std::string_view::npos) {
     return std::string_view::npos;
   }
   return separator + 1;

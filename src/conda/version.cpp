@@ -20,7 +20,8 @@ Failure bad_version(std::string_view text, std::string_view reason) {
   return fail(ErrorKind::bad_spec, "cannot read the version '{}': {}", text, reason);
 }
 
-/// The characters, and not both kinds of word separator, as CEP 26 and 33 say.
+/// The characters of CEP 33. Both kinds of word separator may stand in one version, though conda
+/// and rattler refuse that: a dash is an underscore.
 Result<> check_characters(std::string_view lower, std::string_view text) {
   if (lower.empty()) return bad_version(text, "it is empty");
   if (lower.size() > length_limit) return bad_version(text.substr(0, 64), "it is too long");

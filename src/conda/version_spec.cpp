@@ -230,9 +230,20 @@ class VersionSpec::Parser {
     const std::string_view literal = base::trim(clause.substr(op.size()));
     if (literal.empty()) return bad_spec(text_, "a version is missing");
     if (literal.find_first_of(blanks) != std::string_view::npos) {
-      return bad_spec(text_, fmt::format("there is a blank inside '{}'", literal));
+      return make_spaced_clause(op, literal);
     }
     return make_clause(op, literal);
+  }
+
+  /// `>=1 !164` stands in real records: blanks beside the mark of an epoch are ignored, others not.
+  Result<> make_spaced_clause(std::string_view op, std::string_view literal) {
+    const std::size_t mark = std::min(literal.find('!'), literal.size());
+    std::string joined(base::trim(literal.substr(0, mark)));
+    if (mark < literal.size()) joined.append("!").append(base::trim(literal.substr(mark + 1)));
+    if (joined.find_first_of(blanks) != std::string::npos) {
+      return bad_spec(text_, fmt::format("there is a blank inside '{}'", literal));
+    }
+    return make_clause(op, joined);
   }
 
   Result<> parse_regex() {
