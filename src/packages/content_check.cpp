@@ -76,18 +76,18 @@ class CachedFiles {
   CachedFiles(const std::filesystem::path& package, CacheCheck check)
       : package_(package), name_(package.native()), check_(check) {}
 
-  Result<> check() {
+  Result<std::vector<PackagePath>> check() {
     struct stat status{};
     const std::filesystem::path note = package_ / "info" / "repodata_record.json";
     if (lstat(note.c_str(), &status) != 0) return fail_errno(errno, "cannot read " + note.native());
     unpacked_ = time_of(status);
     HPCENV_TRY(check_info());
-    HPCENV_ASSIGN(const std::vector<PackagePath> paths, listed(package_, name_));
+    HPCENV_ASSIGN(std::vector<PackagePath> paths, listed(package_, name_));
     // Names from here on: the way to the cache is walked once, not once a file.
     folder_ = base::Fd(open(package_.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
     if (!folder_.valid()) return fail_errno(errno, "cannot open " + name_);
-    for (const PackagePath& path : paths) HPCENV_TRY(check_path(path));
-    return {};
+    for (PackagePath& path : paths) HPCENV_TRY(check_path(path));
+    return paths;
   }
 
  private:
@@ -103,13 +103,18 @@ class CachedFiles {
     return {};
   }
 
-  Result<> check_path(const PackagePath& path) const {
+  Result<> check_path(PackagePath& path) const {
     struct stat status{};
     if (fstatat(folder_.get(), path.path.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
       if (path.type == PathType::directory) return {};
       return differs(name_, path, "is missing");
     }
-    if (!has_content(path) || !S_ISREG(status.st_mode)) return {};
+    if (!has_content(path)) return {};
+    if (S_ISLNK(status.st_mode)) {
+      path.type = PathType::softlink;
+      return {};
+    }
+    if (!S_ISREG(status.st_mode)) return differs(name_, path, "is neither a file nor a link");
     const auto size = static_cast<std::uint64_t>(status.st_size);
     if (path.size.has_value() && *path.size != size) return wrong_size(name_, path, size);
     if (path.sha256.empty()) return {};
@@ -128,27 +133,37 @@ class CachedFiles {
 
 }  // namespace
 
-Result<> check_written(const std::filesystem::path& package,
-                       const DirectoryWriter::Written& written, const std::string& name) {
-  HPCENV_ASSIGN(const std::vector<PackagePath> paths, listed(package, name));
-  for (const PackagePath& path : paths) {
-    // A package may list what lies in info/ too; that was not noted.
-    if (path.type == PathType::directory || path.path.starts_with("info/")) continue;
+Result<std::vector<PackagePath>> check_written(const std::filesystem::path& package,
+                                               const DirectoryWriter::Written& written,
+                                               const std::string& name) {
+  HPCENV_ASSIGN(std::vector<PackagePath> paths, listed(package, name));
+  for (PackagePath& path : paths) {
+    if (path.type == PathType::directory) continue;
+    if (path.path.starts_with("info/")) {
+      // A package may list what lies there too; that was not noted.
+      path.size.reset();
+      continue;
+    }
     const auto found = written.find(path.path);
     if (found == written.end()) {
       return differs(name, path, "is listed by info/paths.json, but the archive does not hold it");
     }
     const WrittenFile& file = found->second;
-    if (!has_content(path) || file.sha256.empty()) continue;
+    if (!has_content(path)) continue;
+    if (file.sha256.empty()) {
+      path.type = PathType::softlink;
+      continue;
+    }
     if (path.size.has_value() && *path.size != file.size) return wrong_size(name, path, file.size);
     if (!path.sha256.empty() && path.sha256 != file.sha256) {
       return wrong_digest(name, path, file.sha256);
     }
   }
-  return {};
+  return paths;
 }
 
-Result<> check_cached(const std::filesystem::path& package, CacheCheck check) {
+Result<std::vector<PackagePath>> check_cached(const std::filesystem::path& package,
+                                              CacheCheck check) {
   return CachedFiles(package, check).check();
 }
 

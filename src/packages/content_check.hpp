@@ -4,16 +4,20 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "base/result.hpp"
+#include "conda/paths_json.hpp"
 #include "packages/extract.hpp"
 
 namespace hpcenv::packages {
 
 /// Refused, naming the file and what differs, where paths.json cannot be read, leads out of the
 /// prefix, or lists a file that is missing or has another size or sha256. `name` is the archive.
-Result<> check_written(const std::filesystem::path& package,
-                       const DirectoryWriter::Written& written, const std::string& name);
+/// Gives UnpackedPackage::paths.
+Result<std::vector<conda::PackagePath>> check_written(const std::filesystem::path& package,
+                                                      const DirectoryWriter::Written& written,
+                                                      const std::string& name);
 
 enum class CacheCheck {
   newer,  ///< hashes the files that are newer than repodata_record.json
@@ -23,6 +27,7 @@ enum class CacheCheck {
 /// The same for a package that was unpacked some time ago: presence and size of each file, and the
 /// sha256 of those that `check` says. Kind refused with one sentence in `message`; nothing is
 /// changed.
-Result<> check_cached(const std::filesystem::path& package, CacheCheck check);
+Result<std::vector<conda::PackagePath>> check_cached(const std::filesystem::path& package,
+                                                     CacheCheck check);
 
 }  // namespace hpcenv::packages

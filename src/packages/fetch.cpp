@@ -311,14 +311,19 @@ Result<std::vector<Found>> look_into(const PackageCache& cache,
                                      const std::vector<conda::PackageRecord>& records,
                                      CacheCheck check) {
   std::vector<Found> found(records.size());
-  HPCENV_TRY(base::parallel_for(
-      records.size(), base::available_processors(), [&](std::size_t i) -> Result<> {
-        found[i].package = cache.find(records[i]);
-        if (!found[i].package.has_value()) return {};
-        const Result<> sound = check_cached(found[i].package->directory, check);
-        if (!sound.has_value()) found[i].damage = sound.error().message;
-        return {};
-      }));
+  HPCENV_TRY(base::parallel_for(records.size(), base::available_processors(),
+                                [&](std::size_t i) -> Result<> {
+                                  found[i].package = cache.find(records[i]);
+                                  if (!found[i].package.has_value()) return {};
+                                  Result<std::vector<conda::PackagePath>> sound =
+                                      check_cached(found[i].package->directory, check);
+                                  if (!sound.has_value()) {
+                                    found[i].damage = sound.error().message;
+                                  } else {
+                                    found[i].package->paths = std::move(*sound);
+                                  }
+                                  return {};
+                                }));
   return found;
 }
 

@@ -54,7 +54,14 @@ std::vector<std::filesystem::path> places_in(const std::filesystem::path& direct
 
 conda::UnpackedPackage package_at(const std::filesystem::path& place,
                                   const conda::PackageRecord& record) {
-  return {record, place, place.parent_path() / record.file_name};
+  return {record, place, place.parent_path() / record.file_name, std::nullopt};
+}
+
+conda::UnpackedPackage published_at(const std::filesystem::path& place,
+                                    const conda::PackageRecord& record, Workspace& workspace) {
+  conda::UnpackedPackage package = package_at(place, record);
+  package.paths = std::move(workspace.paths);
+  return package;
 }
 
 /// An access list shows as the group's bits too.
@@ -170,7 +177,8 @@ std::optional<std::string> distrust(const CachePlace& place) {
 }
 
 Workspace::Workspace(Workspace&& other) noexcept
-    : directory_(std::exchange(other.directory_, std::filesystem::path())) {}
+    : paths(std::move(other.paths)),
+      directory_(std::exchange(other.directory_, std::filesystem::path())) {}
 
 Workspace::~Workspace() {
   // What cannot be deleted now is swept by a later run.
@@ -255,7 +263,9 @@ Result<conda::UnpackedPackage> PackageCache::publish(Workspace workspace,
   if (existing == Existing::replace) HPCENV_TRY(move_aside(places, record, workspace));
   for (const std::filesystem::path& place : places) {
     base::fault_point("package_cache.rename");
-    if (rename(workspace.package().c_str(), place.c_str()) == 0) return package_at(place, record);
+    if (rename(workspace.package().c_str(), place.c_str()) == 0) {
+      return published_at(place, record, workspace);
+    }
     const int error_number = errno;
     const bool taken =
         error_number == ENOTEMPTY || error_number == EEXIST || error_number == ENOTDIR;
@@ -270,7 +280,7 @@ Result<conda::UnpackedPackage> PackageCache::publish(Workspace workspace,
   HPCENV_TRY(base::rename_path(places.back(), workspace.directory() / "damaged"));
   base::fault_point("package_cache.rename");
   HPCENV_TRY(base::rename_path(workspace.package(), places.back()));
-  return package_at(places.back(), record);
+  return published_at(places.back(), record, workspace);
 }
 
 Result<CacheContents> PackageCache::contents() const {

@@ -25,6 +25,8 @@ class Workspace {
   /// The directory that becomes the package; exists and is empty at first.
   std::filesystem::path package() const { return directory_ / "package"; }
   const std::filesystem::path& directory() const { return directory_; }
+  /// UnpackedPackage::paths of what lies in package(), for the one that is published.
+  std::optional<std::vector<conda::PackagePath>> paths;
 
  private:
   std::filesystem::path directory_;

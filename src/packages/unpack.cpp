@@ -146,8 +146,9 @@ Result<> write_record(const std::filesystem::path& package, const conda::Package
                           base::dump_json(conda::record_to_json(record)));
 }
 
-Result<> read_archive(base::ArchiveFormat format, const std::filesystem::path& package,
-                      CheckedSource& checked) {
+Result<std::vector<conda::PackagePath>> read_archive(base::ArchiveFormat format,
+                                                     const std::filesystem::path& package,
+                                                     CheckedSource& checked) {
   HPCENV_ASSIGN(DirectoryWriter writer, DirectoryWriter::open(package, checked.url()));
   const base::ByteSource source = [&checked, &writer] {
     Result<std::span<const std::byte>> piece = checked.next();
@@ -171,10 +172,11 @@ Result<conda::UnpackedPackage> unpack_into(const PackageCache& cache,
   HPCENV_ASSIGN(const base::ArchiveFormat format, format_of(record));
   HPCENV_ASSIGN(Workspace workspace, cache.make_workspace());
   CheckedSource checked(record, source);
-  Result<> read = read_archive(format, workspace.package(), checked);
+  Result<std::vector<conda::PackagePath>> read = read_archive(format, workspace.package(), checked);
   if (!read.has_value()) {
     return Failure(with_way_out(checked.explain(std::move(read).error())));
   }
+  workspace.paths = std::move(*read);
   HPCENV_TRY(check_index(workspace.package(), record, checked.url()));
   HPCENV_TRY(write_record(workspace.package(), record));
   return cache.publish(std::move(workspace), record, existing);

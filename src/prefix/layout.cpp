@@ -205,6 +205,7 @@ class Merger {
 }  // namespace
 
 Result<std::vector<conda::PackagePath>> listed_paths(const conda::UnpackedPackage& package) {
+  if (package.paths.has_value()) return *package.paths;
   const std::string name = package.record.dist_name();
   const fs::path info = package.directory / "info";
   Result<std::string> text = base::read_file(info / "paths.json");

@@ -30,7 +30,8 @@ struct Layout {
   std::vector<std::string> messages;     ///< clobbers, one sentence each
 };
 
-/// The paths that a package lists: info/paths.json, else the legacy files.
+/// The paths that a package lists: where nobody has looked at them yet, out of info/paths.json,
+/// else the legacy files.
 Result<std::vector<conda::PackagePath>> listed_paths(const conda::UnpackedPackage& package);
 
 /// One package's paths with their places. Kind refused: a path that leaves the prefix or lies
