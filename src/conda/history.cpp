@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <utility>
@@ -27,12 +28,13 @@ std::string python_literal(std::string text) {
   return "'" + single_line(std::move(text)) + "'";
 }
 
-std::string specs_line(std::string_view action, const std::vector<std::string>& specs) {
+/// `# update specs: ['a', 'b']`; nothing for nothing.
+std::string list_line(std::string_view key, const std::vector<std::string>& specs) {
   if (specs.empty()) return {};
   std::vector<std::string> literals;
   literals.reserve(specs.size());
   for (const std::string& spec : specs) literals.push_back(python_literal(spec));
-  return fmt::format("# {} specs: [{}]\n", action, base::join(literals, ", "));
+  return fmt::format("# {}: [{}]\n", key, base::join(literals, ", "));
 }
 
 /// What stands for `\n`, `\'` and the like in a Python text.
@@ -119,6 +121,7 @@ void read_comment(HistoryBlock& block, std::string_view line) {
   if (key == "remove specs" || key == "uninstall specs") {
     append(block.remove_specs, parse_specs(value));
   }
+  if (key == "recipes") append(block.recipes, parse_specs(value));
   if (key == "neutered specs") append(block.neutered_specs, parse_specs(value));
 }
 
@@ -150,9 +153,10 @@ std::string history_text(const HistoryBlock& block) {
     text += fmt::format("-{}\n", single_line(package));
   for (const std::string& package : block.linked)
     text += fmt::format("+{}\n", single_line(package));
-  text += specs_line("remove", block.remove_specs);
-  text += specs_line("update", block.update_specs);
-  text += specs_line("neutered", block.neutered_specs);
+  text += list_line("recipes", block.recipes);
+  text += list_line("remove specs", block.remove_specs);
+  text += list_line("update specs", block.update_specs);
+  text += list_line("neutered specs", block.neutered_specs);
   return text;
 }
 
@@ -185,6 +189,16 @@ std::vector<RequestedSpec> requested_specs(std::span<const HistoryBlock> history
   specs.reserve(requested.size());
   for (auto& [name, text] : requested) specs.push_back({name, text});
   return specs;
+}
+
+std::vector<std::string> recipes_of(std::span<const HistoryBlock> history) {
+  std::vector<std::string> recipes;
+  for (const HistoryBlock& block : history) {
+    for (const std::string& name : block.recipes) {
+      if (std::ranges::find(recipes, name) == recipes.end()) recipes.push_back(name);
+    }
+  }
+  return recipes;
 }
 
 }  // namespace hpcenv::conda

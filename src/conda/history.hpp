@@ -17,6 +17,7 @@ struct HistoryBlock {
   std::vector<std::string> unlinked;
   std::vector<std::string> update_specs;
   std::vector<std::string> remove_specs;
+  std::vector<std::string> recipes;         ///< of hpcenv, that the environment was made from
   std::vector<std::string> neutered_specs;  ///< what is left of earlier wishes that were overruled
 };
 
@@ -35,5 +36,7 @@ struct RequestedSpec {
 /// What the user wants by the end of the history, by name: update specs come, remove specs go,
 /// neutered ones replace. Whether the packages are installed is not looked at.
 std::vector<RequestedSpec> requested_specs(std::span<const HistoryBlock> history);
+/// The recipes of all blocks, each once, in their order.
+std::vector<std::string> recipes_of(std::span<const HistoryBlock> history);
 
 }  // namespace hpcenv::conda

@@ -38,17 +38,15 @@ Result<shell::Activation> activation_for(const EnvironmentRef& environment,
   return shell::activation_of(input);
 }
 
-Error run_in(const shell::Activation& activation, const std::vector<std::string>& command,
-             const base::Environment& environment, std::string& warning) {
-  if (activation.live_scripts.empty()) {
-    return base::exec_program(command,
-                              shell::apply(activation, environment, shell::look_at_disk()));
-  }
-  const auto bash = base::find_program("bash", environment);
+Started start_in(const shell::Activation& activation, const std::vector<std::string>& command,
+                 const base::Environment& environment, std::string& warning) {
+  const auto bash =
+      activation.live_scripts.empty() ? std::nullopt : base::find_program("bash", environment);
   if (!bash) {
-    warning = "no bash on this machine: the activation scripts of the environment were not run";
-    return base::exec_program(command,
-                              shell::apply(activation, environment, shell::look_at_disk()));
+    if (!activation.live_scripts.empty()) {
+      warning = "no bash on this machine: the activation scripts of the environment were not run";
+    }
+    return {command, shell::apply(activation, environment, shell::look_at_disk())};
   }
   std::vector<std::string> argv{bash->string(),
                                 "--noprofile",
@@ -57,7 +55,13 @@ Error run_in(const shell::Activation& activation, const std::vector<std::string>
                                 shell::render_bash(activation) + "\nexec \"$@\"\n",
                                 "hpcenv-run"};
   argv.insert(argv.end(), command.begin(), command.end());
-  return base::exec_program(argv, environment);
+  return {std::move(argv), environment};
+}
+
+Error run_in(const shell::Activation& activation, const std::vector<std::string>& command,
+             const base::Environment& environment, std::string& warning) {
+  const Started started = start_in(activation, command, environment, warning);
+  return base::exec_program(started.argv, started.environment);
 }
 
 }  // namespace hpcenv::ops

@@ -18,8 +18,18 @@ namespace hpcenv::ops {
 Result<shell::Activation> activation_for(const EnvironmentRef& environment,
                                          base::Reporter& reporter);
 
-/// Replaces this process by `command` inside the environment; returns only on failure. activate.d
-/// scripts are sourced in bash; a host without bash gets what is declarative, and `warn` is told.
+/// How a program is started inside the environment.
+struct Started {
+  std::vector<std::string> argv;
+  base::Environment environment;
+};
+/// activate.d scripts are sourced in bash, which becomes the program then; on a host without bash
+/// they are left out, and `warning` says so.
+Started start_in(const shell::Activation& activation, const std::vector<std::string>& command,
+                 const base::Environment& environment, std::string& warning);
+
+/// Replaces this process by `command` inside the environment, as `start_in` starts it; returns only
+/// on failure.
 Error run_in(const shell::Activation& activation, const std::vector<std::string>& command,
              const base::Environment& environment, std::string& warning);
 

@@ -27,6 +27,24 @@ Result<> require_installed(const ChangeRequest& request, const prefix::PrefixSta
   return {};
 }
 
+/// Without `__cuda` the newest builds, which need it, would give way to those of years ago.
+Result<> require_gpu(const Wishes& wishes, const Machine& machine) {
+  const auto& packages = machine.virtual_packages.packages;
+  if (wishes.gpu_recipe.empty() ||
+      std::ranges::find(packages, "__cuda", &host::VirtualPackage::name) != packages.end()) {
+    return {};
+  }
+  return Failure(Error{
+      ErrorKind::refused,
+      fmt::format("the recipe {} is for machines with an NVIDIA GPU, and {} has no driver for "
+                  "one (no __cuda)",
+                  wishes.gpu_recipe, machine.name),
+      {},
+      {"choose for the machine that the jobs run on: srun ... hpcenv probe --json > gpu.json "
+       "there, then --on gpu.json",
+       "or say which CUDA version its driver has: CONDA_OVERRIDE_CUDA=12.9 hpcenv create ..."}});
+}
+
 std::vector<std::string> root_names(const ChangeRequest& request, const Question& question,
                                     const prefix::PrefixState& state) {
   std::set<std::string> names;
@@ -126,6 +144,7 @@ void select_packages(const ChangeRequest& request, prefix::Plan& plan) {
 
 void add_to_history(const ChangeRequest& request, prefix::Plan& plan) {
   plan.command_line = request.command_line;
+  plan.recipes = request.wishes.recipes;
   for (const auto& [name, value] : request.wishes.variables) {
     plan.variables.push_back({name, value});
   }
@@ -165,6 +184,7 @@ Result<Decided> decide(const ChangeRequest& request, const prefix::PrefixState& 
   HPCENV_ASSIGN(decision.machine, machine_to_solve_for(request.machine, locations, seams));
   const Machine& machine = *decision.machine;
   HPCENV_TRY(require_platform(request.wishes, machine.subdir));
+  HPCENV_TRY(require_gpu(request.wishes, machine));
   HPCENV_ASSIGN(
       const index::ChannelIndex channels,
       read_channels(request, machine, root_names(request, question, state), locations, seams));

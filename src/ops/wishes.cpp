@@ -62,7 +62,9 @@ Result<> check_pip(Wishes& wishes, const conda::EnvironmentFile& file, const std
 Result<> add_environment(Wishes& wishes, const conda::EnvironmentFile& file,
                          const std::string& source, const WishInput& input) {
   HPCENV_TRY(check_pip(wishes, file, source, input.pip));
-  HPCENV_TRY(add_file_specs(wishes, file.dependencies));
+  std::vector<std::string> specs = file.dependencies;
+  std::erase_if(specs, [&](const std::string& spec) { return wishes.is_from_file(spec); });
+  HPCENV_TRY(add_file_specs(wishes, specs));
   wishes.variables.insert(wishes.variables.end(), file.variables.begin(), file.variables.end());
   wishes.platforms.insert(wishes.platforms.end(), file.platforms.begin(), file.platforms.end());
   if (wishes.name.empty()) {
@@ -107,7 +109,42 @@ Result<> add_file(Wishes& wishes, const std::string& name, const WishInput& inpu
   return {};
 }
 
+/// Gives the recipes' channels.
+Result<std::vector<std::string>> add_recipes(Wishes& wishes, const WishInput& input) {
+  const RecipeShelf shelf = recipe_shelf(input.environment, input.subdir);
+  std::vector<std::vector<std::string>> channels;
+  for (const std::string& name : input.recipes) {
+    if (std::ranges::find(wishes.recipes, name) != wishes.recipes.end()) continue;
+    HPCENV_ASSIGN(const FoundRecipe found, find_recipe(name, shelf));
+    const conda::Recipe& recipe = found.recipe;
+    HPCENV_TRY(add_environment(wishes, recipe.environment, "recipe " + name, input));
+    wishes.no_defaults = wishes.no_defaults || recipe.environment.no_defaults;
+    channels.push_back(recipe.environment.channels);
+    wishes.recipes.push_back(name);
+    if (recipe.needs == conda::Needs::gpu && wishes.gpu_recipe.empty()) wishes.gpu_recipe = name;
+  }
+  wishes.name.clear();
+  return merged_channels(channels);
+}
+
 }  // namespace
+
+std::vector<std::string> merged_channels(const std::vector<std::vector<std::string>>& lists) {
+  std::vector<std::string> merged;
+  for (const std::vector<std::string>& list : lists) {
+    // From the back, so that each finds the one behind it in its place.
+    auto behind = merged.size();
+    for (auto channel = list.rbegin(); channel != list.rend(); ++channel) {
+      const auto known = std::ranges::find(merged, *channel);
+      if (known == merged.end()) {
+        merged.insert(merged.begin() + static_cast<std::ptrdiff_t>(behind), *channel);
+      } else {
+        behind = static_cast<std::size_t>(known - merged.begin());
+      }
+    }
+  }
+  return merged;
+}
 
 bool Wishes::is_from_file(const std::string& text) const {
   return std::ranges::find(file_specs, text) != file_specs.end();
@@ -134,11 +171,8 @@ Result<Wishes> gather_wishes(const WishInput& input) {
   Wishes wishes;
   HPCENV_TRY(add_channels(wishes, input.channels, input));
   std::vector<std::string> recipe_channels;
-  if (!input.recipe.empty()) {
-    HPCENV_ASSIGN(const conda::Recipe recipe, find_recipe(input.recipe));
-    HPCENV_TRY(add_environment(wishes, recipe.environment, "recipe " + recipe.name, input));
-    wishes.name.clear();
-    recipe_channels = recipe.environment.channels;
+  if (!input.recipes.empty()) {
+    HPCENV_ASSIGN(recipe_channels, add_recipes(wishes, input));
   }
   for (const std::string& file : input.files) {
     HPCENV_TRY(add_file(wishes, file, input));

@@ -20,8 +20,8 @@ struct WishInput {
       default_channels;  ///< of the settings; left out with OverrideChannels::yes
   enum class OverrideChannels { no, yes };
   OverrideChannels override_channels = OverrideChannels::no;
-  std::vector<std::string> files;  ///< paths of environment files (.yml) and lists of specs
-  std::string recipe;              ///< name; empty: none
+  std::vector<std::string> files;    ///< paths of environment files (.yml) and lists of specs
+  std::vector<std::string> recipes;  ///< names, in order
   enum class Pip { refuse, leave_out };
   Pip pip = Pip::refuse;          ///< leave_out: --no-pip
   std::string subdir;             ///< decides selectors of environment files; empty: this machine's
@@ -40,11 +40,16 @@ struct Wishes {
   std::string name;          ///< of the file; used where the command line names no environment
   std::vector<std::string> platforms;  ///< that the files are for; empty: any
   std::vector<std::string> warnings;
+  std::vector<std::string> recipes;  ///< names, for the history
+  std::string gpu_recipe;            ///< the first of them that needs a GPU; empty: none
   bool is_from_file(const std::string& text) const;
 };
 
 /// Specs alone, for who needs no channel. Kind bad_spec.
 Result<Wishes> wishes_for(const std::vector<std::string>& specs);
+/// The channels of several lists as one: what stands in a list keeps its order, as far as the
+/// lists agree.
+std::vector<std::string> merged_channels(const std::vector<std::vector<std::string>>& lists);
 /// Refused where the files are for other platforms.
 Result<> require_platform(const Wishes& wishes, const std::string& subdir);
 

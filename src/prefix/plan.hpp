@@ -22,6 +22,7 @@ struct Plan {
       variables;             ///< `variables:` of an environment file, for conda-meta/state
   MetaFingerprint based_on;  ///< conda-meta when the plan was made
   std::vector<std::string> removed_specs;  ///< as the user gave them, for the history
+  std::vector<std::string> recipes;        ///< names of those that the specs come from
 };
 
 /// Packages that `reinstall` names are linked anew though they stay the same; so are noarch Python

@@ -93,6 +93,7 @@ std::string history_block(const Plan& plan, std::int64_t now, const std::string&
   for (const conda::PackageRecord& record : plan.link) {
     block.linked.push_back(dist_in_channel(record));
   }
+  block.recipes = plan.recipes;
   block.update_specs = clean_texts(plan.requested_specs);
   block.remove_specs = clean_texts(plan.removed_specs);
   return conda::history_text(block);

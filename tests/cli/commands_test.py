@@ -194,10 +194,6 @@ class Around(CliCase):
         answer = self.run_json("info")
         self.assertEqual(answer["settings"]["channels"]["source"], f"{self.home}/.condarc")
 
-    def test_recipes(self):
-        names = [recipe["name"] for recipe in self.run_json("recipes")["recipes"]]
-        self.assertEqual(names, ["cuda-dev", "python"])
-
     def test_doctor_lists_its_checks_and_judges(self):
         checks = self.run_json("doctor", "--list")["checks"]
         self.assertEqual([check["id"] for check in checks],

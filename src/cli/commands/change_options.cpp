@@ -46,7 +46,7 @@ Result<ops::Wishes> wishes_of(ops::Action action, const Arguments& arguments,
     input.override_channels = ops::WishInput::OverrideChannels::yes;
   }
   input.files = arguments.values("file");
-  input.recipe = arguments.value("recipe");
+  input.recipes = arguments.values("recipe");
   if (arguments.has("no-pip")) {
     input.pip = ops::WishInput::Pip::leave_out;
   }

@@ -23,6 +23,7 @@ extern const CommandSpec clean_command;
 extern const CommandSpec verify_command;
 extern const CommandSpec info_command;
 extern const CommandSpec recipes_command;
+extern const CommandSpec test_command;
 extern const CommandSpec probe_command;
 extern const CommandSpec doctor_command;
 extern const CommandSpec slurm_script_command;

@@ -10,7 +10,8 @@ namespace {
 constexpr std::array own_options{
     OptionSpec{"-n,--name", "NAME", "name of the new environment (default: that in the file)"},
     OptionSpec{"-p,--prefix", "PREFIX", "or the path where it goes"},
-    OptionSpec{"--recipe", "NAME", "start from a recipe (see: hpcenv recipes)"},
+    OptionSpec{"--recipe", "NAME", "start from a recipe (see: hpcenv recipes); may be repeated",
+               OptionSpec::Kind::many},
 };
 
 constexpr auto options =
@@ -19,7 +20,8 @@ constexpr auto options =
 constexpr std::array examples{
     "hpcenv create -n work python=3.12 numpy",
     "hpcenv create -n work -f environment.yml",
-    "hpcenv create -n gpu --recipe cuda-dev",
+    "hpcenv create -n torch --recipe pytorch pandas --on gpu-node.json",
+    "hpcenv create -n both --recipe pytorch --recipe jupyter --on gpu-node.json",
     "hpcenv create -n gpu --on gpu-node.json pytorch-gpu",
     "hpcenv create -p /scratch/me/env -c bioconda -c conda-forge samtools",
     "CONDA_OVERRIDE_CUDA=12.4 hpcenv create -n gpu --dry-run pytorch-gpu",
@@ -48,7 +50,7 @@ Result<int> run(const Arguments& arguments, Session& session) {
 constexpr CommandSpec create_command{
     .name = "create",
     .summary = "make a new environment",
-    .synopsis = "(-n NAME | -p PREFIX) [-c CHANNEL]... [-f FILE]... [--recipe NAME] [SPEC...]",
+    .synopsis = "(-n NAME | -p PREFIX) [-c CHANNEL]... [-f FILE]... [--recipe NAME]... [SPEC...]",
     .details =
         "Packages are chosen for this machine: its glibc, processor and NVIDIA driver. To choose "
         "for\n"

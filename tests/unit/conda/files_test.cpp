@@ -5,7 +5,6 @@
 #include "conda/channel.hpp"
 #include "conda/environment_file.hpp"
 #include "conda/platform.hpp"
-#include "conda/recipe.hpp"
 
 namespace hpcenv::conda {
 namespace {
@@ -103,20 +102,6 @@ TEST_CASE("a dependency that is no spec is a bad spec") {
   REQUIRE_FALSE(file.has_value());
   CHECK(file.error().kind == ErrorKind::bad_spec);
   CHECK(file.error().context.at(0) == "reading env.yml");
-}
-
-TEST_CASE("a recipe has a title and a test") {
-  const auto recipe = parse_recipe(
-      "dependencies:\n  - python\nhpcenv:\n  title: Python\n  test: python -V\n", "python");
-  REQUIRE(recipe.has_value());
-  CHECK(recipe->name == "python");
-  CHECK(recipe->title == "Python");
-  CHECK(recipe->smoke_test == "python -V");
-  CHECK(recipe->environment.dependencies == Texts{"python"});
-  CHECK_FALSE(parse_recipe("dependencies: []\n", "x").has_value());
-  CHECK_FALSE(parse_recipe("dependencies: []\nhpcenv: {title: x}\n", "x").has_value());
-  CHECK_FALSE(
-      parse_recipe("dependencies: []\nodd: 1\nhpcenv: {title: x, test: y}\n", "x").has_value());
 }
 
 }  // namespace

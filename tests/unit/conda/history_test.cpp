@@ -131,5 +131,18 @@ TEST_CASE("what hpcenv writes reads back") {
   CHECK(blocks[0].neutered_specs == block.neutered_specs);
 }
 
+TEST_CASE("recipes stand in the history, each once") {
+  HistoryBlock block;
+  block.recipes = {"pytorch", "it's"};
+  block.update_specs = {"pytorch-gpu"};
+  const std::string text = history_text(block);
+  CHECK(text.find("# recipes: ['pytorch', 'it\\'s']\n") != std::string::npos);
+  const auto blocks =
+      parse_history(text + text + "==> 2026-01-01 00:00:00 <==\n# recipes: ['r']\n");
+  CHECK(recipes_of(blocks) == Texts{"pytorch", "it's", "r"});
+  CHECK(wishes(text) == Texts{"pytorch-gpu: pytorch-gpu"});
+  CHECK(history_text(HistoryBlock{}).find("recipes") == std::string::npos);
+}
+
 }  // namespace
 }  // namespace hpcenv::conda
