@@ -164,7 +164,7 @@ class Situations(unittest.TestCase):
         if os.geteuid() == 0:
             self.assertIn(f"Uid:\t{TEST_USER}", rights)
             self.assertRegex(rights, r"CapEff:\t0+\n(?s:.*)CapBnd:\t0+\n(?s:.*)NoNewPrivs:\t1")
-        self.whole_life()
+        self.change("create", "clash-a", "scripted")
         owner = TEST_USER if os.geteuid() == 0 else os.geteuid()
         self.assertEqual({path.lstat().st_uid for path in [self.prefix, *self.prefix.rglob("*")]}, {owner})
 
