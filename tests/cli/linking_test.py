@@ -190,8 +190,13 @@ class NoHardLinks(LinkingCase):
             out.write("changed by hand\n")
         os.unlink(f"{prefix}/share/other")
         os.symlink("/of/the/users", f"{prefix}/share/other")
+        self.variables["HPCENV_FAULT_LOG"] = f"{self.home}/points"
         kept = self.without_links("install", "-n", "work", "small=2.0")["kept"]
         self.assertEqual(len(kept), 2)
+        # By copies made beforehand, so that no name is missing in between.
+        with open(f"{self.home}/points", encoding="utf-8") as file:
+            points = file.read().split()
+        self.assertEqual((points.count("commit.keep_copy"), points.count("commit.keep_link")), (2, 0))
         self.assertEqual((self.text("share/small"), self.text("share/other")), ("small 2.0\n", "other 2.0\n"))
         (date,) = os.listdir(f"{prefix}/.hpcenv/kept")
         self.assertEqual(os.listdir(f"{prefix}/.hpcenv"), ["kept"])
