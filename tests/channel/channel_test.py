@@ -27,6 +27,11 @@ WANTED = {"mini": {"python", "openssl", "pkgconf", "click", "rich", "cuda-versio
           "jupyter": {"httpie", "flask", "black", "numpy", "jupyterlab", "ipykernel", "jsonschema-with-format-nongpl"},
           "cuda": {"cuda-nvcc", "cudnn", "gxx_linux-64", "cuda-cudart-dev", "cuda-nvrtc", "cuda-version", "libcublas-dev", "nccl"}}
 WANTED["whole"] = WANTED["jupyter"] | WANTED["cuda"]
+# Where a record of NVIDIA's software may differ from a real one of the same name and version: what no wheel has, and packages
+# that the corpus has for another CUDA only.
+NO_WHEEL = {"libnvptxcompiler-dev 13.0.88 *", "libnvptxcompiler-dev_linux-64 13.0.88 *"}
+ANOTHER_CUDA = {"libcudnn-9.13.0.50", "libcudnn-dev-9.13.0.50", "cudnn-9.13.0.50", "nccl-2.28.9.1"}
+CORPUS = HERE.parents[2] / "shared/corpus/conda-forge"
 VIRTUAL = {"__glibc": "2.36", "__unix": "0", "__linux": "6.1"}
 
 
@@ -55,6 +60,21 @@ async def solved(channel: Path, specs: list[str], virtual: dict[str, str]) -> li
                 for name, version in virtual.items()]
     return await solve([Channel(channel.as_uri())], [MatchSpec(spec) for spec in specs], gateway=Gateway(),
                        platforms=["linux-64", "noarch"], virtual_packages=packages)
+
+
+def comparable(specs: list[str]) -> set[str]:
+    """Specs without what follows from the compiler that built the package, and without build strings."""
+    words = [spec.split() for spec in specs]
+    of_the_compiler = {"libgcc", "libstdcxx", "__glibc", "libzlib"}
+    return {" ".join([*one[:2], "*"] if len(one) == 3 else one[:1] if one[0] in of_the_compiler else one) for one in words}
+
+
+def difference(ours: dict, real: dict) -> set[str]:
+    """What one of two records asks for and the other does not."""
+    found = {f"subdir {one}" for one in {ours["subdir"]} ^ {real["subdir"]}}
+    for field in ("depends", "constrains"):
+        found |= comparable(ours.get(field, [])) ^ comparable(real.get(field, []))
+    return found
 
 
 class ChannelTest(unittest.TestCase):
@@ -110,6 +130,26 @@ class ChannelTest(unittest.TestCase):
             with self.subTest(package=name):
                 chosen = asyncio.run(solved(self.channel, [name], {**VIRTUAL, "__cuda": "13.0"}))
                 self.assertIn(name, [record.name.normalized for record in chosen])
+
+    def test_nvidias_records_say_what_the_real_ones_say(self) -> None:
+        if not CORPUS.is_dir():
+            self.skipTest("there is no ../shared")
+        real: dict[str, list[dict]] = {}
+        for subdir in ("linux-64", "noarch"):
+            packed = (CORPUS / subdir / "repodata.json.zst").read_bytes()
+            for record in json.loads(zstd.decompress(packed))["packages.conda"].values():
+                real.setdefault(f"{record['name']}-{record['version']}", []).append(record)
+        ours = [record for subdir in ("linux-64", "noarch") for record in records_of(self.channel, subdir).values()
+                if record["license"].startswith("LicenseRef-NVIDIA")]
+        self.assertGreaterEqual(len(ours), 8)
+        for record in ours:
+            stem = f"{record['name']}-{record['version']}"
+            with self.subTest(package=stem):
+                self.assertIn(stem, real)
+                found = min((difference(record, one) for one in real[stem]), key=len) - NO_WHEEL
+                if stem in ANOTHER_CUDA:
+                    found = {spec for spec in found if not spec.startswith("cuda-version ")}
+                self.assertEqual(found, set())
 
     def test_cuda_needs_a_driver_that_has_it(self) -> None:
         specs = ["cuda-version=13"]

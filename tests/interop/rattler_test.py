@@ -11,6 +11,7 @@ import fnmatch
 import hashlib
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -32,6 +33,7 @@ SOURCE = Path(os.environ["HPCENV_SOURCE_DIR"])
 HPCENV = os.environ["HPCENV_PROGRAM"]
 SPECS = ["python=3.11", "flask", "httpie", "black", "rich", "pip", "numpy", "pkgconf", "openssl", "ncurses", "zlib"]
 OLDER_SPECS = ["python=3.9", "requests", "rich", "pip", "numpy", "tzdata"]
+CUDA_SPECS = ["cuda-nvcc", "cuda-cudart-dev", "libcublas-dev", "cudnn", "nccl", "gxx_linux-64"]
 VIRTUAL = {"__glibc": "2.36", "__unix": "0", "__linux": "6.1"}
 # Fields of a conda-meta record that both tools have to say alike.
 FIELDS = ["name", "version", "build", "build_number", "subdir", "noarch", "depends", "constrains", "md5", "sha256", "size",
@@ -135,8 +137,17 @@ class Environment:
         return done.stdout + done.stderr
 
 
+@dataclass(frozen=True)
+class Least:
+    """What has to be in an environment, so that a comparison of nothing with nothing does not pass."""
+
+    files: int = 2500
+    scripts: int = 4
+
+
 class RattlerTest(unittest.TestCase):
     channel = Path()
+    cuda_channel = Path()
 
     @classmethod
     def setUpClass(cls) -> None:
@@ -154,10 +165,10 @@ class RattlerTest(unittest.TestCase):
         idle = [rule for number, rule in enumerate(rules.rules) if number not in rules.needed]
         assert not idle, f"rules that nothing needs: {idle}"
 
-    def compare(self, place: Path, specs: list[str]) -> Environment:
+    def compare(self, place: Path, specs: list[str], channel: Path | None = None, least: Least = Least()) -> Environment:
         place.parent.mkdir(exist_ok=True)
-        made = Environment(self.channel, place, self.cache, specs)
-        self.same_files(made)
+        made = Environment(channel or self.channel, place, self.cache, specs)
+        self.same_files(made, least)
         self.records_agree(made)
         self.digests_agree(made.prefix)
         return made
@@ -169,18 +180,18 @@ class RattlerTest(unittest.TestCase):
         self.programs_run(made.prefix)
         self.assertEqual(compiled(made.prefix), before, "python did not take the bytecode for fresh")
 
-    def same_files(self, made: Environment) -> None:
+    def same_files(self, made: Environment, least: Least) -> None:
         ours, theirs = snapshot(made.prefix), snapshot(made.kept)
         scripts = entry_points(made.prefix)
         self.assertEqual(scripts, entry_points(made.kept))
-        self.assertGreater(len(scripts), 3)
+        self.assertGreaterEqual(len(scripts), least.scripts)
         refused = []
         for name in sorted({*ours, *theirs}):
             path_type = "unix_python_entry_point" if name in scripts else ""
             refused += [(name, what) for what in differences(ours.get(name), theirs.get(name))
                         if not self.rules.allow(name, what, path_type)]
         self.assertEqual(refused[:10], [])
-        self.assertGreater(len(ours), 2500)
+        self.assertGreater(len(ours), least.files)
 
     def records_agree(self, made: Environment) -> None:
         ours, theirs = records(made.prefix), records(made.kept)
@@ -224,6 +235,12 @@ class RattlerTest(unittest.TestCase):
     def test_the_older_python(self) -> None:
         self.compare(self.folder / "older" / "env", OLDER_SPECS)
 
+    def test_the_cuda_toolkit_with_cudnn(self) -> None:
+        made = self.compare(self.folder / "cuda" / "env", CUDA_SPECS, self.cuda_channel, Least(files=5000, scripts=0))
+        self.assertEqual(os.readlink(made.prefix / "lib/libcublas.so.13"), "../targets/x86_64-linux/lib/libcublas.so.13")
+        shutil.rmtree(made.prefix)
+        shutil.rmtree(made.kept)
+
     def test_a_path_with_a_blank(self) -> None:
         self.compare_and_run(self.folder / "with blank" / "env")
 
@@ -232,7 +249,12 @@ class RattlerTest(unittest.TestCase):
         self.compare_and_run(place / ("e" * (199 - len(str(place)))))
 
 
+def built(profile: str) -> Path:
+    """The channel of a profile."""
+    build = [sys.executable, "-B", str(SOURCE / "tests/channel/build_channel.py"), "--profile", profile]
+    return Path(subprocess.run(build, check=True, stdout=subprocess.PIPE, text=True).stdout.strip())
+
+
 if __name__ == "__main__":
-    build = [sys.executable, "-B", str(SOURCE / "tests/channel/build_channel.py"), "--profile", "python"]
-    RattlerTest.channel = Path(subprocess.run(build, check=True, stdout=subprocess.PIPE, text=True).stdout.strip())
+    RattlerTest.channel, RattlerTest.cuda_channel = built("python"), built("cuda")
     leave(0 if unittest.main(exit=False).result.wasSuccessful() else 1)

@@ -84,7 +84,7 @@ TOOLKIT = [
     Output("cuda-nvcc-dev_linux-64", NVCC, [("include/fatbinary_section.h", T_INCLUDE)],
            ["{cuda-crt-dev_linux-64}", "{cuda-nvvm-dev_linux-64}", V13, "libgcc >=6"], GCC_LIMIT, noarch=True),
     Output("cuda-nvcc-impl", NVCC, [], [
-        f"cuda-cudart >={RUNTIME},<14.0a0", "cuda-cudart-dev", "{cuda-nvcc-dev_linux-64}", "{cuda-nvcc-tools}",
+        f"cuda-cudart >={NVCC},<14.0a0", "cuda-cudart-dev", "{cuda-nvcc-dev_linux-64}", "{cuda-nvcc-tools}",
         "{cuda-nvvm-impl}", V13], GCC_LIMIT),
     Output("cuda-nvcc_linux-64", NVCC, [], [
         GLIBC, "cuda-cudart-dev_linux-64 13.0.*", "cuda-driver-dev_linux-64 13.0.*", f"cuda-nvcc-dev_linux-64 {NVCC}.*",
