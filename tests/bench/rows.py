@@ -21,6 +21,8 @@ import package_stack
 from ground import HERE, Failed, Ground, Sample
 
 REAL = ["python=3.11", "pip", "rich", "requests", "click", "zlib", "pkgconf"]
+CUDA = ["cuda-nvcc", "cuda-cudart-dev", "libcublas-dev", "cudnn", "nccl", "gxx_linux-64"]
+CUDA_ROOM = 14 << 30  # bytes: both caches, hpcenv's environment and py-rattler's, and all packages unpacked bare
 DELAY_MS = 30
 
 
@@ -33,10 +35,12 @@ class Sizes:
     runs: int = 3
     quick_runs: int = 25
     oracle_step: int = 1
+    cuda: str = "whole"  # the profile of tests/channel that has the CUDA environment
     room: int = 10 << 30  # bytes: both caches, both environments, and the packages unpacked bare
 
 
-SMALL = Sizes(package_stack.Shape(4, 200, 3, 200, 12 * package_stack.MEBI, (16 * package_stack.MEBI,)), (5_000,), 1, 3, 100, 1 << 30)
+SMALL = Sizes(package_stack.Shape(4, 200, 3, 200, 12 * package_stack.MEBI, (16 * package_stack.MEBI,)), (5_000,), 1, 3, 100,
+              "cuda", 1 << 30)
 
 
 @dataclass
@@ -76,9 +80,9 @@ class Bench:
 
     # ---- installing -------------------------------------------------------------------------------------------
 
-    def _real_channel(self) -> Path:
+    def _real_channel(self, profile: str = "mini") -> Path:
         script = HERE.parent / "channel/build_channel.py"
-        done = subprocess.run([sys.executable, "-B", script, "--profile", "mini"], stdout=subprocess.PIPE, text=True, check=True)
+        done = subprocess.run([sys.executable, "-B", script, "--profile", profile], stdout=subprocess.PIPE, text=True, check=True)
         return Path(done.stdout.strip())
 
     def stack(self) -> tuple[Path, list[str]]:
@@ -153,6 +157,24 @@ class Bench:
             relay.wait()
         return [self._row(f"cold install of {int(peers[0]['packages'])} real packages, {DELAY_MS} ms away", ours, peers,
                           "seconds", 4 * 2 * DELAY_MS / 1000, "four round trips: connection, repodata, connection, packages", "")]
+
+    def cuda(self) -> list[Row]:
+        """The CUDA toolkit with a compiler, cuBLAS, cuDNN and NCCL from NVIDIA's own files: few files, most of them huge."""
+        real = self._real_channel(self.sizes.cuda)
+        channel = self.ground.channel(f"real-{self.sizes.cuda}", [real / "channel.key"], lambda out: _copy_channel(real, out))
+        folder = self.ground.folder
+        ours, peers = self._both_install(f"{self.ground.address}/{channel.name}", CUDA, cold=True)
+        disk = [bytes_on_disk(folder / one, folder / two) / (1 << 20)
+                for one, two in (("root", "env"), ("peer-cache", "peer-env"))]
+        names = {path.stem for path in (folder / "env/conda-meta").glob("*.json")}
+        archives = [path for subdir in index_channel.SUBDIRS for path in (channel / subdir).glob("*.conda") if path.stem in names]
+        self.ground.drop("root", "env", "peer-cache", "peer-env")
+        bare = floors.unpack(archives, folder / "bare")
+        name = f"CUDA environment, {len(names)} packages of {sum(path.stat().st_size for path in archives) >> 20} MiB"
+        install = self._row(f"cold install of the {name}", ours, peers, "seconds", bare["all"],
+                            "zstd, sha256 and write on all cores, one file a package", "faster, and less memory")
+        install.note = f"profile {self.sizes.cuda}; zstd alone {bare['zstd']:.2f} s, sha256 alone {bare['sha256']:.2f} s"
+        return [install, Row(f"package cache and {name}, on disk", disk[0], disk[1], unit="MiB", aim="no more")]
 
     # ---- solving ----------------------------------------------------------------------------------------------
 
@@ -232,10 +254,27 @@ class Bench:
         return rows
 
 
+def _link_or_copy(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
 def _copy_channel(source: Path, target: Path) -> list[str]:
     for subdir in index_channel.SUBDIRS:
-        shutil.copytree(source / subdir, target / subdir)
+        shutil.copytree(source / subdir, target / subdir, copy_function=_link_or_copy)
     return REAL
+
+
+def bytes_on_disk(*folders: Path) -> int:
+    """What the files below take up; one with several links counts once."""
+    sizes = {}
+    for folder in folders:
+        for path in folder.rglob("*"):
+            status = path.lstat()
+            sizes[(status.st_dev, status.st_ino)] = status.st_blocks * 512
+    return sum(sizes.values())
 
 
 def _unpack_corpus(corpus: Path, work: Path) -> None:
@@ -250,4 +289,4 @@ def _unpack_corpus(corpus: Path, work: Path) -> None:
 
 
 GROUPS: dict[str, Callable[[Bench], list[Row]]] = {
-    "install": Bench.install, "far": Bench.far, "solve": Bench.solve, "oracles": Bench.oracles, "start": Bench.start}
+    "install": Bench.install, "cuda": Bench.cuda, "far": Bench.far, "solve": Bench.solve, "oracles": Bench.oracles, "start": Bench.start}

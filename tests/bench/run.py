@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Measures hpcenv beside py-rattler and writes a table: run.py [--groups install,far,solve,oracles,start] [--runs N].
+"""Measures hpcenv beside py-rattler and writes a table: run.py [--groups install,cuda,far,solve,oracles,start] [--runs N].
 
 Needs the static program (./bootstrap makes it) and the Python of the tests; `./bootstrap bench` sees to both. Channels of
-generated packages come into being on the first run and are kept; it takes some minutes and 2 GB there.
+generated packages come into being on the first run and are kept; it takes some minutes and 2 GB there (5 GB with NVIDIA's).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from ground import HERE, Ground
-from rows import GROUPS, SMALL, Bench, Row, Sizes
+from rows import CUDA_ROOM, GROUPS, SMALL, Bench, Row, Sizes
 
 ROOT = HERE.parents[1]
 
@@ -75,7 +75,8 @@ def main() -> int:
         parser.error(f"no such group: {unknown}" if unknown else f"there is no {options.program}: run ./bootstrap")
     sizes = SMALL if options.small else Sizes()
     sizes = dataclasses.replace(sizes, runs=options.runs or sizes.runs)
-    ground = Ground(options.program.resolve(), sizes.room)
+    room = CUDA_ROOM if "cuda" in options.groups.split(",") else sizes.room
+    ground = Ground(options.program.resolve(), room)
     ground.serve()
     facts = machine(ground, sizes.runs)
     rows: list[Row] = []
