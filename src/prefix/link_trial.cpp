@@ -31,7 +31,10 @@ LinkTrial::LinkTrial(fs::path prefix)
   const fs::path parent = is_inside_ ? prefix_ / own_folder : prefix_.parent_path();
   const std::string stem = is_inside_ ? std::string(inside_stem) : sibling_stem(prefix_);
   Result<fs::path> made = base::make_private_directory(parent, stem);
-  if (made.has_value()) folder_ = *std::move(made);
+  if (!made.has_value()) return;
+  folder_ = *std::move(made);
+  // In a prefix that a group shares others have to be able to remove it.
+  if (is_inside_) static_cast<void>(share_as_prefix(prefix_, folder_));
 }
 
 LinkTrial::~LinkTrial() {
