@@ -46,8 +46,9 @@ class Guide(unittest.TestCase):
     def setUpClass(cls):
         cls.work = tempfile.mkdtemp(prefix="hpcenv-guide-")
         cls.addClassCleanup(shutil.rmtree, cls.work, ignore_errors=True)
-        subprocess.run([PYTHON, f"{SOURCE}/tests/channel/build_channel.py", "--profile", "python", "--out",
-                        f"{cls.work}/channels/conda-forge"], check=True)
+        for profile in ("python", "cuda"):
+            subprocess.run([PYTHON, f"{SOURCE}/tests/channel/build_channel.py", "--profile", profile, "--out",
+                            f"{cls.work}/channels/{profile}/conda-forge"], check=True)
         os.makedirs(f"{cls.work}/bin")
         os.symlink(os.environ["HPCENV_PROGRAM"], f"{cls.work}/bin/hpcenv")
         server = subprocess.Popen([sys.executable, f"{SOURCE}/tests/fake/http_server.py", f"{cls.work}/channels"],
@@ -57,10 +58,10 @@ class Guide(unittest.TestCase):
         cls.addClassCleanup(server.kill)
         cls.alias = server.stdout.readline().strip()
 
-    def follow(self, page):
+    def follow(self, page, profile="python"):
         home = tempfile.mkdtemp(dir=self.work)
         variables = {"PATH": f"{self.work}/bin:/usr/local/bin:/usr/bin:/bin", "HOME": home, "LC_ALL": "C",
-                     "HPCENV_CHANNEL_ALIAS": self.alias}
+                     "HPCENV_CHANNEL_ALIAS": f"{self.alias}/{profile}"}
         steps = steps_of(f"{SOURCE}/docs/guides/{page}")
         self.assertGreater(len(steps), 3)
         for command, expected in steps:
@@ -76,6 +77,9 @@ class Guide(unittest.TestCase):
 
     def test_changing_an_environment(self):
         self.follow("changing-an-environment.md")
+
+    def test_cuda_toolkits_side_by_side(self):
+        self.follow("cuda-toolkits-side-by-side.md", "cuda")
 
 
 if __name__ == "__main__":
