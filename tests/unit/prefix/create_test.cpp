@@ -10,7 +10,9 @@
 #include "base/text.hpp"
 #include "prefix/prefix_lock.hpp"
 #include "prefix/state.hpp"
+#include "unit/prefix/kill_sweep.hpp"
 #include "unit/prefix/package_tree.hpp"
+#include "unit/support/no_hard_links.hpp"
 #include "unit/support/temporary_directory.hpp"
 
 using namespace hpcenv;
@@ -541,4 +543,30 @@ TEST_CASE("create: the budget counts copies and links") {
   auto broken = package;
   broken.directory = directory / "nowhere";
   CHECK(prefix::exact_budget({broken}).error().kind == ErrorKind::refused);
+}
+
+TEST_CASE("budget: links are tried where the environment will lie, and nothing is left of it") {
+  const TemporaryDirectory directory;
+  const auto package =
+      unpack({"a", {{"share/x", std::string(10000, 'x')}, {"share/y", "y"}}}, directory / "cache");
+  const fs::path old = directory / "old";
+  REQUIRE(create(old, {package}).has_value());
+  const auto before = snapshot(directory.path());
+  for (const fs::path& prefix : {old, directory / "new"}) {
+    const auto budget = [&](prefix::Links links) {
+      return prefix::exact_budget({package}, prefix, links).value();
+    };
+    const prefix::Budget assumed = budget(prefix::Links::assumed);
+    CHECK(budget(prefix::Links::tried).bytes == assumed.bytes);
+    const Ending refused = in_child(
+        [&] {
+          if (!refuse_hard_links()) return false;
+          const prefix::Budget tried = budget(prefix::Links::tried);
+          return tried.bytes == assumed.bytes + 3 * 4096 + 4096 &&
+                 tried.inodes == assumed.inodes + 2;
+        },
+        0);
+    CHECK(refused.code == 0);
+  }
+  CHECK(snapshot(directory.path()) == before);
 }
