@@ -189,6 +189,7 @@ Result<Decided> decide(const ChangeRequest& request, const prefix::PrefixState& 
       const index::ChannelIndex channels,
       read_channels(request, machine, root_names(request, question, state), locations, seams));
   HPCENV_ASSIGN(solve::SolveRequest wanted, solve_request(request, question, state, machine));
+  wanted.machine = words_of(machine, seams.reader.environment());
   wanted.index = &channels;
   HPCENV_ASSIGN(solve::SolveOutcome outcome,
                 solve_question(request, question, std::move(wanted), seams));

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <optional>
 #include <set>
+#include <utility>
+
+#include "solve/relax.hpp"
 
 namespace hpcenv::ops {
 namespace {
@@ -103,6 +106,9 @@ const conda::PackageRecord* find_package(const solve::Solution& solution, std::s
 Result<> add_hints(solve::Conflict& conflict, const solve::SolveRequest& wanted,
                    const Question& question) {
   if (!conflict.unknown_names.empty()) return {};
+  for (std::string& hint : solve::relaxed_hints(wanted)) {
+    conflict.hints.push_back(std::move(hint));
+  }
   HPCENV_TRY(add_python_hint(conflict, wanted, question));
   return add_hints_on_earlier(conflict, wanted, question.kept);
 }

@@ -1,7 +1,10 @@
 #include "ops/machine.hpp"
 
 #include <algorithm>
+#include <array>
+#include <utility>
 
+#include "base/text.hpp"
 #include "conda/platform.hpp"
 #include "host/node_profile.hpp"
 #include "host/target.hpp"
@@ -46,6 +49,7 @@ Result<Machine> machine_of_target(const MachineRequest& request, const Locations
   }
   machine.name = target.name;
   machine.target = target.name;
+  machine.target_file = target.file.string();
   machine.taken_at = target.nodes.front().taken_at;
   for (const host::NodeProfile& node : target.nodes) {
     machine.nodes.push_back(node.hostname);
@@ -74,7 +78,47 @@ Result<Machine> this_machine(const MachineRequest& request, const Seams& seams) 
   return machine;
 }
 
+/// Virtual packages that an empty variable takes away.
+constexpr std::array<std::pair<const char*, const char*>, 2> removable = {
+    std::pair("__cuda", "CONDA_OVERRIDE_CUDA"),
+    std::pair("__cuda_arch", "CONDA_OVERRIDE_CUDA_ARCH")};
+
+solve::Machine::Source source_of(const Machine& machine, const host::VirtualPackage& package) {
+  switch (package.origin) {
+    case host::VirtualPackage::Origin::overridden:
+      return {"set by " + package.source, package.source};
+    case host::VirtualPackage::Origin::assumed:
+      return {"assumed: " + package.source, {}};
+    case host::VirtualPackage::Origin::detected:
+      break;
+  }
+  if (machine.target_file.empty()) return {package.source, {}};
+  return {fmt::format("{} in {}", package.source, machine.target_file), {}};
+}
+
 }  // namespace
+
+solve::Machine words_of(const Machine& machine, const base::Environment& environment) {
+  solve::Machine words;
+  words.name = machine.runs_here() ? "this machine" : fmt::format("the {} machine", machine.subdir);
+  if (!machine.target.empty()) {
+    words.kind = solve::Machine::Kind::target;
+    words.name = "target " + machine.target;
+  }
+  for (const host::VirtualPackage& package : machine.virtual_packages.packages) {
+    words.sources[package.name] = source_of(machine, package);
+  }
+  for (const auto& [name, variable] : removable) {
+    if (words.sources.contains(name)) continue;
+    const auto given = environment.get(variable);
+    if (given.has_value() && base::trim(*given).empty()) {
+      words.sources[name] = {fmt::format("{} is empty", variable), variable};
+    } else if (!machine.target_file.empty()) {
+      words.sources[name] = {machine.target_file, {}};
+    }
+  }
+  return words;
+}
 
 bool Machine::runs_here() const { return subdir == conda::native_subdir(); }
 

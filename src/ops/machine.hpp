@@ -9,6 +9,7 @@
 #include "host/virtual_packages.hpp"
 #include "ops/locations.hpp"
 #include "ops/seams.hpp"
+#include "solve/solver.hpp"
 
 namespace hpcenv::ops {
 
@@ -22,12 +23,16 @@ struct Machine {
   std::string name;                ///< host name, target, or "linux-aarch64 (not this machine)"
   std::string target;              ///< empty: none was asked for
   std::vector<std::string> nodes;  ///< host names of a target's nodes
+  std::string target_file;         ///< that the target was read from
   std::int64_t taken_at = 0;       ///< the oldest of a target's profiles, seconds since the epoch
   std::string subdir;
   host::VirtualPackages virtual_packages;
   /// Whether programs of this subdir run on the machine that installs them.
   bool runs_here() const;
 };
+
+/// The same for who explains what the machine forbids; `environment` is where overrides stand.
+solve::Machine words_of(const Machine& machine, const base::Environment& environment);
 
 /// Kind usage for a subdir that is not known; refused where --platform contradicts the target or
 /// what the environment holds; not_found for an unknown target. Without --on this machine's driver

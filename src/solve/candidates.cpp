@@ -48,6 +48,7 @@ class Collector {
     add_users();
     add_stays();
     table_.hidden = offers_.take_hidden();
+    table_.machine = &request_.machine;
     for (const auto& channel : request_.index->channels) {
       table_.channel_names.push_back(channel.name);
     }

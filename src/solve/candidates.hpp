@@ -100,6 +100,7 @@ struct Candidates {
   /// What strict priority keeps from being a candidate, by name; to explain.
   std::unordered_map<std::string_view, std::vector<Offer>> hidden;
   std::vector<std::string> channel_names;
+  const Machine* machine = nullptr;  ///< of the request
   std::uint32_t word_count = 0;
   std::deque<std::string> own_texts;  ///< names that no record carries
 

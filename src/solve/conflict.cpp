@@ -1,6 +1,7 @@
 #include "solve/conflict.hpp"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <set>
 #include <utility>
@@ -39,7 +40,8 @@ class Explainer {
       tell_demand(tell_requirement(by), by, about);
     }
     for (const SpecIndex root : later_roots_) say_asked(0, root);
-    Conflict conflict = conflict_of(ordered_lines());
+    for (const NameIndex name : later_names_) tell_requirement(name);
+    Conflict conflict = conflict_of(table_, ordered_lines());
     conflict.hints.insert(conflict.hints.begin(), hints_.begin(), hints_.end());
     return conflict;
   }
@@ -191,9 +193,34 @@ class Explainer {
     }
     // What the user did not ask for needs no explanation.
     std::erase_if(groups, is_choice);
-    for (std::size_t i = 0; i < std::min(groups.size(), group_limit); ++i) {
-      tell_group(depth, groups[i]);
+    tell_groups(depth, groups);
+  }
+
+  /// The first few; those that come to the same end as one before are only named.
+  void tell_groups(std::size_t depth, std::span<const Group> groups) {
+    std::set<std::set<std::string>> ends;
+    std::vector<CandidateIndex> alike;
+    std::size_t told = 0;
+    for (const Group& one : groups) {
+      const std::size_t first_line = lines_.size();
+      const std::size_t first_end = ends_.size();
+      tell_group(depth, one);
+      const auto begin = ends_.begin() + static_cast<std::ptrdiff_t>(first_end);
+      if (!ends.emplace(begin, ends_.end()).second && lines_.size() > first_line + 1) {
+        forget_lines(first_line);
+        alike.insert(alike.end(), one.candidates.begin(), one.candidates.end());
+        continue;
+      }
+      if (++told == group_limit) break;
     }
+    if (alike.empty()) return;
+    const std::string who = describe(table_, alike);
+    say(depth, fmt::format("the same goes for {}", who));
+  }
+
+  void forget_lines(std::size_t first) {
+    for (std::size_t i = first; i < lines_.size(); ++i) told_.erase(lines_[i].text);
+    lines_.erase(lines_.begin() + static_cast<std::ptrdiff_t>(first), lines_.end());
   }
 
   void tell_absent(std::size_t depth, NameIndex name) {
@@ -210,6 +237,7 @@ class Explainer {
     for (const SpecIndex root : roots) {
       // A limit stands below what it forbids; what was asked for begins a tree of its own.
       const Origin origin = table_.specs[root].origin;
+      ends_.emplace_back(table_.specs[root].text);
       if (origin == Origin::pinned || origin == Origin::held || origin == Origin::disallowed) {
         say_asked(depth, root);
       } else if (roots.size() > 1) {
@@ -238,8 +266,11 @@ class Explainer {
         break;
       case Cause::not_accepted:
         later_.emplace_back(group.death.by, name);
+        ends_.push_back(
+            fmt::format("{} of {}", table_.names[name].text, table_.names[group.death.by].text));
         break;
       case Cause::unreadable:
+        ends_.emplace_back(table_.candidates[group.candidates.front()].unreadable_spec);
         say(depth, fmt::format("{} depends on '{}', which cannot be read", who,
                                table_.candidates[group.candidates.front()].unreadable_spec));
         break;
@@ -258,17 +289,33 @@ class Explainer {
     const std::string need = describe_demand(
         table_, group.candidates, spec.text,
         group.death.cause == Cause::constrained ? DemandKind::constrains : DemandKind::depends);
+    const std::size_t first_end = ends_.size();
     if (table_.is_virtual(spec.name)) {
       say(depth, fmt::format("{}, but {}", need, describe_machine(table_, spec.name)));
     } else if (table_.names[spec.name].candidate_count == 0) {
       say(depth, fmt::format("{}, which no channel has", need));
     } else if (fitting.empty()) {
       say(depth, need);
-      tell_offer(depth + 1, spec);
+      // What is only forbidden is there because of a wish of its own.
+      if (group.death.cause == Cause::constrained) later_names_.insert(spec.name);
+      if (group.death.cause == Cause::no_provider) tell_offer(depth + 1, spec);
     } else {
       say(depth, need);
-      if (told_specs_.insert(index).second) tell_deaths(depth + 1, spec.name, fitting);
+      tell_fitting(depth + 1, index, fitting);
     }
+    if (ends_.size() == first_end) ends_.emplace_back(spec.text);
+  }
+
+  /// Why none of what a spec accepts can be there; once for each spec.
+  void tell_fitting(std::size_t depth, SpecIndex index, std::span<const CandidateIndex> fitting) {
+    const auto [told, added] = told_specs_.try_emplace(index);
+    if (!added) {
+      ends_.insert(ends_.end(), told->second.begin(), told->second.end());
+      return;
+    }
+    const auto first_end = static_cast<std::ptrdiff_t>(ends_.size());
+    tell_deaths(depth, table_.specs[index].name, fitting);
+    told->second.assign(ends_.begin() + first_end, ends_.end());
   }
 
   /// What there is where a spec accepts nothing of it.
@@ -280,6 +327,8 @@ class Explainer {
       hint(fmt::format("take it with '{}::{}', or with --channel-priority flexible",
                        hidden->channel, table_.names[spec.name].text));
     }
+    if (const auto near = near_offer(table_, spec)) hint(*near);
+    ends_.push_back(offer);
     say(depth, offer);
   }
 
@@ -290,38 +339,64 @@ class Explainer {
   /// says what of; wishes that alone forbid something.
   std::vector<std::pair<NameIndex, NameIndex>> later_;
   std::set<SpecIndex> later_roots_;
+  std::set<NameIndex> later_names_;
   std::vector<std::string> hints_;
   std::set<std::string> told_;
   std::map<NameIndex, std::size_t> told_names_;
-  std::set<SpecIndex> told_specs_;
+  std::map<SpecIndex, std::vector<std::string>> told_specs_;  ///< with the ends below them
+  /// The last reasons of what was told so far: packages that come to the same are told together.
+  std::vector<std::string> ends_;
 };
 
-/// The variable that says what another machine offers; empty where there is none.
-std::string_view override_of(std::string_view line) {
-  if (line.contains("__cuda_arch")) return "CONDA_OVERRIDE_CUDA_ARCH";
-  if (line.contains("__cuda")) return "CONDA_OVERRIDE_CUDA";
-  if (line.contains("__glibc")) return "CONDA_OVERRIDE_GLIBC";
-  if (line.contains("__archspec")) return "CONDA_OVERRIDE_ARCHSPEC";
-  return {};
+struct Overridable {
+  std::string_view name;
+  std::string_view variable;
+};
+
+/// Virtual packages that another machine may offer, the longer names first.
+constexpr std::array overridable = {Overridable{"__cuda_arch", "CONDA_OVERRIDE_CUDA_ARCH"},
+                                    Overridable{"__cuda", "CONDA_OVERRIDE_CUDA"},
+                                    Overridable{"__glibc", "CONDA_OVERRIDE_GLIBC"},
+                                    Overridable{"__archspec", "CONDA_OVERRIDE_ARCHSPEC"}};
+
+/// What to do where the machine forbids: who else could say what it offers.
+std::string machine_hint(const Machine& machine, const Overridable& what) {
+  const auto source = machine.sources.find(what.name);
+  if (source != machine.sources.end() && !source->second.variable.empty()) {
+    return fmt::format(
+        "{} (or override_virtual_packages of .condarc) decides that: leave it out, or "
+        "set it to what the machine of the jobs has",
+        source->second.variable);
+  }
+  if (machine.kind == Machine::Kind::target) {
+    return fmt::format(
+        "{} is taken as its profile says; if its nodes have changed, 'hpcenv probe "
+        "--json' on one of them writes a new profile",
+        machine.name);
+  }
+  return fmt::format(
+      "if the jobs run elsewhere: 'hpcenv probe --json > node.json' there, in a "
+      "job, then the same command with --on node.json; or set {}",
+      what.variable);
 }
 
 }  // namespace
 
-Conflict conflict_of(std::vector<std::string> lines) {
+Conflict conflict_of(const Candidates& table, std::vector<std::string> lines) {
   Conflict conflict;
   if (lines.size() > conflict_line_limit) {
+    const std::size_t out = lines.size() - conflict_line_limit + 1;
     // The last line is the one that matters.
     lines.erase(lines.begin() + conflict_line_limit - 1, lines.end() - 1);
-    lines[conflict_line_limit - 2] = "...";
+    lines[conflict_line_limit - 2] = fmt::format("... ({} lines are left out)", out);
   }
   conflict.lines = std::move(lines);
   for (const std::string& line : conflict.lines) {
-    const std::string_view variable = override_of(line);
-    if (variable.empty()) continue;
-    conflict.hints.push_back(
-        fmt::format("where the jobs run on another machine, set {} to what that one offers: "
-                    "'hpcenv probe' says it there",
-                    variable));
+    const auto named =
+        std::find_if(overridable.begin(), overridable.end(),
+                     [&](const Overridable& one) { return line.contains(one.name); });
+    if (named == overridable.end()) continue;
+    conflict.hints.push_back(machine_hint(*table.machine, *named));
     break;
   }
   return conflict;

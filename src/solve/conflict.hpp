@@ -20,6 +20,6 @@ std::string explain_deaths(const Candidates& table, const Consistency& state,
                            std::span<const CandidateIndex> dead);
 
 /// Of sentences that come from elsewhere; the first ones are kept.
-Conflict conflict_of(std::vector<std::string> lines);
+Conflict conflict_of(const Candidates& table, std::vector<std::string> lines);
 
 }  // namespace hpcenv::solve

@@ -136,6 +136,12 @@ void Consistency::empty_sets(NameIndex name) {
 
 Consistency::Failed Consistency::start(std::span<const SpecIndex> preferences) {
   const Candidates& table = *table_;
+  // What nobody asked for dies of that first: no other reason is worth a word of an explanation.
+  for (const SpecIndex root : table.roots) {
+    const Spec& spec = table.specs[root];
+    kill_outside(spec.name, table.sets[spec.set].words, {Death::Cause::not_asked, root});
+    require(spec.name, {Requirement::Source::request, root});
+  }
   for (NameIndex name = 0; name < table.names.size(); ++name) {
     if (table.is_virtual(name) && table.names[name].candidate_count > 0) {
       require(name, {Requirement::Source::machine, 0});
@@ -145,11 +151,6 @@ Consistency::Failed Consistency::start(std::span<const SpecIndex> preferences) {
   }
   for (CandidateIndex i = 0; i < table.candidates.size(); ++i) {
     if (!table.candidates[i].unreadable_spec.empty()) kill(i, {Death::Cause::unreadable, 0});
-  }
-  for (const SpecIndex root : table.roots) {
-    const Spec& spec = table.specs[root];
-    kill_outside(spec.name, table.sets[spec.set].words, {Death::Cause::not_asked, root});
-    require(spec.name, {Requirement::Source::request, root});
   }
   for (const SpecIndex limit : table.limits) {
     const Spec& spec = table.specs[limit];

@@ -27,7 +27,11 @@ class Dive {
     for (const NameIndex name : table_->direct) {
       if (const auto failed = choose_candidate(name)) return failed;
     }
-    // Required names come in the order in which they were found, which is breadth-first.
+    // Required names come in the order in which they were found, which is breadth-first. Of what
+    // nobody asked for the versions count before the builds, as conda has it.
+    for (std::size_t i = 0; i < state_.required_names().size(); ++i) {
+      if (const auto failed = choose_version(state_.required_names()[i])) return failed;
+    }
     for (std::size_t i = 0; i < state_.required_names().size(); ++i) {
       if (const auto failed = choose_candidate(state_.required_names()[i])) return failed;
     }
@@ -39,7 +43,7 @@ class Dive {
  private:
   /// Narrows a name to its newest version that goes with what was chosen before.
   Consistency::Failed choose_version(NameIndex name) {
-    while (state_.is_required(name)) {
+    while (state_.is_required(name) && state_.living_count(name) > 1) {
       const CandidateIndex best = newest(name);
       const std::uint32_t rank = table_->candidates[best].version_rank;
       spare_ = state_;

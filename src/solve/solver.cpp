@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/text.hpp"
+#include "conda/channel.hpp"
 #include "solve/candidates.hpp"
 #include "solve/conflict.hpp"
 #include "solve/consistency.hpp"
@@ -46,6 +47,12 @@ std::optional<Conflict> unknown_wishes(const SolveRequest& request) {
         fmt::format("did you mean {} instead of {}?", base::join(nearest, " or "), name));
   }
   if (conflict.unknown_names.empty()) return std::nullopt;
+  std::vector<std::string> channels;
+  for (const conda::Channel& channel : request.index->channels) {
+    channels.push_back(conda::without_credentials(channel.name));
+  }
+  conflict.hints.push_back(fmt::format(
+      "channels looked in: {}; another one is added with -c CHANNEL", base::join(channels, ", ")));
   return conflict;
 }
 
@@ -169,7 +176,7 @@ SolveOutcome attempt(const Candidates& table, std::span<const SpecIndex> prefere
   }
   auto found = search(table, all_living(table, state));
   if (auto* chosen = std::get_if<Chosen>(&found)) return solution_of(table, state, *chosen);
-  return conflict_of(std::get<std::vector<std::string>>(std::move(found)));
+  return conflict_of(table, std::get<std::vector<std::string>>(std::move(found)));
 }
 
 /// Which preferences can be kept: all, or one after the other those that fit.

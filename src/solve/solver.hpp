@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <variant>
@@ -20,10 +22,24 @@ enum class ChannelPriority { strict, flexible, disabled };
 /// fails; or searched by libsolv from the beginning (to compare).
 enum class Method { dive, search };
 
+/// The machine that is solved for, in words: to explain what it forbids.
+struct Machine {
+  enum class Kind : std::uint8_t { here, target };
+  /// Where the value of a virtual package, or its absence, comes from.
+  struct Source {
+    std::string text;      ///< "cuDriverGetVersion of /usr/lib64/libcuda.so.1 on gpu01"
+    std::string variable;  ///< the CONDA_OVERRIDE_... that says so; empty: none does
+  };
+  Kind kind = Kind::here;
+  std::string name = "the machine solved for";
+  std::map<std::string, Source, std::less<>> sources;  ///< by virtual package
+};
+
 struct SolveRequest {
   const index::ChannelIndex* index = nullptr;  ///< outlives the call
   std::vector<conda::MatchSpec> specs;
   std::vector<conda::PackageRecord> virtual_packages;  ///< name, version, build
+  Machine machine;
   std::vector<conda::MatchSpec> preferences;  ///< soft: followed where nothing is lost by it
                                               ///< (decision 3: `cuda-version <=12.2`)
   /// What is installed now, one record a name. Every record that can stays, beside what is asked

@@ -28,6 +28,27 @@ std::string describe_builds(const Candidates& table, std::span<const CandidateIn
   return base::join(builds, ", ") + (more == 0 ? "" : fmt::format(" and {} others", more));
 }
 
+/// What is meant by a virtual package that is not there.
+std::string absence(const std::string& machine, std::string_view name) {
+  if (name == "__cuda") return machine + " has no NVIDIA driver";
+  if (name == "__cuda_arch") return fmt::format("no GPU of {} is known", machine);
+  if (name == "__win") return machine + " is no Windows";
+  if (name == "__osx") return machine + " is no macOS";
+  return machine + " lacks it";
+}
+
+/// What is meant by a virtual package of a version.
+std::string presence(const std::string& machine, std::string_view name, std::string_view version) {
+  if (name == "__cuda") {
+    return fmt::format("the NVIDIA driver of {} knows CUDA up to {}", machine, version);
+  }
+  if (name == "__cuda_arch") {
+    return fmt::format("the oldest GPU of {} has compute capability {}", machine, version);
+  }
+  if (name == "__linux") return fmt::format("{} has the kernel {}", machine, version);
+  return fmt::format("{} has {} {}", machine, name.substr(2), version);
+}
+
 }  // namespace
 
 std::string describe(const Candidates& table, std::span<const CandidateIndex> candidates) {
@@ -61,15 +82,28 @@ std::string describe_demand(const Candidates& table, std::span<const CandidateIn
 
 std::string describe_machine(const Candidates& table, NameIndex index) {
   const Name& name = table.names[index];
-  const bool is_cuda = name.text == "__cuda";
-  if (name.candidate_count == 0) {
-    return fmt::format("the machine solved for has no {}{}", name.text,
-                       is_cuda ? " (no NVIDIA driver)" : "");
+  const Machine& machine = *table.machine;
+  const auto found = machine.sources.find(name.text);
+  const bool is_missing = name.candidate_count == 0;
+  const std::string version = is_missing ? "" : table.record(name.first_candidate).version;
+  const std::string build = is_missing ? "" : table.record(name.first_candidate).build;
+  if (found != machine.sources.end() && !found->second.variable.empty()) {
+    // Nothing is said of the machine itself.
+    return is_missing
+               ? fmt::format("there is no {} ({})", name.text, found->second.text)
+               : fmt::format("{} is {} ({})", name.text,
+                             name.text == "__archspec" ? build : version, found->second.text);
   }
-  const conda::PackageRecord& offered = table.record(name.first_candidate);
-  const bool says_build = name.text == "__archspec";
-  return fmt::format("the machine solved for has {} {}{}", name.text, offered.version,
-                     says_build ? " " + offered.build : "");
+  const std::string source = found == machine.sources.end() ? "" : ", " + found->second.text;
+  if (is_missing) {
+    return fmt::format("{} (no {}{})", absence(machine.name, name.text), name.text, source);
+  }
+  if (name.text == "__archspec") {
+    return fmt::format("the processor of {} is {} (__archspec {}{})", machine.name, build, version,
+                       source);
+  }
+  return fmt::format("{} ({} {}{})", presence(machine.name, name.text, version), name.text, version,
+                     source);
 }
 
 std::string wish_sentence(const Candidates& table, const Spec& spec) {
@@ -116,11 +150,28 @@ std::string describe_offer(const Candidates& table, const Spec& spec) {
     }
   }
   if (!right_version.empty() && !parsed->build.accepts_all()) {
-    return fmt::format("what the channels have is {} in {} {}", describe(table, right_version),
+    return fmt::format("the channels have {} only in {} {}", describe(table, right_version),
                        right_version.size() == 1 ? "the build" : "builds",
                        describe_builds(table, right_version));
   }
-  return fmt::format("what the channels have is {}", describe(table, all));
+  return fmt::format("the channels have only {}", describe(table, all));
+}
+
+std::optional<std::string> near_offer(const Candidates& table, const Spec& spec) {
+  const auto parsed = conda::MatchSpec::parse(spec.text);
+  if (!parsed.has_value()) return std::nullopt;
+  std::string exact = parsed->version.text();
+  if (exact.starts_with("==")) exact.erase(0, 2);
+  if (!conda::Version::parse(exact).has_value()) return std::nullopt;
+  const auto loose = conda::VersionSpec::parse(exact + ".*");
+  for (const CandidateIndex candidate : all_of(table, spec.name)) {
+    const auto version = conda::Version::parse(table.record(candidate).version);
+    if (!loose.has_value() || !version.has_value() || !loose->matches(*version)) continue;
+    if (parsed->version.matches(*version)) return std::nullopt;
+    return fmt::format("'{0}' asks for exactly {1}; with {1}.* it takes {2} too", spec.text, exact,
+                       version->text());
+  }
+  return std::nullopt;
 }
 
 std::optional<HiddenOffer> hidden_offer(const Candidates& table, const Spec& spec) {

@@ -28,6 +28,9 @@ std::string describe_machine(const Candidates& table, NameIndex name);
 /// What the channels have in place of what a spec asks for: versions, or builds of the right one.
 std::string describe_offer(const Candidates& table, const Spec& spec);
 
+/// Where a spec asks for exactly a version that is not there: what a `.*` behind it would take.
+std::optional<std::string> near_offer(const Candidates& table, const Spec& spec);
+
 /// What a spec would accept of a channel that strict priority hides.
 struct HiddenOffer {
   std::string package;  ///< name and version

@@ -565,6 +565,23 @@ class Machines(ChangeCase):
         self.assertIn("target node: gpu01", done.stdout)
         self.assertIn("__cuda 12.4", done.stdout)
 
+    def test_a_conflict_says_what_profile_forbids(self):
+        node = f"{self.home}/node.json"
+        profile = self.profile(hostname="gpu01")
+        profile["profile"]["nvidia"].update(winner=0, libcuda=[{
+            "path": "/usr/lib64/libcuda.so.1", "end": "answered", "version_code": 0, "cuda_version": 11040}])
+        with open(node, "w", encoding="utf-8") as out:
+            json.dump(profile, out)
+        del self.variables["CONDA_OVERRIDE_CUDA"]
+        done = self.run_program("create", "-n", "work", "gpu", "--on", node, check=1)
+        self.assertIn("the NVIDIA driver of target node knows CUDA up to 11.4 (__cuda 11.4, cuDriverGetVersion of "
+                      f"/usr/lib64/libcuda.so.1 on gpu01 in {node})", done.stderr)
+        profile["profile"]["nvidia"].update(winner=-1, libcuda=[])
+        with open(node, "w", encoding="utf-8") as out:
+            json.dump(profile, out)
+        done = self.run_program("create", "-n", "work", "gpu", "--on", node, check=1)
+        self.assertIn(f"target node has no NVIDIA driver (no __cuda, {node})", done.stderr)
+
     def test_targets_have_names(self):
         os.makedirs(f"{self.home}/.config/hpcenv/targets")
         site = f"{self.home}/site"

@@ -57,7 +57,11 @@ class CaseReader {
       HPCENV_ASSIGN(specs->emplace_back(), conda::MatchSpec::parse(line));
       return {};
     }
+    if (section_ == "machine" && raw.starts_with(' ')) return add_source(line);
     if (section_ == "machine") {
+      machine_part_ = line.substr(0, line.find(' '));
+      // Of one that is missing only the source is told.
+      if (line.ends_with(" missing")) return {};
       HPCENV_ASSIGN(case_.request.virtual_packages.emplace_back(), record_of(line));
       return {};
     }
@@ -80,7 +84,25 @@ class CaseReader {
     return nullptr;
   }
 
+  /// Where a value of the machine comes from: `set by VARIABLE`, `VARIABLE is empty`, or any words.
+  Result<> add_source(std::string_view line) {
+    solve::Machine::Source& source = case_.request.machine.sources[machine_part_];
+    source.text = line;
+    if (line.starts_with("set by ")) source.variable = line.substr(7);
+    if (line.ends_with(" is empty")) source.variable = line.substr(0, line.find(' '));
+    return {};
+  }
+
   Result<> read_setting(std::string_view line) {
+    if (line.starts_with("target ")) {
+      case_.request.machine.kind = solve::Machine::Kind::target;
+      case_.request.machine.name = line;
+      return {};
+    }
+    if (line.starts_with("machine ")) {
+      case_.request.machine.name = line.substr(8);
+      return {};
+    }
     if (line == "priority flexible") {
       case_.request.priority = solve::ChannelPriority::flexible;
     } else if (line == "priority disabled") {
@@ -163,6 +185,7 @@ class CaseReader {
 
   Case case_;
   std::string section_;
+  std::string machine_part_;  ///< of the line of [machine] read last
   std::set<std::string> names_;
 };
 

@@ -9,6 +9,7 @@
 
 #include "base/fs.hpp"
 #include "base/text.hpp"
+#include "solve/relax.hpp"
 #include "solver/case.hpp"
 
 namespace hpcenv::solve_test {
@@ -73,7 +74,8 @@ void check_solution(const Case& test, const solve::SolveRequest& request,
   }
 }
 
-void check_conflict(const Case& test, const solve::Conflict& conflict) {
+void check_conflict(const Case& test, const solve::SolveRequest& request,
+                    const solve::Conflict& conflict) {
   CHECK(conflict.lines.size() <= 12);
   CHECK_FALSE(conflict.lines.empty());
   if (test.expected.contains("packages") || test.expected.contains("order")) {
@@ -82,6 +84,7 @@ void check_conflict(const Case& test, const solve::Conflict& conflict) {
   check_section(test, "conflict", conflict.lines);
   check_section(test, "unknown", conflict.unknown_names);
   check_section(test, "hints", conflict.hints);
+  if (test.expected.contains("fits")) check_section(test, "fits", solve::relaxed_hints(request));
 }
 
 void run(const Case& test, solve::Method method) {
@@ -93,7 +96,7 @@ void run(const Case& test, solve::Method method) {
   if (const auto* solution = std::get_if<solve::Solution>(&*outcome)) {
     check_solution(test, request, *solution);
   } else {
-    check_conflict(test, std::get<solve::Conflict>(*outcome));
+    check_conflict(test, request, std::get<solve::Conflict>(*outcome));
   }
 }
 

@@ -260,13 +260,20 @@ void compare_versions(const std::string& title, const Variant& variant, const Ve
   for (const std::string& name : variant.direct) {
     const auto mine = dive.packages.find(name);
     const auto theirs = search.packages.find(name);
-    if (mine == dive.packages.end() || theirs == search.packages.end()) continue;
-    const int order = compare(mine->second.version, theirs->second.version);
+    if (mine == dive.packages.end() && theirs == search.packages.end()) continue;
+    // What one way gives up for the rest is worse than an older version of it.
+    const int order = mine == dive.packages.end() ? -1
+                      : theirs == search.packages.end()
+                          ? 1
+                          : compare(mine->second.version, theirs->second.version);
     newer += order > 0 ? 1 : 0;
     older += order < 0 ? 1 : 0;
     if (order != 0) {
+      const auto version = [](const auto& place, const Verdict& verdict) {
+        return place == verdict.packages.end() ? std::string("none") : place->second.version;
+      };
       totals.differences.push_back(fmt::format("{}: {} {} by dive, {} by libsolv", title, name,
-                                               mine->second.version, theirs->second.version));
+                                               version(mine, dive), version(theirs, search)));
     }
   }
   if (older > 0 && newer == 0) {
