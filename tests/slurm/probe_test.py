@@ -10,6 +10,16 @@ import tempfile
 
 from slurm_case import HPCENV, TESTS, SlurmCase, run_tests
 
+HISTORY = "==> 2026-11-26 00:00:00 <==\n# cmd: hpcenv create\n# recipes: ['node']\n"
+RECIPE = """\
+dependencies: [python]
+hpcenv:
+  title: what a node has
+  description: For this test.
+  tests:
+    - {name: anywhere, command: test "$CONDA_PREFIX" = /scratch/env}
+    - {name: device, needs: gpu, command: echo ran on $(hostname)}
+"""
 LIBRARIES = "usr/lib/x86_64-linux-gnu"
 
 
@@ -70,6 +80,26 @@ class Probe(SlurmCase):
             nvidia = self.probe(*where)["nvidia"]
             self.assertEqual(nvidia["kernel_module"], "")
             self.assertIsNone(nvidia.get("winner"))
+
+    def test_a_smoke_test_uses_the_gpu_that_its_job_has(self):
+        scratch = pathlib.Path(self.cluster.scratch)
+        for path, text in (("site/recipes/node.yml", RECIPE), ("env/conda-meta/history", HISTORY)):
+            (scratch / path).parent.mkdir(parents=True, exist_ok=True)
+            (scratch / path).write_text(text)
+        words = (HPCENV, "test", "-p", "/scratch/env", "--json")
+        site = {"HPCENV_SITE": "/scratch/site"}
+        gpu01, gpu02 = (("srun", "-p", "gpu", "-w", node, "--gres=gpu:1") for node in ("gpu01", "gpu02"))
+        for where, usable, reason in (((), False, "there is no NVIDIA driver on this machine"),
+                                      (("srun", "-p", "cpu"), False, "there is no NVIDIA driver on this machine"),
+                                      (gpu01, False, "the driver gives none to this process (in a Slurm job: ask for one with --gpus 1)"),
+                                      (gpu02, True, "ran on gpu02")):
+            with self.subTest(" ".join(where)):
+                answer = json.loads(self.on("alice", *where, *words, env=site).out)
+                self.assertEqual(answer["gpu"]["usable"], usable)
+                anywhere, device = answer["checks"]
+                self.assertEqual(anywhere["result"], "passed")
+                self.assertEqual(device["result"], "passed" if usable else "not_possible")
+                self.assertTrue(device["reason"].endswith(reason), device["reason"])
 
 
 if __name__ == "__main__":

@@ -93,7 +93,7 @@ class Solve:
 PYTORCH = {"pytorch-gpu": "2.12* cuda*", "pytorch": "2.12* cuda12*", "cuda-version": "12.9 *"}
 JAX = {"jaxlib": "0.10* cuda12*", "jax": "0.10* *", "cuda-version": "12.9 *"}
 TENSORFLOW = {"tensorflow": "2.19* cuda12*", "tensorflow-base": "2.19* cuda12*", "cuda-version": "12.* *"}
-TOOLKIT_12 = {"cuda-nvcc": "12.9* *", "cudnn": "9.* *", "cuda-version": "12.9 *"}
+TOOLKIT_12 = {"cuda-nvcc": "12.9* *", "cudnn": "9.* *", "nccl": "2.* *", "libcublas-dev": "12.* *", "cuda-version": "12.9 *"}
 RAPIDS_12 = {"cudf": "26.02* cuda12*", "cuml": "26.02* cuda12*", "rmm": "26.02* cuda12*", "cuda-version": "12.9 *"}
 RAPIDS_13 = {"cudf": "26.02* cuda13*", "cuml": "26.02* cuda13*", "rmm": "26.02* cuda13*", "cuda-version": "13.0 *"}
 PYTHON = {"python": "3.14* *", "pip": "* *"}

@@ -21,7 +21,7 @@ from ending import leave
 
 PLACEHOLDER = b"_h_env_placehold"
 ON_GPU = Path(__file__).resolve().parents[1] / "host/on_gpu.cu"
-MORE = ["rich", "numpy", "libcublas-dev", "nccl"]
+MORE = ["rich", "numpy"]
 FIRST = World()
 NAME = "cuda"
 HANG_LIMIT_S = 30
@@ -52,7 +52,18 @@ class Installed(unittest.TestCase):
         for record in records():
             self.assertIn(f'"{record["name"]}"', answer.out)
         names = {record["name"] for record in records()}
-        self.assertLessEqual({"python", "pip", "cuda-nvcc", "cudnn", "gxx_linux-64", "cuda-version", "rich"}, names)
+        self.assertLessEqual({"python", "pip", "cuda-nvcc", "libcublas-dev", "cudnn", "nccl", "gxx_linux-64", "cuda-version", "rich"},
+                             names)
+
+    def test_the_recipe_passes_its_smoke_test(self) -> None:
+        answer = FIRST.hpcenv("test", "-n", NAME, "--json", PATH=FIRST.plain_path(), LD_LIBRARY_PATH="")
+        self.assertEqual(answer.code, 0, answer)
+        checks = {check["name"]: check for check in answer.json["checks"]}
+        self.assertEqual((checks["versions"]["result"], checks["build"]["result"]), ("passed", "passed"), answer)
+        self.assertRegex(checks["build"]["reason"], r"^CUDA 13\.0, cuBLAS 13, cuDNN 9\d+, NCCL 2\d+$")
+        if not answer.json["gpu"]["usable"]:
+            self.assertEqual(checks["gpu"]["result"], "not_possible", answer)
+            self.assertIn(answer.json["gpu"]["text"], checks["gpu"]["reason"])
 
     def test_python_runs_with_and_without_activation(self) -> None:
         code = "import sys, ssl, sqlite3, ctypes, lzma, rich; print(sys.prefix)"
