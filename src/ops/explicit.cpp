@@ -5,6 +5,8 @@
 
 #include "conda/install_order.hpp"
 #include "conda/platform.hpp"
+#include "ops/question.hpp"
+#include "ops/standing_wishes.hpp"
 #include "packages/url_package.hpp"
 
 namespace hpcenv::ops {
@@ -85,6 +87,7 @@ Result<ChangeDecision> decide_explicit(const ChangeRequest& request,
   decision.plan.prefix = state.prefix;
   decision.plan.based_on = state.fingerprint;
   decision.plan.command_line = request.command_line;
+  HPCENV_ASSIGN(const Specs earlier, wished_earlier(state));
   std::set<std::string> names;
   for (const conda::ExplicitPackage& package : request.wishes.packages) {
     HPCENV_ASSIGN(conda::PackageRecord record, record_of(package));
@@ -93,11 +96,14 @@ Result<ChangeDecision> decide_explicit(const ChangeRequest& request,
       return installed.record.dist_name() == record.dist_name() &&
              (record.sha256.empty() || installed.record.sha256 == record.sha256);
     };
-    if (std::ranges::any_of(state.packages, is_there)) {
-      continue;
+    const bool stays = std::ranges::any_of(state.packages, is_there);
+    // The name alone: the file says what is there now, not what has to stay. An earlier wish that
+    // the package meets says more.
+    const conda::MatchSpec* before = find_spec(earlier, record.name);
+    if (before == nullptr || !(stays || before->matches(record))) {
+      decision.plan.requested_specs.push_back(record.name);
     }
-    decision.plan.requested_specs.push_back(
-        fmt::format("{}=={}={}", record.name, record.version, record.build));
+    if (stays) continue;
     decision.plan.link.push_back(std::move(record));
   }
   for (const conda::PrefixRecord& installed : state.packages) {

@@ -10,9 +10,10 @@
 namespace hpcenv::ops {
 
 /// The plan that links the packages of `request.wishes.packages` and unlinks what has their names.
-/// Their records hold what their urls say. `installed_subdir` is the platform of what is there,
-/// empty where nothing is. Kind refused: a package for another platform, two of one name; another
-/// minor of python under packages that stay. Usage: beside --on.
+/// Their records hold what their urls say. Noted as asked for is each name alone, where no earlier
+/// wish is met: a later `update` may change all of them. `installed_subdir` is the platform of what
+/// is there, empty where nothing is. Kind refused: a package for another platform, two of one name;
+/// another minor of python under packages that stay. Usage: beside --on.
 Result<ChangeDecision> decide_explicit(const ChangeRequest& request,
                                        const prefix::PrefixState& state,
                                        const std::string& installed_subdir);

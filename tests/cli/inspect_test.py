@@ -173,6 +173,32 @@ class Explicit(InspectCase):
             self.assertEqual(json.load(file)["depends"], ["greeter >=1"])
         self.assertEqual(self.run_json("install", "-n", "again", "-f", self.file, "--dry-run", env=nothing)["plan"]["link"], [])
 
+    def test_what_it_brought_may_be_updated(self):
+        with open(self.file, encoding="utf-8") as file:
+            text = file.read()
+        old = tiny_channel.add_package(f"{self.home}/old", "greeter", "1.9", files={"share/greeter": ("1.9\n", 0o644)})
+        tiny_channel.write_repodata(f"{self.home}/old", [old])
+        lines = [line for line in text.splitlines() if "/greeter-" not in line]
+        with open(self.file, "w", encoding="utf-8") as file:
+            file.write("\n".join([*lines, f"file://{self.home}/old/linux-64/{old[0]}#{old[1]['sha256']}"]) + "\n")
+        self.run_program("create", "-n", "again", "-f", self.file, "-y", check=0)
+        with open(f"{self.root}/envs/again/conda-meta/history", encoding="utf-8") as file:
+            self.assertIn("# update specs: ['", history := file.read())
+        self.assertNotIn("==1", history.split("# update specs")[1])
+        text = self.run_program("env", "export", "-n", "again", "--from-history", check=0).stdout
+        self.assertEqual(text.split("dependencies:\n")[1], "  - greeter\n  - hello\n  - owned\n  - python\n")
+        self.assertEqual([(p["name"], p["version"]) for p in self.run_json("update", "-n", "again", "--all")["plan"]["link"]],
+                         [("greeter", "1.10")])
+        # Nothing goes as an orphan: the file asked for all of them.
+        self.assertEqual([p["name"] for p in self.run_json("remove", "-n", "again", "hello")["plan"]["unlink"]], ["hello"])
+        # An earlier wish that the file's package meets says more than its name; one that it does not meet gives way.
+        for wish, noted in (("greeter>=1", []), ("greeter>=1.10", ["greeter"])):
+            self.run_program("create", "-n", noted and "b" or "a", wish, "-y", check=0)
+            self.run_program("install", "-n", noted and "b" or "a", "-f", self.file, "-y", check=0)
+            with open(f"{self.root}/envs/{noted and 'b' or 'a'}/conda-meta/history", encoding="utf-8") as file:
+                specs = file.read().splitlines()[-1]
+            self.assertEqual("'greeter'" in specs, bool(noted), specs)
+
     def test_into_an_empty_cache_and_in_any_order(self):
         with open(self.file, encoding="utf-8") as file:
             lines = file.read().splitlines()
