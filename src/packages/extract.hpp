@@ -37,9 +37,12 @@ struct WrittenFile {
 };
 
 /// Every directory on the way to an entry is opened O_NOFOLLOW and every file is made by openat
-/// with O_EXCL, so nothing outside the directory can be reached. Kind refused for paths and links
-/// that lead out, entries that contradict each other, and limits passed. Permission bits are kept
-/// less umask and set-id bits, modification times of files are kept, owners are not. One thread.
+/// with O_EXCL, so nothing outside the directory can be reached. Symlinks are made with the text
+/// that they have, wherever that leads, and never followed; hard links only to files of the
+/// archive. Kind refused for paths that lead out or through a link, links in the place of what
+/// describes the package (info, info/index.json, ...), entries that contradict each other, and
+/// limits passed. Permission bits are kept less umask and set-id bits, modification times of files
+/// are kept, owners are not. One thread.
 class DirectoryWriter final : public base::ArchiveSink {
  public:
   /// `directory` exists; `name` (the archive) stands in messages.
@@ -48,8 +51,6 @@ class DirectoryWriter final : public base::ArchiveSink {
   Result<> begin(const base::ArchiveEntry& entry) override;
   Result<> data(std::span<const std::byte> bytes) override;
   Result<> end() override;
-  /// After the last entry: checks the links that could be judged only now.
-  Result<> finish();
   /// How many bytes of the archive have been read so far: the measure of what may come out of them.
   void note_packed(std::uint64_t bytes) { packed_ = bytes; }
   /// Files and links outside info/ by path (without `./`), as the last entry of that path left
@@ -88,7 +89,7 @@ class DirectoryWriter final : public base::ArchiveSink {
   Result<int> enter(const std::vector<std::string>& directories);
   Result<Place> place_of(const std::vector<std::string>& parts);
   Result<> make_file(const Place& place, const base::ArchiveEntry& entry);
-  Result<> make_symlink(const Place& place, const base::ArchiveEntry& entry, std::size_t depth);
+  Result<> make_symlink(const Place& place, const base::ArchiveEntry& entry);
   Result<LinkSource> link_source(std::string_view target) const;
   Result<> make_hardlink(const Place& place, const base::ArchiveEntry& entry);
   /// Where the file system has no hard links, or no more of them.
@@ -107,7 +108,6 @@ class DirectoryWriter final : public base::ArchiveSink {
   base::Fd file_;
   std::int64_t modified_ = 0;
   std::string path_;  ///< of the current entry, for messages
-  std::vector<std::string> links_to_check_;
   std::uint64_t bytes_ = 0;
   std::uint64_t entries_ = 0;
   std::uint64_t packed_ = 0;

@@ -158,7 +158,6 @@ Result<std::vector<conda::PackagePath>> read_archive(base::ArchiveFormat format,
   const auto checksums =
       checked.has_digest() ? base::ArchiveChecksums::skip : base::ArchiveChecksums::compare;
   HPCENV_TRY(base::read_package_archive(format, source, writer, checked.url(), checksums));
-  HPCENV_TRY(writer.finish());
   return check_written(package, writer.written(), checked.url());
 }
 

@@ -19,9 +19,15 @@ def _member(archive, path, content, mode=0o644):
     archive.addfile(info, io.BytesIO(content))
 
 
-def add_package(channel, name, version, *, depends=(), constrains=(), files=None, build="0"):
+def _link(archive, path, target):
+    info = tarfile.TarInfo(path)
+    info.type, info.linkname = tarfile.SYMTYPE, target
+    archive.addfile(info)
+
+
+def add_package(channel, name, version, *, depends=(), constrains=(), files=None, links=None, build="0"):
     """Writes channel/linux-64/NAME-VERSION-BUILD.tar.bz2; returns its file name and repodata entry."""
-    files = files or {}
+    files, links = files or {}, links or {}
     index = {"name": name, "version": version, "build": build, "build_number": 0, "depends": list(depends),
              "constrains": list(constrains), "subdir": "linux-64", "license": "MIT", "timestamp": 1700000000000}
     paths = []
@@ -35,9 +41,12 @@ def add_package(channel, name, version, *, depends=(), constrains=(), files=None
                 entry.update(prefix_placeholder=PLACEHOLDER, file_mode="text")
             paths.append(entry)
             _member(archive, path, content, mode)
+        for path, target in sorted(links.items()):
+            _link(archive, path, target)
+            paths.append({"_path": path, "path_type": "softlink", "sha256": hashlib.sha256(b"").hexdigest(), "size_in_bytes": 0})
         _member(archive, "info/index.json", json.dumps(index).encode())
         _member(archive, "info/paths.json", json.dumps({"paths": paths, "paths_version": 1}).encode())
-        _member(archive, "info/files", ("\n".join(sorted(files)) + "\n").encode())
+        _member(archive, "info/files", ("\n".join(sorted([*files, *links])) + "\n").encode())
     data = bz2.compress(raw.getvalue())
     file_name = f"{name}-{version}-{build}.tar.bz2"
     os.makedirs(f"{channel}/linux-64", exist_ok=True)
