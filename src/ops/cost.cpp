@@ -36,10 +36,15 @@ Result<host::Room> room_for(const fs::path& path, const QuotaSource& quotas) {
   return host::room_with_quota(path, quotas.environment, quotas.runner);
 }
 
-void add_estimate(Cost& cost, const conda::PackageRecord& record) {
+/// Where the archive comes from.
+enum class From : std::uint8_t { channel, cache };
+
+void add_estimate(Cost& cost, const conda::PackageRecord& record, From from) {
   const std::uint64_t size = record.size.value_or(0);
-  cost.fetch.push_back(record);
-  cost.download_bytes += size;
+  if (from == From::channel) {
+    cost.fetch.push_back(record);
+    cost.download_bytes += size;
+  }
   cost.bytes += size * unpacked_times;
   cost.inodes += size * unpacked_times / bytes_a_file + 1;
   cost.precision = Cost::Precision::estimated;
@@ -56,7 +61,8 @@ Result<Cost> estimate_cost(const prefix::Plan& plan, const packages::PackageCach
     if (package.has_value()) {
       cached.push_back(std::move(*package));
     } else {
-      add_estimate(cost, record);
+      const bool is_here = cache != nullptr && cache->find_archive(record).has_value();
+      add_estimate(cost, record, is_here ? From::cache : From::channel);
     }
   }
   HPCENV_ASSIGN(const prefix::Budget exact, prefix::exact_budget(cached, plan.prefix));

@@ -17,7 +17,7 @@
 namespace hpcenv::ops {
 
 struct Cost {
-  std::vector<conda::PackageRecord> fetch;  ///< those of `plan.link` that the cache lacks
+  std::vector<conda::PackageRecord> fetch;  ///< those of `plan.link` that no cache holds
   std::uint64_t download_bytes = 0;         ///< of those whose size is known
   /// In the environment: what is added there, hard links not counted. Not exact where something has
   /// to be fetched: then archives are taken to unpack to four times their size.

@@ -37,6 +37,7 @@ constexpr std::size_t queue_limit = std::size_t{1} << 20U;
 struct Order {
   const conda::PackageRecord* record = nullptr;
   PackageCache::Existing existing = PackageCache::Existing::keep;
+  std::string url = {};  ///< the channel's, or of an archive that a cache holds
 };
 
 using Outcomes = std::vector<Result<net::HttpResponse>>;
@@ -55,12 +56,14 @@ class Delivery final : public net::BodySink {
 
   const conda::PackageRecord& record() const { return record_; }
   PackageCache::Existing existing() const { return existing_; }
+  const std::string& url() const { return url_; }
   ByteQueue& queue() { return queue_; }
   std::optional<conda::UnpackedPackage> package;  ///< set by the worker
 
  private:
   const conda::PackageRecord& record_;
   PackageCache::Existing existing_;
+  const std::string& url_;
   Fetcher& fetcher_;
   ByteQueue queue_;
 };
@@ -109,6 +112,7 @@ class Fetcher {
 Delivery::Delivery(const Order& order, Fetcher& fetcher)
     : record_(*order.record),
       existing_(order.existing),
+      url_(order.url),
       fetcher_(fetcher),
       queue_(queue_limit, [&fetcher] { fetcher.wake(); }) {}
 
@@ -207,7 +211,7 @@ Outcomes Fetcher::transfer(std::deque<Delivery>& deliveries) {
   transfers.reserve(deliveries.size());
   for (Delivery& delivery : deliveries) {
     net::Transfer& transfer = transfers.emplace_back();
-    transfer.request.url = delivery.record().url;
+    transfer.request.url = delivery.url();
     transfer.sink = &delivery;
   }
   return client_.get_all(transfers);
@@ -265,7 +269,7 @@ Result<std::vector<conda::UnpackedPackage>> Fetcher::collect(const Outcomes& out
 }
 
 void warn_of_missing_checksums(const std::vector<Order>& orders, base::Reporter& reporter) {
-  for (const auto& [record, existing] : orders) {
+  for (const auto& [record, existing, url] : orders) {
     if (!record->sha256.empty() || !record->md5.empty()) continue;
     reporter.warning(
         fmt::format("{}: the channel's index has no checksum of it; it is used unverified",
@@ -276,8 +280,8 @@ void warn_of_missing_checksums(const std::vector<Order>& orders, base::Reporter&
 Result<> check_offline(const std::vector<Order>& orders) {
   constexpr std::size_t most_named = 5;
   std::vector<std::string> remote;
-  for (const auto& [record, existing] : orders) {
-    if (!net::is_file_url(record->url)) remote.push_back(record->file_name);
+  for (const auto& [record, existing, url] : orders) {
+    if (!net::is_file_url(url)) remote.push_back(record->file_name);
   }
   if (remote.empty()) return {};
   const std::size_t count = remote.size();
@@ -305,43 +309,47 @@ std::size_t useful_workers() {
 struct Found {
   std::optional<conda::UnpackedPackage> package;
   std::string damage;
+  std::optional<std::filesystem::path> archive;  ///< to unpack, where there is no sound package
 };
+
+/// Archives that other tools left, as long as they are what the record says.
+std::optional<std::filesystem::path> sound_archive(const PackageCache& cache,
+                                                   const conda::PackageRecord& record,
+                                                   base::Reporter& reporter) {
+  std::optional<std::filesystem::path> archive = cache.find_archive(record);
+  if (!archive.has_value() || is_archive_of(*archive, record)) return archive;
+  reporter.detail(
+      fmt::format("{} is not used: the channel's index has another checksum", archive->native()));
+  return std::nullopt;
+}
 
 Result<std::vector<Found>> look_into(const PackageCache& cache,
                                      const std::vector<conda::PackageRecord>& records,
-                                     CacheCheck check) {
+                                     CacheCheck check, base::Reporter& reporter) {
   std::vector<Found> found(records.size());
-  HPCENV_TRY(base::parallel_for(records.size(), base::available_processors(),
-                                [&](std::size_t i) -> Result<> {
-                                  found[i].package = cache.find(records[i]);
-                                  if (!found[i].package.has_value()) return {};
-                                  Result<std::vector<conda::PackagePath>> sound =
-                                      check_cached(found[i].package->directory, check);
-                                  if (!sound.has_value()) {
-                                    found[i].damage = sound.error().message;
-                                  } else {
-                                    found[i].package->paths = std::move(*sound);
-                                  }
-                                  return {};
-                                }));
+  HPCENV_TRY(base::parallel_for(
+      records.size(), base::available_processors(), [&](std::size_t i) -> Result<> {
+        found[i].package = cache.find(records[i]);
+        if (found[i].package.has_value()) {
+          auto sound = check_cached(found[i].package->directory, check);
+          if (sound.has_value()) {
+            found[i].package->paths = std::move(*sound);
+            return {};
+          }
+          found[i].damage = sound.error().message;
+        }
+        found[i].archive = sound_archive(cache, records[i], reporter);
+        return {};
+      }));
   return found;
 }
 
 }  // namespace
 
-std::vector<std::size_t> missing_packages(const std::vector<conda::PackageRecord>& records,
-                                          const PackageCache& cache) {
-  std::vector<std::size_t> missing;
-  for (std::size_t i = 0; i < records.size(); ++i) {
-    if (!cache.find(records[i]).has_value()) missing.push_back(i);
-  }
-  return missing;
-}
-
 Result<std::vector<conda::UnpackedPackage>> ensure_unpacked(
     const std::vector<conda::PackageRecord>& records, PackageCache& cache, net::HttpClient& client,
     base::Reporter& reporter, const FetchOptions& options) {
-  HPCENV_ASSIGN(std::vector<Found> found, look_into(cache, records, options.check));
+  HPCENV_ASSIGN(std::vector<Found> found, look_into(cache, records, options.check, reporter));
   std::vector<std::size_t> missing;
   for (std::size_t i = 0; i < records.size(); ++i) {
     if (!found[i].damage.empty()) {
@@ -358,12 +366,17 @@ Result<std::vector<conda::UnpackedPackage>> ensure_unpacked(
     std::vector<Order> orders;
     orders.reserve(missing.size());
     for (const std::size_t i : missing) {
-      orders.push_back({&records[i], found[i].damage.empty() ? PackageCache::Existing::keep
-                                                             : PackageCache::Existing::replace});
+      orders.push_back(
+          {&records[i],
+           found[i].damage.empty() ? PackageCache::Existing::keep : PackageCache::Existing::replace,
+           found[i].archive.has_value() ? net::file_url(found[i].archive->native())
+                                        : records[i].url});
     }
     if (options.offline == FetchOptions::Offline::yes) HPCENV_TRY(check_offline(orders));
     warn_of_missing_checksums(orders, reporter);
-    reporter.step("Fetching packages");
+    const bool all_here =
+        std::ranges::all_of(missing, [&](std::size_t i) { return found[i].archive.has_value(); });
+    reporter.step(all_here ? "Unpacking packages" : "Fetching packages");
     const std::size_t workers =
         std::min(options.workers > 0 ? options.workers : useful_workers(), orders.size());
     HPCENV_ASSIGN(std::vector<conda::UnpackedPackage> fetched,

@@ -14,10 +14,6 @@
 
 namespace hpcenv::packages {
 
-/// Positions of the records that the cache lacks: what would be fetched.
-std::vector<std::size_t> missing_packages(const std::vector<conda::PackageRecord>& records,
-                                          const PackageCache& cache);
-
 struct FetchOptions {
   enum class Offline { no, yes };
   /// `yes`: packages that no cache holds and no file:// channel offers are kind not_found, all
@@ -29,8 +25,10 @@ struct FetchOptions {
   CacheCheck check = CacheCheck::newer;
 };
 
-/// In the order of `records`. Kind refused for a wrong hash or size, a damaged or unsafe archive
-/// (with url, expected and found); nothing of a refused package stays in the cache.
+/// In the order of `records`. What no cache holds unpacked comes from an archive in one of them, if
+/// it has the record's checksum, else from the channel. Kind refused for a wrong hash or size, a
+/// damaged or unsafe archive (with url, expected and found); nothing of a refused package stays in
+/// the cache.
 Result<std::vector<conda::UnpackedPackage>> ensure_unpacked(
     const std::vector<conda::PackageRecord>& records, PackageCache& cache, net::HttpClient& client,
     base::Reporter& reporter, const FetchOptions& options = {});

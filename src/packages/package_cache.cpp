@@ -248,6 +248,26 @@ std::optional<conda::UnpackedPackage> PackageCache::find(const conda::PackageRec
   return std::nullopt;
 }
 
+std::optional<std::filesystem::path> PackageCache::find_archive(
+    const conda::PackageRecord& record) const {
+  const bool is_plain =
+      !record.file_name.empty() && record.file_name.find('/') == std::string::npos;
+  if (!is_plain || (record.sha256.empty() && record.md5.empty())) return std::nullopt;
+  const auto fits = [&](const std::filesystem::path& file) {
+    struct stat status{};
+    return lstat(file.c_str(), &status) == 0 && S_ISREG(status.st_mode) &&
+           access(file.c_str(), R_OK) == 0 &&
+           record.size.value_or(static_cast<std::uint64_t>(status.st_size)) ==
+               static_cast<std::uint64_t>(status.st_size);
+  };
+  if (fits(directory_ / record.file_name)) return directory_ / record.file_name;
+  for (const std::filesystem::path& directory : read_only_) {
+    const std::filesystem::path file = directory / record.file_name;
+    if (fits(file) && !others_can_write(file)) return file;
+  }
+  return std::nullopt;
+}
+
 Result<Workspace> PackageCache::make_workspace() const {
   HPCENV_ASSIGN(std::filesystem::path directory,
                 base::make_private_directory(directory_, workspace_prefix));
@@ -281,6 +301,12 @@ Result<conda::UnpackedPackage> PackageCache::publish(Workspace workspace,
   base::fault_point("package_cache.rename");
   HPCENV_TRY(base::rename_path(workspace.package(), places.back()));
   return published_at(places.back(), record, workspace);
+}
+
+bool is_archive_of(const std::filesystem::path& file, const conda::PackageRecord& record) {
+  const bool strong = !record.sha256.empty();
+  const auto found = base::hash_file(strong ? base::HashKind::sha256 : base::HashKind::md5, file);
+  return found.has_value() && *found == (strong ? record.sha256 : record.md5);
 }
 
 Result<CacheContents> PackageCache::contents() const {

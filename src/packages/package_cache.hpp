@@ -83,6 +83,11 @@ class PackageCache {
   /// A package whose repodata_record.json agrees in checksum (sha256, else md5), or where either
   /// side has none, in url; nothing is changed. Our own directory comes first.
   std::optional<conda::UnpackedPackage> find(const conda::PackageRecord& record) const;
+  /// An archive of the record's file name and size that another tool left in one of the
+  /// directories; a regular file, in others' directories one that nobody but its owner can write
+  /// to. Only for a record with a checksum: what is in the file is for `is_archive_of`, and for
+  /// unpacking, to judge.
+  std::optional<std::filesystem::path> find_archive(const conda::PackageRecord& record) const;
   /// What lies in our own directory; reads it whole, with several threads.
   Result<CacheContents> contents() const;
   /// Takes a package, an archive or a workspace of `contents` out of sight by one rename, then
@@ -104,5 +109,8 @@ class PackageCache {
   std::vector<std::filesystem::path> read_only_;
   std::vector<std::string> left_out_;
 };
+
+/// Whether the file has the checksum of the record (sha256, else md5); reads it whole.
+bool is_archive_of(const std::filesystem::path& file, const conda::PackageRecord& record);
 
 }  // namespace hpcenv::packages

@@ -3,6 +3,7 @@ import json
 import os
 import pty
 import select
+import shutil
 import subprocess
 import time
 import unittest
@@ -120,6 +121,29 @@ class Condarc(CliCase):
         self.run_program("create", "-n", "y", "greeter", "-y", check=0, env={"HPCENV_ROOT": self.root})
         self.assertTrue(os.path.exists(f"{self.root}/envs/y/conda-meta/history"))
         self.run_program("run", "-n", "x", "true", check=0, env={"HPCENV_ROOT": self.root})
+
+    def test_archives_in_the_caches_of_others(self):
+        channel, site = f"{self.home}/channel", f"{self.home}/site"
+        shutil.copytree(self.channel, channel)
+        os.mkdir(site)
+        for name in ("greeter-2.0-0.tar.bz2", "hello-1.0-0.tar.bz2"):
+            shutil.move(f"{channel}/linux-64/{name}", site)
+        self.condarc(f"pkgs_dirs: [{self.home}/own, {site}]\n")
+        del self.variables["HPCENV_ROOT"]
+        self.variables["HPCENV_CHANNELS"] = f"file://{channel}"
+        plan = self.run_json("create", "-n", "x", "hello", "--dry-run")["plan"]
+        self.assertEqual((plan["fetch"], plan["budget"]["download_bytes"]), ([], 0))
+        before = self.tree(site)
+        os.chmod(site, 0o555)
+        self.addCleanup(os.chmod, site, 0o755)
+        self.run_program("create", "-n", "x", "hello", "-y", check=0)
+        self.assertEqual(self.run_program("run", "-n", "x", "hello", check=0).stdout.split()[0], "hello")
+        self.assertEqual(self.tree(site), before)
+        self.assertEqual(sorted(os.listdir(f"{self.home}/own")), ["greeter-2.0-0", "hello-1.0-0", "urls.txt"])
+        # Where others can write to it, it is as if it were not there.
+        os.chmod(site, 0o777)
+        shutil.rmtree(f"{self.home}/own")
+        self.run_program("create", "-n", "y", "hello", "-y", check=1)
 
     def test_what_is_disallowed_is_never_taken(self):
         self.condarc("disallowed_packages: ['greeter >=2']\n")

@@ -1,6 +1,9 @@
 #include "packages/fetch.hpp"
 
+#include <sys/stat.h>
+
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 #include <chrono>
 #include <condition_variable>
 #include <csignal>
@@ -371,7 +374,6 @@ TEST_CASE("offline: what is cached or lies in a directory is used, the rest is n
   world.client.answers[local.record.url] = {local.archive};
   world.client.started.clear();
   const FetchOptions options{FetchOptions::Offline::yes, 1};
-  CHECK(missing_packages(world.records, world.cache) == std::vector<std::size_t>{1});
   CHECK(ensure_unpacked(world.records, world.cache, world.client, world.reporter, options)
             .has_value());
   CHECK(world.client.started == std::vector<std::string>{local.record.url});
@@ -388,6 +390,80 @@ TEST_CASE("offline: what is cached or lies in a directory is used, the rest is n
   CHECK(refused.error().hints.at(0).find("--offline") != std::string::npos);
   CHECK(world.client.started.size() == 1);
   CHECK(world.entries() == 3);
+}
+
+TEST_CASE("an archive in a cache is unpacked instead of being fetched") {
+  World world;
+  const fs::path site = world.directory / "site cache";
+  fs::create_directory(site);
+  const fs::path own = world.directory / "own";
+  world.cache = PackageCache::open({{own}, {site}}).value();
+  const Sample tool = sample::whole_package("tool");
+  world.add(tool);
+  const bool in_own = GENERATE(false, true);
+  const fs::path archive = (in_own ? own : site) / tool.record.file_name;
+  const std::string local =
+      (in_own ? "file://" + own.native() + "/"
+              : "file://" + world.directory.path().native() + "/site%20cache/") +
+      tool.record.file_name;
+  test::put_file(archive, tool.archive);
+  world.client.answers[local] = {tool.archive};
+  const auto fetched_from = [&] {
+    const FetchOptions options{world.client.answers.contains(tool.record.url)
+                                   ? FetchOptions::Offline::no
+                                   : FetchOptions::Offline::yes};
+    const auto packages =
+        ensure_unpacked(world.records, world.cache, world.client, world.reporter, options);
+    REQUIRE(test::message_of(packages) == test::no_failure);
+    CHECK(packages->at(0).directory == own / "tool-1.0-h0_0");
+    CHECK(test::text_of(own / "tool-1.0-h0_0/share/tool.txt") == "payload");
+    return world.client.started;
+  };
+  const std::vector<std::string> from_archive{local};
+  const std::vector<std::string> from_channel{tool.record.url};
+
+  SECTION("also offline") {
+    world.client.answers.erase(tool.record.url);
+    CHECK(fetched_from() == from_archive);
+    CHECK(world.reporter.steps == std::vector<std::string>{"Unpacking packages"});
+    CHECK(fs::exists(archive));
+  }
+  SECTION("to replace a damaged package") {
+    REQUIRE(fetched_from() == from_archive);
+    fs::remove(own / "tool-1.0-h0_0/share/tool.txt");
+    CHECK(fetched_from() == std::vector<std::string>{local, local});
+    CHECK(world.reporter.warnings.size() == 1);
+  }
+  SECTION("not where its checksum is another one") {
+    std::string other = tool.archive;
+    other.back() = static_cast<char>(other.back() ^ 1);
+    test::put_file(archive, other);
+    CHECK(fetched_from() == from_channel);
+    CHECK(world.reporter.steps == std::vector<std::string>{"Fetching packages"});
+  }
+  SECTION("not where its size is another one") {
+    test::put_file(archive, tool.archive + "x");
+    CHECK_FALSE(world.cache.find_archive(tool.record).has_value());
+    CHECK(fetched_from() == from_channel);
+  }
+  SECTION("not where the index has no checksum") {
+    world.records[0].sha256.clear();
+    world.records[0].md5.clear();
+    CHECK(fetched_from() == from_channel);
+  }
+  SECTION("not where it is a link, or others can change it in a cache of others") {
+    REQUIRE(chmod(archive.c_str(), 0664) == 0);
+    CHECK(world.cache.find_archive(tool.record).has_value() == in_own);
+    fs::rename(archive, world.directory / "elsewhere");
+    fs::create_symlink(world.directory / "elsewhere", archive);
+    CHECK(fetched_from() == from_channel);
+  }
+  SECTION("not in a cache that may not be used") {
+    if (in_own) return;
+    REQUIRE(chmod(site.c_str(), 0777) == 0);
+    world.cache = PackageCache::open({{own}, {site}}).value();
+    CHECK(fetched_from() == from_channel);
+  }
 }
 
 TEST_CASE("a damaged package in a cache is fetched again, with a warning") {
