@@ -19,15 +19,6 @@ namespace {
 
 constexpr int plan_attempts = 3;
 
-/// The subdir of the first package that is for one platform only; empty where none is.
-std::string subdir_of(const prefix::PrefixState& state) {
-  for (const conda::PrefixRecord& package : state.packages) {
-    const std::string& subdir = package.record.subdir;
-    if (!subdir.empty() && subdir != "noarch") return subdir;
-  }
-  return {};
-}
-
 /// The steps in the order in which they are done.
 class Pipeline {
  public:
@@ -75,7 +66,7 @@ class Pipeline {
   }
 
   Result<Decided> decide_from(const prefix::PrefixState& state) {
-    const std::string subdir = subdir_of(state);
+    const std::string subdir = installed_subdir(state);
     is_foreign_ = !subdir.empty() && subdir != conda::native_subdir();
     if (request_.action == Action::remove) {
       HPCENV_ASSIGN(ChangeDecision decision, decide_removal(request_, state));

@@ -33,12 +33,16 @@ Result<> check_against_environment(const Machine& machine, const MachineRequest&
       "make another one for that platform: hpcenv create --platform " + machine.subdir);
 }
 
+Result<host::Target> read_target(const MachineRequest& request, const Locations& locations,
+                                 const base::Environment& environment) {
+  return host::load_target(request.target, host::target_directories(environment),
+                           locations.working_directory);
+}
+
 Result<Machine> machine_of_target(const MachineRequest& request, const Locations& locations,
                                   const Seams& seams) {
   const base::Environment& environment = seams.reader.environment();
-  HPCENV_ASSIGN(const host::Target target,
-                host::load_target(request.target, host::target_directories(environment),
-                                  locations.working_directory));
+  HPCENV_ASSIGN(const host::Target target, read_target(request, locations, environment));
   Machine machine;
   HPCENV_ASSIGN(machine.subdir, host::subdir_of(target));
   if (!request.subdir.empty() && request.subdir != machine.subdir) {
@@ -59,19 +63,14 @@ Result<Machine> machine_of_target(const MachineRequest& request, const Locations
   return machine;
 }
 
-Result<Machine> this_machine(const MachineRequest& request, const Seams& seams) {
+Result<Machine> this_machine(const MachineRequest& request, const Locations& locations,
+                             const Seams& seams) {
   seams.reporter.step("Looking at this machine");
   HPCENV_ASSIGN(
       const host::NodeProfile profile,
       host::probe_node(seams.reader, seams.runner, seams.clock, host::ProbeDepth::automatic));
   Machine machine;
-  machine.subdir = request.subdir;
-  if (machine.subdir.empty()) {
-    machine.subdir = request.installed_subdir;
-  }
-  if (machine.subdir.empty()) {
-    machine.subdir = conda::native_subdir();
-  }
+  HPCENV_ASSIGN(machine.subdir, subdir_meant(request, locations, seams.reader.environment()));
   machine.name = machine.runs_here() ? profile.hostname : machine.subdir + " (not this machine)";
   machine.virtual_packages =
       host::virtual_packages(profile, seams.reader.environment(), machine.subdir);
@@ -120,13 +119,33 @@ solve::Machine words_of(const Machine& machine, const base::Environment& environ
   return words;
 }
 
+std::string installed_subdir(const prefix::PrefixState& state) {
+  for (const conda::PrefixRecord& package : state.packages) {
+    const std::string& subdir = package.record.subdir;
+    if (!subdir.empty() && subdir != "noarch") return subdir;
+  }
+  return {};
+}
+
+Result<std::string> subdir_meant(const MachineRequest& request, const Locations& locations,
+                                 const base::Environment& environment) {
+  HPCENV_TRY(check_subdir(request));
+  if (!request.subdir.empty()) return request.subdir;
+  if (!request.target.empty()) {
+    HPCENV_ASSIGN(const host::Target target, read_target(request, locations, environment));
+    return host::subdir_of(target);
+  }
+  return request.installed_subdir.empty() ? std::string(conda::native_subdir())
+                                          : request.installed_subdir;
+}
+
 bool Machine::runs_here() const { return subdir == conda::native_subdir(); }
 
 Result<Machine> machine_to_solve_for(const MachineRequest& request, const Locations& locations,
                                      const Seams& seams) {
   HPCENV_TRY(check_subdir(request));
   HPCENV_ASSIGN(Machine machine, request.target.empty()
-                                     ? this_machine(request, seams)
+                                     ? this_machine(request, locations, seams)
                                      : machine_of_target(request, locations, seams));
   HPCENV_TRY(check_against_environment(machine, request));
   for (const std::string& warning : machine.virtual_packages.warnings) {

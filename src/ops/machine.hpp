@@ -9,6 +9,7 @@
 #include "host/virtual_packages.hpp"
 #include "ops/locations.hpp"
 #include "ops/seams.hpp"
+#include "prefix/state.hpp"
 #include "solve/solver.hpp"
 
 namespace hpcenv::ops {
@@ -33,6 +34,14 @@ struct Machine {
 
 /// The same for who explains what the machine forbids; `environment` is where overrides stand.
 solve::Machine words_of(const Machine& machine, const base::Environment& environment);
+
+/// The platform of a request, known before its machine is looked at: of --platform, of the target,
+/// of what is installed, else this machine's. Kinds as below for the platform and the target.
+Result<std::string> subdir_meant(const MachineRequest& request, const Locations& locations,
+                                 const base::Environment& environment);
+
+/// The platform of the first package that is for one only; empty where none is.
+std::string installed_subdir(const prefix::PrefixState& state);
 
 /// Kind usage for a subdir that is not known; refused where --platform contradicts the target or
 /// what the environment holds; not_found for an unknown target. Without --on this machine's driver

@@ -602,7 +602,7 @@ class Machines(ChangeCase):
         self.assertEqual(error["kind"], "refused")
         self.assertFalse(os.path.exists(self.prefix))
 
-    def test_another_platform_is_planned_for(self):
+    def arm_channel(self):
         channel = f"{self.home}/arm"
         files = {**data("thing", "1.0"), "bin/.thing-post-link.sh": ('touch "$PREFIX/ran"\n', 0o755)}
         entries = [tiny_channel.add_package(channel, "thing", "1.0", files=files)]
@@ -613,7 +613,10 @@ class Machines(ChangeCase):
             text = file.read().replace('"linux-64"', '"linux-aarch64"')
         with open(repodata, "w", encoding="utf-8") as out:
             out.write(text)
-        words = ["create", "-n", "work", "--override-channels", "-c", channel, "thing"]
+        return channel
+
+    def test_another_platform_is_planned_for(self):
+        words = ["create", "-n", "work", "--override-channels", "-c", self.arm_channel(), "thing"]
         self.run_program(*words, check=1)
         for flag in ("--platform", "--subdir"):
             solved_for = self.plan(*words, flag, "linux-aarch64")["solved_for"]
@@ -626,6 +629,23 @@ class Machines(ChangeCase):
         # The environment knows what it is for.
         self.run_program("remove", "-n", "work", "thing", "--dry-run", check=0)
         self.refused(1, "refused", "install", "-n", "work", "lone", "--platform", "linux-64", said=["linux-aarch64"])
+
+    def test_selectors_of_files_follow_the_machine_that_is_meant(self):
+        channel = self.arm_channel()
+        path = f"{self.home}/environment.yml"
+        with open(path, "w", encoding="utf-8") as out:
+            out.write(f"channels: ['file://{channel}', 'file://{self.channel}']\n"
+                      "dependencies:\n  - thing  # [aarch64]\n  - lone  # [x86_64]\n  - sel(linux): base >0  # [not aarch64]\n")
+        profile = self.profile(hostname="arm01", arch="aarch64")
+        with open(f"{self.home}/arm.json", "w", encoding="utf-8") as out:
+            json.dump(profile, out)
+        names = lambda *words: self.names(self.plan("create", "-n", "work", "-f", path, *words)["link"])
+        self.assertEqual(names(), ["base", "lone"])
+        self.assertEqual(names("--platform", "linux-aarch64"), ["thing"])
+        self.assertEqual(names("--on", f"{self.home}/arm.json"), ["thing"])
+        # An environment knows what it is for.
+        self.run_program("create", "-n", "work", "-f", path, "--platform", "linux-aarch64", check=0)
+        self.assertFalse(self.run_json("install", "-n", "work", "-f", path)["changed"])
 
     def test_newer_packages_are_left_aside(self):
         versions = {}

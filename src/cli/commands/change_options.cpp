@@ -9,6 +9,7 @@
 #include "cli/error_report.hpp"
 #include "cli/render.hpp"
 #include "conda/timestamp.hpp"
+#include "prefix/state.hpp"
 
 namespace hpcenv::cli {
 namespace {
@@ -31,7 +32,19 @@ Result<solve::ChannelPriority> priority_of(const Settings& settings) {
                    "use strict, flexible or disabled");
 }
 
-Result<ops::Wishes> wishes_of(ops::Action action, const Arguments& arguments,
+/// The platform that decides the selectors of files. What cannot be read of the environment is said
+/// when it is changed.
+Result<std::string> subdir_for_files(const ops::ChangeRequest& request, const Session& session) {
+  ops::MachineRequest machine = request.machine;
+  if (machine.subdir.empty() && machine.target.empty() && !request.prefix.empty()) {
+    const auto state = prefix::read_state(request.prefix, prefix::Detail::without_paths);
+    if (state.has_value()) machine.installed_subdir = ops::installed_subdir(*state);
+  }
+  HPCENV_ASSIGN(const ops::Locations locations, session.locations());
+  return ops::subdir_meant(machine, locations, session.environment());
+}
+
+Result<ops::Wishes> wishes_of(const ops::ChangeRequest& request, const Arguments& arguments,
                               const Session& session) {
   ops::WishInput input;
   input.specs = arguments.operands();
@@ -52,10 +65,12 @@ Result<ops::Wishes> wishes_of(ops::Action action, const Arguments& arguments,
   }
   HPCENV_ASSIGN(input.rules, session.channel_rules());
   input.environment = session.environment();
-  input.subdir = session.settings().value("subdir");
+  if (!input.files.empty()) {
+    HPCENV_ASSIGN(input.subdir, subdir_for_files(request, session));
+  }
   HPCENV_ASSIGN(ops::Wishes wishes, ops::gather_wishes(input));
   const std::vector<std::string>& always = session.settings().list("create_default_packages");
-  if (action != ops::Action::create || !wishes.packages.empty() || always.empty()) {
+  if (request.action != ops::Action::create || !wishes.packages.empty() || always.empty()) {
     return wishes;
   }
   input.specs.insert(input.specs.end(), always.begin(), always.end());
@@ -198,27 +213,27 @@ Result<ops::ChangeRequest> change_of_environment(ops::Action action, const Argum
                                                  const ops::Locations& locations) {
   HPCENV_ASSIGN(const ops::EnvironmentRef environment,
                 environment_to_change(arguments, session, locations));
-  HPCENV_ASSIGN(ops::ChangeRequest request, change_request_of(action, arguments, session));
-  request.prefix = environment.prefix;
-  return request;
+  return change_request_of(action, arguments, session, environment.prefix);
 }
 
 Result<ops::ChangeRequest> change_request_of(ops::Action action, const Arguments& arguments,
-                                             Session& session) {
+                                             Session& session,
+                                             const std::filesystem::path& prefix) {
   ops::ChangeRequest request;
   request.action = action;
+  request.prefix = prefix;
+  request.machine.target = arguments.value("on");
+  request.machine.subdir = session.settings().value("subdir");
   if (action == ops::Action::remove) {
     HPCENV_ASSIGN(request.wishes, ops::wishes_for(arguments.operands()));
   } else {
-    HPCENV_ASSIGN(request.wishes, wishes_of(action, arguments, session));
+    HPCENV_ASSIGN(request.wishes, wishes_of(request, arguments, session));
   }
   for (const std::string& warning : request.wishes.warnings) {
     session.reporter().warning(warning);
   }
   HPCENV_ASSIGN(request.rules, rules_of(arguments, session));
   HPCENV_ASSIGN(request.select, selection_of(arguments));
-  request.machine.target = arguments.value("on");
-  request.machine.subdir = session.settings().value("subdir");
   if (arguments.has("override-frozen")) {
     request.frozen = ops::ChangeRequest::Frozen::override_it;
   }

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstddef>
+#include <filesystem>
 
 #include "cli/command.hpp"
 #include "cli/session.hpp"
@@ -81,9 +82,10 @@ Result<ops::EnvironmentRef> environment_to_change(const Arguments& arguments,
                                                   const Session& session,
                                                   const ops::Locations& locations);
 
-/// All but the prefix: wishes, rules, machine, how to link and lock. Warnings of files are said.
+/// The prefix (empty: not known yet), wishes, rules, machine, how to link and lock. Warnings of
+/// files are said.
 Result<ops::ChangeRequest> change_request_of(ops::Action action, const Arguments& arguments,
-                                             Session& session);
+                                             Session& session, const std::filesystem::path& prefix);
 
 /// The same for an environment that is there: `environment_to_change`, and its prefix set.
 Result<ops::ChangeRequest> change_of_environment(ops::Action action, const Arguments& arguments,

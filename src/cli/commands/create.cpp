@@ -34,7 +34,7 @@ Result<int> run(const Arguments& arguments, Session& session) {
   }
   HPCENV_ASSIGN(const ops::Locations locations, session.locations());
   HPCENV_ASSIGN(ops::ChangeRequest request,
-                change_request_of(ops::Action::create, arguments, session));
+                change_request_of(ops::Action::create, arguments, session, {}));
   std::string name = arguments.value("name");
   if (name.empty() && !arguments.has("prefix")) {
     name = request.wishes.name;
