@@ -1,8 +1,8 @@
 // The first use of hpcenv: where things go.
-#include <iostream>
-
 #include "base/fs.hpp"
+#include "base/interrupt.hpp"
 #include "base/text.hpp"
+#include "cli/ask.hpp"
 #include "cli/config_file.hpp"
 #include "cli/session.hpp"
 #include "ops/first_root.hpp"
@@ -10,8 +10,8 @@
 namespace hpcenv::cli {
 namespace {
 
-// The number of the place, from a person.
-std::size_t ask(const ops::RootChoice& choice, const Output& output) {
+// The number of the place, from a person; the first where the answer is none.
+Result<std::size_t> ask_for_place(const ops::RootChoice& choice, const Output& output) {
   output.say(choice.reason + ".\nWhere shall environments and packages go?\n");
   std::vector<std::vector<std::string>> rows;
   for (std::size_t i = 0; i < choice.places.size(); ++i) {
@@ -21,12 +21,9 @@ std::size_t ask(const ops::RootChoice& choice, const Output& output) {
                     base::human_bytes(place.room.bytes) + " free",
                     purged ? "scratch: may be deleted after a while" : ""});
   }
-  output.say(table_text(rows) + "Number [1]: ");
-  std::string answer;
-  if (!std::getline(std::cin, answer)) {
-    return 0;
-  }
-  const auto number = base::parse_unsigned(base::trim(answer)).value_or(1);
+  const auto answer = ask(table_text(rows) + "Number [1]: ", output);
+  HPCENV_TRY(base::check_interrupt());
+  const auto number = base::parse_unsigned(answer.value_or("1")).value_or(1);
   return number >= 1 && number <= choice.places.size() ? number - 1 : 0;
 }
 
@@ -56,7 +53,11 @@ Result<> Session::settle_root(Remember remember) {
   }
   const bool person = output_.stdin_is_terminal() && output_.stderr_is_terminal() &&
                       !output_.json() && !settings_.flag("always_yes");
-  const ops::RootPlace& place = choice.places[person ? ask(choice, output_) : 0];
+  std::size_t number = 0;
+  if (person) {
+    HPCENV_ASSIGN(number, ask_for_place(choice, output_));
+  }
+  const ops::RootPlace& place = choice.places[number];
   output_.say(fmt::format("Environments and packages go to {}{}\n", place.root.string(),
                           person ? "" : ": " + choice.reason));
   if (place.kept == ops::RootPlace::Kept::until_purged) {

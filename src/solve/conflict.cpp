@@ -98,10 +98,7 @@ class Explainer {
   void say_asked(std::size_t depth, SpecIndex root) {
     const Spec& spec = table_.specs[root];
     say(depth, wish_sentence(table_, spec), spec.origin);
-    if (spec.origin == Origin::kept) {
-      hint(fmt::format("to give up '{}', ask for {} anew beside the rest", spec.text,
-                       table_.names[spec.name].text));
-    } else if (spec.origin == Origin::pinned) {
+    if (spec.origin == Origin::pinned) {
       hint("pins stand in conda-meta/pinned of the environment and pinned_packages of .condarc");
     } else if (spec.origin == Origin::disallowed) {
       hint("disallowed_packages stand in .condarc");

@@ -1,9 +1,9 @@
 // hpcenv env remove
 #include <array>
-#include <iostream>
 
+#include "base/interrupt.hpp"
 #include "base/json.hpp"
-#include "base/text.hpp"
+#include "cli/ask.hpp"
 #include "cli/commands/change_options.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/commands/named_environment.hpp"
@@ -33,11 +33,9 @@ Result<> confirm(const Session& session, const std::string& prefix) {
   if (!output.stdin_is_terminal() || output.json()) {
     return fail_hint(ErrorKind::usage, "removing an environment has to be confirmed", "pass -y");
   }
-  output.say(fmt::format("Remove {} with all that is in it? [y/N] ", prefix));
-  std::string answer;
-  std::getline(std::cin, answer);
-  answer = base::to_lower(base::trim(answer));
-  if (answer == "y" || answer == "yes") {
+  const auto answer = ask(fmt::format("Remove {} with all that is in it? [y/N] ", prefix), output);
+  HPCENV_TRY(base::check_interrupt());
+  if (answer.has_value() && (*answer == "y" || *answer == "yes")) {
     return {};
   }
   return fail(ErrorKind::refused, "nothing was removed: not confirmed");

@@ -12,10 +12,10 @@
 
 #include "base/fs.hpp"
 #include "base/text.hpp"
-#include "fake/temporary.hpp"
 #include "index/channel_index.hpp"
 #include "net/http.hpp"
 #include "net/url.hpp"
+#include "unit/support/temporary_directory.hpp"
 
 namespace hpcenv::index {
 
@@ -91,7 +91,7 @@ struct Bench {
     return names.has_value() ? *names : std::vector<std::string>();
   }
 
-  fake::TemporaryDirectory directory;
+  test::TemporaryDirectory directory;
   IndexRequest request;
   std::unique_ptr<net::HttpClient> client = *net::make_http_client(quick_options());
   FixedClock clock;

@@ -55,7 +55,7 @@ std::vector<std::size_t> counting(std::size_t count) {
 }
 
 TEST_CASE("what was written is read") {
-  const fake::TemporaryDirectory directory;
+  const test::TemporaryDirectory directory;
   const std::string text =
       repodata({record("b", R"("c","a >=1")"), record("a"), record("b-x", R"("b")")},
                {R"("b-0-0.tar.bz2":{"name":"b","depends":["only-needed"]})"},
@@ -79,7 +79,7 @@ TEST_CASE("what was written is read") {
 }
 
 TEST_CASE("an empty channel") {
-  const fake::TemporaryDirectory directory;
+  const test::TemporaryDirectory directory;
   const auto reader = built(directory.path() / "index", "{}");
   REQUIRE(reader.has_value());
   CHECK(reader->name_count() == 0);
@@ -87,7 +87,7 @@ TEST_CASE("an empty channel") {
 }
 
 TEST_CASE("each build's needs are noted, whatever the build before needed") {
-  const fake::TemporaryDirectory directory;
+  const test::TemporaryDirectory directory;
   const auto entry = [](std::string_view name, int version, std::string_view depends) {
     return fmt::format(R"("{0}-{1}-0.conda":{{"name":"{0}","depends":[{2}]}})", name, version,
                        depends);
@@ -109,7 +109,7 @@ TEST_CASE("each build's needs are noted, whatever the build before needed") {
 }
 
 TEST_CASE("many blocks, in any order of the records, and not larger than the channel's own zst") {
-  const fake::TemporaryDirectory directory;
+  const test::TemporaryDirectory directory;
   constexpr std::size_t builds = 20;
   std::vector<std::size_t> order = counting(8000);
   const std::string sorted = big_repodata(order, builds);
@@ -130,7 +130,7 @@ TEST_CASE("many blocks, in any order of the records, and not larger than the cha
 }
 
 TEST_CASE("a damaged file is noticed, wherever the damage is") {
-  const fake::TemporaryDirectory directory;
+  const test::TemporaryDirectory directory;
   const auto path = directory.path() / "index";
   REQUIRE(built(path, repodata({record("a", R"("b")"), record("b")})).has_value());
   const std::string good = *base::read_file(path);
@@ -153,7 +153,7 @@ TEST_CASE("a damaged file is noticed, wherever the damage is") {
 }
 
 TEST_CASE("a builder that does not finish leaves no file") {
-  const fake::TemporaryDirectory directory;
+  const test::TemporaryDirectory directory;
   const auto path = directory.path() / "index";
   {
     const auto builder = IndexBuilder::create(path, "x", Packing::none);
@@ -208,7 +208,7 @@ std::string large_repodata(std::size_t count) {
 TEST_CASE("the cached form of a large channel is at most half as large again as its .zst") {
   constexpr std::size_t records = 50'000;
   constexpr int level_of_channels = 16;
-  const fake::TemporaryDirectory directory;
+  const test::TemporaryDirectory directory;
   const std::string text = large_repodata(records);
   const auto reader = built(directory.path() / "1", text);
   REQUIRE(reader.has_value());
@@ -220,7 +220,7 @@ TEST_CASE("the cached form of a large channel is at most half as large again as 
 }
 
 TEST_CASE("the closure goes through all sources, cycles included") {
-  const fake::TemporaryDirectory directory;
+  const test::TemporaryDirectory directory;
   const auto first = built(directory.path() / "1", repodata({record("a", R"("b")"), record("c")}));
   const auto second =
       built(directory.path() / "2",

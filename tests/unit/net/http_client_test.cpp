@@ -8,10 +8,10 @@
 #include "base/interrupt.hpp"
 #include "base/text.hpp"
 #include "fake/background.hpp"
-#include "fake/temporary.hpp"
 #include "net/http.hpp"
 #include "net/url.hpp"
 #include "unit/net/recording_sink.hpp"
+#include "unit/support/temporary_directory.hpp"
 
 namespace hpcenv::net {
 namespace {
@@ -51,7 +51,7 @@ struct Site {
   }
 
   std::string content = noise(600'000);
-  fake::TemporaryDirectory directory;
+  test::TemporaryDirectory directory;
   std::filesystem::path log_path = directory.path() / "log";
   fake::Background server{
       {fake::python(), script, directory.path().string(), "--log", log_path.string()}};
@@ -474,7 +474,7 @@ TEST_CASE("too large for memory") {
 
 TEST_CASE("files of this machine") {
   Site& site = shared_site();
-  const fake::TemporaryDirectory directory;
+  const test::TemporaryDirectory directory;
   directory.write("big.bin", site.content);
   RecordingSink sink;
   sink.pauses_left = 1;
@@ -508,7 +508,7 @@ TEST_CASE("offline: files as ever, http is refused, and no socket is opened") {
   options.offline = HttpOptions::Offline::yes;
   const std::size_t before = open_sockets();
   const auto client = *make_http_client(options);
-  const fake::TemporaryDirectory directory;
+  const test::TemporaryDirectory directory;
   directory.write("a.bin", "content");
   RecordingSink file;
   RecordingSink remote;

@@ -9,9 +9,9 @@
 #include "base/process.hpp"
 #include "base/text.hpp"
 #include "fake/background.hpp"
-#include "fake/temporary.hpp"
 #include "net/ca_bundle.hpp"
 #include "net/http.hpp"
+#include "unit/support/temporary_directory.hpp"
 
 extern char** environ;
 
@@ -29,7 +29,7 @@ struct SecureSite {
     return *make_http_client(options);
   }
 
-  fake::TemporaryDirectory directory;
+  test::TemporaryDirectory directory;
   fake::Background server{
       {fake::python(), HPCENV_SOURCE_DIR "/tests/fake/tls_site.py", directory.path().string()}};
 };
@@ -124,7 +124,7 @@ TEST_CASE("child: fetch and digest", "[.child]") {
 }
 
 TEST_CASE("the host's openssl.cnf is never read") {
-  const fake::TemporaryDirectory directory;
+  const test::TemporaryDirectory directory;
   // As on a host in FIPS mode, with a provider that a static program cannot load.
   directory.write("openssl.cnf",
                   "config_diagnostics = 1\nopenssl_conf = init\n"
@@ -144,7 +144,7 @@ TEST_CASE("the host's openssl.cnf is never read") {
 }
 
 TEST_CASE("where trusted certificates come from") {
-  const fake::TemporaryDirectory directory;
+  const test::TemporaryDirectory directory;
   directory.write("a.pem", "x");
   directory.write("b.pem", "x");
   const std::string a = (directory.path() / "a.pem").string();

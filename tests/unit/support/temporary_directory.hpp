@@ -12,6 +12,12 @@
 
 namespace hpcenv::test {
 
+/// Makes the directories above it too.
+inline void put_file(const std::filesystem::path& path, std::string_view text) {
+  std::filesystem::create_directories(path.parent_path());
+  std::ofstream(path, std::ios::binary) << text;
+}
+
 class TemporaryDirectory {
  public:
   TemporaryDirectory() {
@@ -25,16 +31,12 @@ class TemporaryDirectory {
 
   const std::filesystem::path& path() const { return path_; }
   std::filesystem::path operator/(std::string_view name) const { return path_ / name; }
+  /// Writes a file in it, with the directories above.
+  void write(std::string_view name, std::string_view text) const { put_file(path_ / name, text); }
 
  private:
   std::filesystem::path path_;
 };
-
-/// Makes the directories above it too.
-inline void put_file(const std::filesystem::path& path, std::string_view text) {
-  std::filesystem::create_directories(path.parent_path());
-  std::ofstream(path, std::ios::binary) << text;
-}
 
 inline std::string text_of(const std::filesystem::path& path) {
   std::ifstream stream(path, std::ios::binary);
