@@ -72,6 +72,9 @@ base::Json setting_to_json(const Setting& setting) {
   base::Json json;
   json["value"] = rc_value_to_json(setting.value, setting.kind);
   json["source"] = setting.source;
+  if (setting.is_final()) {
+    json["final"] = true;
+  }
   return json;
 }
 

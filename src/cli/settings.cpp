@@ -48,8 +48,12 @@ constexpr auto table = std::to_array<SettingSpec>({
     {"fetch_threads", "8", "connections at once"},
     {"local_repodata_ttl", "3600", "seconds that an index is taken as fresh, if no server says"},
     {"always_yes", "false", "ask nothing"},
+    {"always_copy", "false", "copy files into environments, make no hard links"},
+    {"safety_checks", "enabled",
+     "what a file that differs from its package's list does: enabled (refused), warn, disabled"},
     {"extra_safety_checks", "false", "hash every file of the package cache before it is used"},
     {"register_envs", "true", "enter environments in ~/.conda/environments.txt"},
+    {"protect_frozen_envs", "true", "change no environment that is marked as frozen"},
     {"no_lock", "false", "go on where a file system allows no lock"},
     {"changeps1", "true", "whether activation puts the environment's name before the prompt"},
     {"env_prompt", "({default_env}) ", "what is put there; also {name} and {prefix}"},
@@ -73,6 +77,9 @@ Result<> apply_file(Settings& settings, const SettingsFile& file,
   }
   for (const auto& [key, value] : rc->values) {
     settings.merge(key, value, file.path);
+  }
+  for (const std::string& key : rc->without_effect) {
+    settings.add_without_effect({key, file.path});
   }
   settings.add_file(file.path);
   return {};
@@ -151,16 +158,24 @@ std::string Settings::shown(std::string_view key) const {
 }
 
 void Settings::set(std::string_view key, conda::RcValue value, std::string source) {
-  settings_[std::string(key)] =
-      Setting{conda::find_rc_key(key)->kind, std::move(value), std::move(source)};
+  Setting& setting = settings_[std::string(key)];
+  if (setting.is_final()) {
+    return;
+  }
+  setting = Setting{conda::find_rc_key(key)->kind, std::move(value), std::move(source)};
 }
 
 void Settings::set_text(std::string_view key, std::string text, std::string source) {
-  set(key, conda::RcValue{std::move(text), {}, {}}, std::move(source));
+  conda::RcValue value;
+  value.text = std::move(text);
+  set(key, std::move(value), std::move(source));
 }
 
 void Settings::merge(std::string_view key, const conda::RcValue& value, const std::string& source) {
   Setting& known = settings_.at(std::string(key));
+  if (known.is_final()) {
+    return;
+  }
   const bool single = !conda::holds_list(known.kind) && known.kind != conda::RcKind::table;
   if (single || known.source == "default") {
     known.value = value;

@@ -26,6 +26,13 @@ struct Setting {
   conda::RcKind kind = conda::RcKind::text;
   conda::RcValue value;
   std::string source;  ///< "default", "HPCENV_ROOT", "option", files by falling weight
+  bool is_final() const { return value.weight == conda::RcValue::Weight::final; }
+};
+
+/// A key that a file has and nothing obeys.
+struct KeyWithoutEffect {
+  std::string key;
+  std::string file;
 };
 
 class Settings {
@@ -46,18 +53,22 @@ class Settings {
   bool is_default(std::string_view key) const { return setting(key).source == "default"; }
   /// As one line of text.
   std::string shown(std::string_view key) const;
+  const std::vector<KeyWithoutEffect>& without_effect() const { return without_effect_; }
   /// The files that were read, in order of rising weight.
   const std::vector<std::string>& files() const { return files_; }
 
+  /// What a file marks as final stays, here and in `merge`.
   void set(std::string_view key, conda::RcValue value, std::string source);
   void set_text(std::string_view key, std::string text, std::string source);
   /// A layer over what is there: lists and tables merge.
   void merge(std::string_view key, const conda::RcValue& value, const std::string& source);
   void add_file(std::string file) { files_.push_back(std::move(file)); }
+  void add_without_effect(KeyWithoutEffect key) { without_effect_.push_back(std::move(key)); }
 
  private:
   std::map<std::string, Setting, std::less<>> settings_;
   std::vector<std::string> files_;
+  std::vector<KeyWithoutEffect> without_effect_;
 };
 
 std::span<const SettingSpec> all_settings();

@@ -30,9 +30,10 @@ Result<std::size_t> ask_for_place(const ops::RootChoice& choice, const Output& o
 Result<> remember_root(const std::filesystem::path& root, const base::Environment& environment) {
   const std::filesystem::path file = user_config_file(environment);
   const conda::RcKey& key = *conda::find_rc_key("root");
+  conda::RcValue value;
+  value.text = root.string();
   const std::string now = base::read_file(file).value_or("");
-  HPCENV_ASSIGN(const std::string text,
-                with_setting(now, key, conda::RcValue{root.string(), {}, {}}, file.string()));
+  HPCENV_ASSIGN(const std::string text, with_setting(now, key, value, file.string()));
   HPCENV_TRY(base::make_directories(file.parent_path()));
   return base::write_file(file, text, 0666, base::Durable::yes);
 }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstdint>
+#include <map>
 #include <optional>
 
 #include "base/json.hpp"
@@ -50,11 +52,39 @@ constexpr std::array keys = std::to_array<RcKey>({
     {.name = "fetch_threads", .kind = Kind::number},
     {.name = "local_repodata_ttl", .kind = Kind::number},
     {.name = "always_yes", .kind = Kind::boolean, .older_name = "yes"},
+    {.name = "always_copy", .kind = Kind::boolean, .older_name = "copy"},
+    {.name = "safety_checks", .choices = "enabled warn disabled"},
     {.name = "extra_safety_checks", .kind = Kind::boolean},
     {.name = "register_envs", .kind = Kind::boolean},
+    {.name = "protect_frozen_envs", .kind = Kind::boolean},
     {.name = "no_lock", .kind = Kind::boolean},
     {.name = "changeps1", .kind = Kind::boolean},
     {.name = "env_prompt"},
+});
+
+constexpr std::string_view never_soft =
+    "files are linked hard or copied: soft links would lose their targets with the cache";
+constexpr std::string_view one_setting =
+    "`jobs` (in conda's words default_threads) says it for all";
+
+constexpr auto idle = std::to_array<IdleKey>({
+    {"always_softlink", never_soft},
+    {"allow_softlinks", never_soft},
+    {"path_conflict",
+     "of two packages with one path one wins, the other's file is kept, and both are named"},
+    {"rollback_enabled", "a change is made aside and appears at once: nothing is rolled back"},
+    {"channel_settings", "what it says of channels one by one is not read"},
+    {"mirrored_channels", "a mirror is named by custom_channels or channel_alias"},
+    {"use_index_cache", "servers say how long an index is fresh; `offline` takes what is there"},
+    {"repodata_use_zst", "the compressed index is taken where a channel has it"},
+    {"repodata_use_shards", "the index is read whole, or from the cache what a request reaches"},
+    {"repodata_threads", one_setting},
+    {"verify_threads", one_setting},
+    {"execute_threads", one_setting},
+    {"track_features", "features cannot be asked for; packages with features come last"},
+    {"auto_stack", "stacking is asked for: hpcenv activate --stack NAME"},
+    {"solver", "hpcenv has its own; to compare, set it in a file of hpcenv's"},
+    {"root", "in files of conda it means something else"},
 });
 
 constexpr auto yes_words = std::to_array<std::string_view>({"true", "yes", "on", "1", "y"});
@@ -78,11 +108,12 @@ bool is_number(std::string_view text) {
   return failure == std::errc() && end == text.data() + text.size() && number >= 0;
 }
 
-/// Before there were three kinds of channel priority it was a yes or no.
+/// Both keys could be a yes or no before there were three words.
 std::string as_choice(const RcKey& key, std::string_view text) {
   std::string word = base::to_lower(base::trim(text));
-  if (key.name != "channel_priority") return word;
-  if (is_among(yes_words, word)) return "flexible";
+  const bool is_priority = key.name == "channel_priority";
+  if (!is_priority && key.name != "safety_checks") return word;
+  if (is_among(yes_words, word)) return is_priority ? "flexible" : "enabled";
   return is_among(no_words, word) ? "disabled" : word;
 }
 
@@ -105,13 +136,89 @@ Result<std::string> scalar_of(const RcKey& key, std::string_view text, std::stri
                    fmt::format("use one of: {}", key.choices));
 }
 
+/// What stands in a comment at the end of a line.
+enum class Mark : std::uint8_t { none, final, top, bottom };
+
+/// Of one key at the top of a file.
+struct Marks {
+  Mark key = Mark::none;
+  std::vector<Mark> items;  ///< of a list in block style
+};
+
+Mark mark_of(std::string_view line) {
+  const std::size_t at = line.rfind("#!");
+  if (at == std::string_view::npos || at == 0 || (line[at - 1] != ' ' && line[at - 1] != '\t')) {
+    return Mark::none;
+  }
+  const std::string_view word = base::trim(line.substr(at + 2));
+  if (word == "final") return Mark::final;
+  if (word == "top") return Mark::top;
+  return word == "bottom" ? Mark::bottom : Mark::none;
+}
+
+/// Comments are lost on the YAML parser, so this looks at the lines.
+std::map<std::string, Marks, std::less<>> marks_in(std::string_view text) {
+  std::map<std::string, Marks, std::less<>> marks;
+  Marks* current = nullptr;
+  for (const std::string_view line : base::split_lines(text)) {
+    const std::string_view words = base::trim(line);
+    if (words.empty() || words.front() == '#') continue;
+    const bool is_item = words == "-" || words.starts_with("- ");
+    if (is_item && current != nullptr) current->items.push_back(mark_of(line));
+    if (is_item || line.front() == ' ' || line.front() == '\t') continue;
+    std::string_view key = base::trim(words.substr(0, words.find(':')));
+    if (key.size() > 1 && (key.front() == '"' || key.front() == '\'')) {
+      key = key.substr(1, key.size() - 2);
+    }
+    current = &marks[std::string(key)];
+    *current = {mark_of(line), {}};
+  }
+  return marks;
+}
+
+std::vector<std::string> unique(const std::vector<std::string>& first,
+                                const std::vector<std::string>& second) {
+  std::vector<std::string> items;
+  for (const auto* list : {&first, &second}) {
+    for (const std::string& item : *list) {
+      if (!is_among(items, item)) items.push_back(item);
+    }
+  }
+  return items;
+}
+
+/// Puts marked items where they belong; one that is marked twice goes to the end, as conda has it.
+void arrange(RcValue& value) {
+  value.list = unique(value.top, value.list);
+  std::erase_if(value.list, [&](const std::string& item) { return is_among(value.bottom, item); });
+  value.list.insert(value.list.end(), value.bottom.begin(), value.bottom.end());
+}
+
 /// Reads the values of one file.
 class FileReader {
  public:
   FileReader(std::string_view text, std::string_view source, const base::Environment& environment)
-      : text_(text), source_(source), environment_(environment) {}
+      : text_(text), source_(source), environment_(environment), marks_(marks_in(text)) {}
 
   Result<RcValue> read(const RcKey& key, const std::string& written, const base::Json& json) const {
+    HPCENV_ASSIGN(RcValue value, read_value(key, written, json));
+    const auto marked = marks_.find(written);
+    if (marked == marks_.end()) return value;
+    const Marks& marks = marked->second;
+    if (marks.key == Mark::final) value.weight = RcValue::Weight::final;
+    // Items of other shapes (on one line, on several) bear no marks that could be told apart.
+    if (marks.items.size() != value.list.size()) return value;
+    for (std::size_t i = 0; i < marks.items.size(); ++i) {
+      if (marks.items[i] == Mark::top) value.top.push_back(value.list[i]);
+      if (marks.items[i] == Mark::bottom) value.bottom.push_back(value.list[i]);
+    }
+    arrange(value);
+    return value;
+  }
+
+ private:
+  Result<RcValue> read_value(const RcKey& key, const std::string& written,
+                             const base::Json& json) const {
     RcValue value;
     if (key.kind == Kind::table) {
       HPCENV_ASSIGN(value.table, table_of(key, written, json));
@@ -126,7 +233,6 @@ class FileReader {
     return value;
   }
 
- private:
   /// The line where a key at the top stands; it is in the text, as the parser has seen it.
   std::size_t line_of(std::string_view written) const {
     std::size_t number = 0;
@@ -183,21 +289,19 @@ class FileReader {
   std::string_view text_;
   std::string_view source_;
   const base::Environment& environment_;
+  std::map<std::string, Marks, std::less<>> marks_;
 };
-
-void prepend(std::vector<std::string>& list, const std::vector<std::string>& first) {
-  std::vector<std::string> merged;
-  const auto add = [&](const std::string& item) {
-    if (!is_among(merged, item)) merged.push_back(item);
-  };
-  std::ranges::for_each(first, add);
-  std::ranges::for_each(list, add);
-  list = std::move(merged);
-}
 
 }  // namespace
 
 std::span<const RcKey> rc_keys() { return keys; }
+
+std::span<const IdleKey> idle_keys() { return idle; }
+
+std::string_view why_idle(std::string_view name) {
+  const auto found = std::ranges::find(idle, name, &IdleKey::name);
+  return found == idle.end() ? "hpcenv does not know it" : found->reason;
+}
 
 const RcKey* find_rc_key(std::string_view name) {
   const auto found = std::ranges::find_if(keys, [&](const RcKey& key) {
@@ -217,8 +321,12 @@ Result<Condarc> parse_condarc(std::string_view text, std::string_view source, Rc
   const FileReader reader(text, source, environment);
   for (const auto& [written, json] : document.items()) {
     const RcKey* key = find_rc_key(written);
-    if (key == nullptr) continue;
-    if (key->dialect == RcDialect::hpcenv && dialect == RcDialect::conda) continue;
+    const bool is_obeyed =
+        key != nullptr && (key->dialect == RcDialect::conda || dialect == RcDialect::hpcenv);
+    if (!is_obeyed) {
+      condarc.without_effect.push_back(written);
+      continue;
+    }
     // An empty value says nothing; for a list it says that there is none.
     if (json.is_null() && !holds_list(key->kind)) continue;
     HPCENV_ASSIGN(RcValue value, reader.read(*key, written, json));
@@ -256,8 +364,13 @@ Result<RcValue> parse_rc_value(const RcKey& key, std::string_view text, std::str
 }
 
 void merge_rc_value(RcValue& under, const RcValue& over, RcKind kind) {
+  if (under.weight == RcValue::Weight::final) return;
+  under.weight = over.weight;
   if (holds_list(kind)) {
-    prepend(under.list, over.list);
+    under.list = unique(over.list, under.list);
+    under.top = unique(under.top, over.top);
+    under.bottom = unique(over.bottom, under.bottom);
+    arrange(under);
   } else if (kind == Kind::table) {
     for (const auto& entry : over.table) {
       const auto found =

@@ -91,8 +91,8 @@ class Pipeline {
   /// A cache that cannot be opened holds nothing; whether that matters is seen when it is written.
   Result<> count_cost(ChangeDecision& decision) const {
     const auto cache = packages::PackageCache::open(cache_places(locations_));
-    HPCENV_ASSIGN(decision.cost,
-                  estimate_cost(decision.plan, cache.has_value() ? &*cache : nullptr, quotas()));
+    HPCENV_ASSIGN(decision.cost, estimate_cost(decision.plan, cache.has_value() ? &*cache : nullptr,
+                                               quotas(), request_.link.files));
     return {};
   }
 
@@ -110,6 +110,7 @@ class Pipeline {
     }
     packages::FetchOptions options;
     options.check = request_.cache_check;
+    options.safety = request_.safety;
     if (request_.rules.offline == index::IndexRequest::Offline::yes) {
       options.offline = packages::FetchOptions::Offline::yes;
     }
@@ -119,7 +120,7 @@ class Pipeline {
       HPCENV_TRY(settle_explicit(decision, unpacked_, cache));
     }
     tell_scripts_left();
-    return require_room_to_link(unpacked_, decision.plan.prefix, quotas());
+    return require_room_to_link(unpacked_, decision.plan.prefix, quotas(), request_.link.files);
   }
 
   Result<Step> prepare_and_commit(ChangeDecision& decision, const Agree& agree) {

@@ -79,6 +79,7 @@ struct ChangeRequest {
   enum class Register { no, yes };
   Register registration = Register::yes;  ///< in ~/.conda/environments.txt
   packages::CacheCheck cache_check = packages::CacheCheck::newer;
+  packages::SafetyChecks safety = packages::SafetyChecks::enabled;
 };
 
 /// What will be done, before a byte of the prefix is written.

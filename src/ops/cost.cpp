@@ -53,7 +53,7 @@ void add_estimate(Cost& cost, const conda::PackageRecord& record, From from) {
 }  // namespace
 
 Result<Cost> estimate_cost(const prefix::Plan& plan, const packages::PackageCache* cache,
-                           const QuotaSource& quotas) {
+                           const QuotaSource& quotas, prefix::LinkOptions::Files files) {
   Cost cost;
   std::vector<conda::UnpackedPackage> cached;
   for (const conda::PackageRecord& record : plan.link) {
@@ -65,7 +65,9 @@ Result<Cost> estimate_cost(const prefix::Plan& plan, const packages::PackageCach
       add_estimate(cost, record, is_here ? From::cache : From::channel);
     }
   }
-  HPCENV_ASSIGN(const prefix::Budget exact, prefix::exact_budget(cached, plan.prefix));
+  const auto links =
+      files == prefix::LinkOptions::Files::link ? prefix::Links::assumed : prefix::Links::none;
+  HPCENV_ASSIGN(const prefix::Budget exact, prefix::exact_budget(cached, plan.prefix, links));
   cost.bytes += exact.bytes;
   cost.inodes += exact.inodes;
   HPCENV_ASSIGN(const host::Room room,
@@ -84,9 +86,11 @@ Result<> require_room_to_fetch(const Cost& cost, const fs::path& cache, const Qu
 }
 
 Result<> require_room_to_link(const std::vector<conda::UnpackedPackage>& packages,
-                              const fs::path& prefix, const QuotaSource& quotas) {
-  HPCENV_ASSIGN(const prefix::Budget budget,
-                prefix::exact_budget(packages, prefix, prefix::Links::tried));
+                              const fs::path& prefix, const QuotaSource& quotas,
+                              prefix::LinkOptions::Files files) {
+  const auto links =
+      files == prefix::LinkOptions::Files::link ? prefix::Links::tried : prefix::Links::none;
+  HPCENV_ASSIGN(const prefix::Budget budget, prefix::exact_budget(packages, prefix, links));
   HPCENV_ASSIGN(const host::Room room, room_for(prefix, quotas));
   return require_room(room, budget, prefix);
 }

@@ -12,6 +12,7 @@
 #include "base/result.hpp"
 #include "conda/package_record.hpp"
 #include "packages/package_cache.hpp"
+#include "prefix/create.hpp"
 #include "prefix/plan.hpp"
 
 namespace hpcenv::ops {
@@ -38,7 +39,8 @@ struct QuotaSource {
 /// Before anything is fetched. `cache` may be null: nothing is cached. A plan that links nothing
 /// asks for no quota.
 Result<Cost> estimate_cost(const prefix::Plan& plan, const packages::PackageCache* cache,
-                           const QuotaSource& quotas);
+                           const QuotaSource& quotas,
+                           prefix::LinkOptions::Files files = prefix::LinkOptions::Files::link);
 
 /// Kind no_space where the archives alone do not fit at the cache, by disk or quota. `cache` need
 /// not exist.
@@ -47,6 +49,7 @@ Result<> require_room_to_fetch(const Cost& cost, const std::filesystem::path& ca
 /// Kind no_space where the unpacked packages, counted exactly, do not fit at the prefix, by disk or
 /// quota.
 Result<> require_room_to_link(const std::vector<conda::UnpackedPackage>& packages,
-                              const std::filesystem::path& prefix, const QuotaSource& quotas);
+                              const std::filesystem::path& prefix, const QuotaSource& quotas,
+                              prefix::LinkOptions::Files files);
 
 }  // namespace hpcenv::ops

@@ -19,6 +19,13 @@ Result<std::vector<conda::PackagePath>> check_written(const std::filesystem::pat
                                                       const DirectoryWriter::Written& written,
                                                       const std::string& name);
 
+/// What becomes of a difference between a package and its paths.json (conda's `safety_checks`).
+enum class SafetyChecks {
+  enabled,   ///< the package is refused; of a cache, fetched again
+  warn,      ///< it is said, and the package is used
+  disabled,  ///< nobody looks
+};
+
 enum class CacheCheck {
   newer,  ///< hashes the files that are newer than repodata_record.json
   all,    ///< hashes all files (conda's `extra_safety_checks`)

@@ -58,20 +58,26 @@ class Delivery final : public net::BodySink {
   PackageCache::Existing existing() const { return existing_; }
   const std::string& url() const { return url_; }
   ByteQueue& queue() { return queue_; }
+  const std::string& name() const { return name_; }
   std::optional<conda::UnpackedPackage> package;  ///< set by the worker
 
  private:
+  void tell() const;
+
   const conda::PackageRecord& record_;
   PackageCache::Existing existing_;
   const std::string& url_;
+  std::string name_;
+  std::uint64_t received_ = 0;
   Fetcher& fetcher_;
   ByteQueue queue_;
 };
 
 class Fetcher {
  public:
-  Fetcher(const PackageCache& cache, net::HttpClient& client, base::Reporter& reporter)
-      : cache_(cache), client_(client), reporter_(reporter) {}
+  Fetcher(const PackageCache& cache, net::HttpClient& client, base::Reporter& reporter,
+          SafetyChecks safety)
+      : cache_(cache), client_(client), reporter_(reporter), safety_(safety) {}
 
   /// Packages in the order of `orders`, which is the order in which they are fetched.
   Result<std::vector<conda::UnpackedPackage>> run(const std::vector<Order>& orders,
@@ -84,6 +90,9 @@ class Fetcher {
   /// install.
   void stop(Error error);
   void count(std::size_t bytes);
+  void tell(const std::string& name, std::uint64_t done, std::uint64_t total) {
+    reporter_.part(name, done, total, base::Unit::bytes);
+  }
   void wake() { client_.wake(); }
 
  private:
@@ -98,6 +107,7 @@ class Fetcher {
   const PackageCache& cache_;
   net::HttpClient& client_;
   base::Reporter& reporter_;
+  SafetyChecks safety_;
   std::mutex mutex_;
   std::condition_variable news_;
   std::vector<std::thread> workers_;
@@ -107,12 +117,15 @@ class Fetcher {
   std::atomic<bool> stopped_{false};
   std::uint64_t done_ = 0;
   std::uint64_t total_ = 0;
+  std::atomic<std::uint64_t> unpacked_{0};
+  std::uint64_t orders_ = 0;
 };
 
 Delivery::Delivery(const Order& order, Fetcher& fetcher)
     : record_(*order.record),
       existing_(order.existing),
       url_(order.url),
+      name_(order.record->dist_name()),
       fetcher_(fetcher),
       queue_(queue_limit, [&fetcher] { fetcher.wake(); }) {}
 
@@ -128,6 +141,7 @@ Result<> Delivery::begin(const net::HttpResponse& head) {
     fetcher_.stop(failure.error());
     return failure;
   }
+  tell();
   fetcher_.hand_to_worker(*this);
   return {};
 }
@@ -135,9 +149,13 @@ Result<> Delivery::begin(const net::HttpResponse& head) {
 Result<bool> Delivery::write(std::span<const std::byte> bytes) {
   HPCENV_TRY(fetcher_.check_stopped());
   if (!queue_.push(bytes)) return false;
+  received_ += bytes.size();
   fetcher_.count(bytes.size());
+  tell();
   return true;
 }
+
+void Delivery::tell() const { fetcher_.tell(name_, received_, record_.size.value_or(0)); }
 
 Result<> Delivery::end() {
   queue_.close();
@@ -196,9 +214,11 @@ void Fetcher::work() {
       HPCENV_TRY(check_stopped());
       return queue.pop();
     };
-    Result<conda::UnpackedPackage> package =
-        unpack_into(cache_, delivery->record(), source, delivery->existing());
+    Result<conda::UnpackedPackage> package = unpack_into(
+        cache_, delivery->record(), source, UnpackRules{delivery->existing(), safety_, &reporter_});
+    reporter_.part_end(delivery->name());
     if (package.has_value()) {
+      reporter_.progress(++unpacked_, orders_, base::Unit::items);
       delivery->package = std::move(package).value();
     } else {
       stop(std::move(package).error());
@@ -242,6 +262,8 @@ Result<std::vector<conda::UnpackedPackage>> Fetcher::run(const std::vector<Order
     deliveries.emplace_back(order, *this);
     total_ += order.record->size.value_or(0);
   }
+  orders_ = orders.size();
+  reporter_.progress(0, orders_, base::Unit::items);
   HPCENV_TRY(start_workers(workers));
   const Outcomes outcomes = transfer(deliveries);
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
@@ -323,25 +345,62 @@ std::optional<std::filesystem::path> sound_archive(const PackageCache& cache,
   return std::nullopt;
 }
 
+/// Whether a cached package may be used as it is; notes what is wrong with it where it may not.
+bool is_sound(Found& found, const FetchOptions& options, base::Reporter& reporter) {
+  if (options.safety == SafetyChecks::disabled) return true;
+  auto sound = check_cached(found.package->directory, options.check);
+  if (sound.has_value()) {
+    found.package->paths = std::move(*sound);
+    return true;
+  }
+  if (options.safety == SafetyChecks::warn) {
+    reporter.warning(
+        fmt::format("a package in the cache is damaged and is used (safety_checks: "
+                    "warn): {}",
+                    sound.error().message));
+    return true;
+  }
+  found.damage = sound.error().message;
+  return false;
+}
+
 Result<std::vector<Found>> look_into(const PackageCache& cache,
                                      const std::vector<conda::PackageRecord>& records,
-                                     CacheCheck check, base::Reporter& reporter) {
+                                     const FetchOptions& options, base::Reporter& reporter) {
   std::vector<Found> found(records.size());
-  HPCENV_TRY(base::parallel_for(
-      records.size(), base::available_processors(), [&](std::size_t i) -> Result<> {
-        found[i].package = cache.find(records[i]);
-        if (found[i].package.has_value()) {
-          auto sound = check_cached(found[i].package->directory, check);
-          if (sound.has_value()) {
-            found[i].package->paths = std::move(*sound);
-            return {};
-          }
-          found[i].damage = sound.error().message;
-        }
-        found[i].archive = sound_archive(cache, records[i], reporter);
-        return {};
-      }));
+  HPCENV_TRY(base::parallel_for(records.size(), base::available_processors(),
+                                [&](std::size_t i) -> Result<> {
+                                  found[i].package = cache.find(records[i]);
+                                  const bool is_there = found[i].package.has_value();
+                                  if (is_there && is_sound(found[i], options, reporter)) return {};
+                                  found[i].archive = sound_archive(cache, records[i], reporter);
+                                  return {};
+                                }));
   return found;
+}
+
+/// What has to come, the largest first: what takes longest must not start last.
+std::vector<std::size_t> missing_of(const std::vector<Found>& found,
+                                    const std::vector<conda::PackageRecord>& records,
+                                    base::Reporter& reporter) {
+  std::vector<std::size_t> missing;
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    if (!found[i].damage.empty()) {
+      reporter.warning(fmt::format("a package in the cache is damaged and is fetched again: {}",
+                                   found[i].damage));
+    }
+    if (!found[i].package.has_value() || !found[i].damage.empty()) missing.push_back(i);
+  }
+  std::stable_sort(missing.begin(), missing.end(), [&](std::size_t a, std::size_t b) {
+    return records[a].size.value_or(0) > records[b].size.value_or(0);
+  });
+  return missing;
+}
+
+Order order_of(const conda::PackageRecord& record, const Found& found) {
+  using Existing = PackageCache::Existing;
+  return {&record, found.damage.empty() ? Existing::keep : Existing::replace,
+          found.archive.has_value() ? net::file_url(found.archive->native()) : record.url};
 }
 
 }  // namespace
@@ -349,29 +408,12 @@ Result<std::vector<Found>> look_into(const PackageCache& cache,
 Result<std::vector<conda::UnpackedPackage>> ensure_unpacked(
     const std::vector<conda::PackageRecord>& records, PackageCache& cache, net::HttpClient& client,
     base::Reporter& reporter, const FetchOptions& options) {
-  HPCENV_ASSIGN(std::vector<Found> found, look_into(cache, records, options.check, reporter));
-  std::vector<std::size_t> missing;
-  for (std::size_t i = 0; i < records.size(); ++i) {
-    if (!found[i].damage.empty()) {
-      reporter.warning(fmt::format("a package in the cache is damaged and is fetched again: {}",
-                                   found[i].damage));
-    }
-    if (!found[i].package.has_value() || !found[i].damage.empty()) missing.push_back(i);
-  }
-  // The largest first: what takes longest must not start last.
-  std::stable_sort(missing.begin(), missing.end(), [&](std::size_t a, std::size_t b) {
-    return records[a].size.value_or(0) > records[b].size.value_or(0);
-  });
+  HPCENV_ASSIGN(std::vector<Found> found, look_into(cache, records, options, reporter));
+  const std::vector<std::size_t> missing = missing_of(found, records, reporter);
   if (!missing.empty()) {
     std::vector<Order> orders;
     orders.reserve(missing.size());
-    for (const std::size_t i : missing) {
-      orders.push_back(
-          {&records[i],
-           found[i].damage.empty() ? PackageCache::Existing::keep : PackageCache::Existing::replace,
-           found[i].archive.has_value() ? net::file_url(found[i].archive->native())
-                                        : records[i].url});
-    }
+    for (const std::size_t i : missing) orders.push_back(order_of(records[i], found[i]));
     if (options.offline == FetchOptions::Offline::yes) HPCENV_TRY(check_offline(orders));
     warn_of_missing_checksums(orders, reporter);
     const bool all_here =
@@ -380,7 +422,7 @@ Result<std::vector<conda::UnpackedPackage>> ensure_unpacked(
     const std::size_t workers =
         std::min(options.workers > 0 ? options.workers : useful_workers(), orders.size());
     HPCENV_ASSIGN(std::vector<conda::UnpackedPackage> fetched,
-                  Fetcher(cache, client, reporter).run(orders, workers));
+                  Fetcher(cache, client, reporter, options.safety).run(orders, workers));
     for (std::size_t i = 0; i < missing.size(); ++i) {
       found[missing[i]].package = std::move(fetched[i]);
     }

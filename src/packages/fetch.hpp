@@ -23,6 +23,7 @@ struct FetchOptions {
   /// What is asked of packages that a cache holds. One that is damaged is fetched again, with a
   /// warning.
   CacheCheck check = CacheCheck::newer;
+  SafetyChecks safety = SafetyChecks::enabled;
 };
 
 /// In the order of `records`. What no cache holds unpacked comes from an archive in one of them, if

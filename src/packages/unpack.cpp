@@ -146,9 +146,11 @@ Result<> write_record(const std::filesystem::path& package, const conda::Package
                           base::dump_json(conda::record_to_json(record)));
 }
 
-Result<std::vector<conda::PackagePath>> read_archive(base::ArchiveFormat format,
-                                                     const std::filesystem::path& package,
-                                                     CheckedSource& checked) {
+/// Nothing where nobody looked, or what was seen is not as it should be.
+using CheckedPaths = std::optional<std::vector<conda::PackagePath>>;
+
+Result<CheckedPaths> read_archive(base::ArchiveFormat format, const std::filesystem::path& package,
+                                  CheckedSource& checked, const UnpackRules& rules) {
   HPCENV_ASSIGN(DirectoryWriter writer, DirectoryWriter::open(package, checked.url()));
   const base::ByteSource source = [&checked, &writer] {
     Result<std::span<const std::byte>> piece = checked.next();
@@ -158,7 +160,14 @@ Result<std::vector<conda::PackagePath>> read_archive(base::ArchiveFormat format,
   const auto checksums =
       checked.has_digest() ? base::ArchiveChecksums::skip : base::ArchiveChecksums::compare;
   HPCENV_TRY(base::read_package_archive(format, source, writer, checked.url(), checksums));
-  return check_written(package, writer.written(), checked.url());
+  if (rules.safety == SafetyChecks::disabled) return CheckedPaths();
+  auto written = check_written(package, writer.written(), checked.url());
+  if (written.has_value()) return CheckedPaths(std::move(*written));
+  if (rules.safety != SafetyChecks::warn) return Failure(std::move(written).error());
+  if (rules.reporter != nullptr) {
+    rules.reporter->warning(written.error().message + " (safety_checks: warn)");
+  }
+  return CheckedPaths();
 }
 
 }  // namespace
@@ -166,19 +175,19 @@ Result<std::vector<conda::PackagePath>> read_archive(base::ArchiveFormat format,
 Result<conda::UnpackedPackage> unpack_into(const PackageCache& cache,
                                            const conda::PackageRecord& record,
                                            const base::ByteSource& source,
-                                           PackageCache::Existing existing) {
+                                           const UnpackRules& rules) {
   HPCENV_TRY(check_names(record));
   HPCENV_ASSIGN(const base::ArchiveFormat format, format_of(record));
   HPCENV_ASSIGN(Workspace workspace, cache.make_workspace());
   CheckedSource checked(record, source);
-  Result<std::vector<conda::PackagePath>> read = read_archive(format, workspace.package(), checked);
+  Result<CheckedPaths> read = read_archive(format, workspace.package(), checked, rules);
   if (!read.has_value()) {
     return Failure(with_way_out(checked.explain(std::move(read).error())));
   }
   workspace.paths = std::move(*read);
   HPCENV_TRY(check_index(workspace.package(), record, checked.url()));
   HPCENV_TRY(write_record(workspace.package(), record));
-  return cache.publish(std::move(workspace), record, existing);
+  return cache.publish(std::move(workspace), record, rules.existing);
 }
 
 }  // namespace hpcenv::packages

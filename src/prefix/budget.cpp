@@ -76,7 +76,7 @@ constexpr nlink_t many_links = 500;
 class LinkChooser {
  public:
   LinkChooser(const fs::path& prefix, Links links)
-      : device_(prefix.empty() ? 0 : device_of(prefix)) {
+      : device_(prefix.empty() || links == Links::none ? 0 : device_of(prefix)) {
     if (links == Links::tried && device_ != 0) trial_.emplace(prefix);
   }
 

@@ -21,6 +21,8 @@ struct LinkOptions {
   std::size_t jobs = 0;  ///< 0: as many as processors
   enum class Bytecode { compile, leave };
   Bytecode bytecode = Bytecode::compile;
+  enum class Files { link, copy };
+  Files files = Files::link;  ///< copy: hard links are not even tried (always_copy)
   enum class Scripts { run, leave };
   Scripts scripts = Scripts::run;  ///< leave: link scripts are not run, now or later
   /// What a change replaced on NFS stays a day, since other nodes may have it mapped; `goes`: not.
@@ -60,8 +62,9 @@ struct Prepared {
 };
 
 /// `tried`: a link is made and removed where the environment will lie, one for each package cache
-/// and one for each file with hundreds of names. `assumed`: nothing is written.
-enum class Links { assumed, tried };
+/// and one for each file with hundreds of names. `assumed`: nothing is written. `none`: all is
+/// copied.
+enum class Links { assumed, tried, none };
 
 /// What the packages will take, from their paths.json; for the check against free space (decision
 /// 7). Where `prefix` is given and a package lies on its file system and may be linked by this

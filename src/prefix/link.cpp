@@ -91,12 +91,15 @@ bool is_real_hard_link(const std::string& source, const std::string& target) {
 }  // namespace
 
 Linker::Linker(const std::vector<conda::UnpackedPackage>& packages, fs::path directory,
-               fs::path prefix, std::optional<PythonFacts> python)
+               fs::path prefix, std::optional<PythonFacts> python, LinkOptions::Files files)
     : packages_(packages),
       directory_(std::move(directory)),
       prefix_(std::move(prefix)),
       python_(std::move(python)) {
-  for (std::size_t i = 0; i < packages.size(); ++i) hard_links_.emplace_back(HardLinks::unknown);
+  const bool may_link = files == LinkOptions::Files::link;
+  for (std::size_t i = 0; i < packages.size(); ++i) {
+    hard_links_.emplace_back(may_link ? HardLinks::unknown : HardLinks::refused);
+  }
 }
 
 std::string Linker::target_of(const PlannedPath& path) const {

@@ -12,6 +12,7 @@
 #include "base/result.hpp"
 #include "conda/prefix_record.hpp"
 #include "conda/unpacked_package.hpp"
+#include "prefix/create.hpp"
 #include "prefix/layout.hpp"
 
 namespace hpcenv::prefix {
@@ -29,7 +30,7 @@ struct LinkedPath {
 class Linker {
  public:
   Linker(const std::vector<conda::UnpackedPackage>& packages, std::filesystem::path directory,
-         std::filesystem::path prefix, std::optional<PythonFacts> python);
+         std::filesystem::path prefix, std::optional<PythonFacts> python, LinkOptions::Files files);
 
   /// Kind refused where the unpacked package lacks the file, io or no_space where the disk fails.
   Result<LinkedPath> link(const PlannedPath& path);

@@ -75,7 +75,8 @@ class Filling {
         prepared_(prepared),
         runner_(runner),
         reporter_(reporter),
-        linker_(blueprint.packages, prepared.directory, prepared.prefix, blueprint.python),
+        linker_(blueprint.packages, prepared.directory, prepared.prefix, blueprint.python,
+                blueprint.options.files),
         linked_(blueprint.layout.paths.size()),
         records_(blueprint.packages.size()) {}
 

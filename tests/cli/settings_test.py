@@ -8,6 +8,7 @@ import subprocess
 import time
 import unittest
 
+import tiny_channel
 from cli_case import PROGRAM, CliCase
 
 
@@ -121,6 +122,98 @@ class Condarc(CliCase):
         self.run_program("create", "-n", "y", "greeter", "-y", check=0, env={"HPCENV_ROOT": self.root})
         self.assertTrue(os.path.exists(f"{self.root}/envs/y/conda-meta/history"))
         self.run_program("run", "-n", "x", "true", check=0, env={"HPCENV_ROOT": self.root})
+
+    def site(self, text):
+        """A file that is read before the user's."""
+        os.makedirs(f"{self.home}/.config/conda", exist_ok=True)
+        with open(f"{self.home}/.config/conda/.condarc", "w", encoding="utf-8") as out:
+            out.write(text)
+
+    def test_marks_of_a_site(self):
+        self.site("channels:\n  - site  #!top\n  - last  #!bottom\nchannel_priority: flexible  #!final\noffline: false\n")
+        self.condarc("channels: [mine, last]\nchannel_priority: strict\noffline: true\n")
+        del self.variables["HPCENV_CHANNELS"]
+        settings = self.run_json("config")["settings"]
+        self.assertEqual(settings["channels"]["value"], ["site", "mine", "last"])
+        self.assertEqual(settings["channel_priority"], {"value": "flexible", "source": f"{self.home}/.config/conda/.condarc", "final": True})
+        self.assertNotIn("final", settings["offline"])
+        self.assertEqual(self.run_program("config", "get", "channel_priority", check=0, env={"CONDA_CHANNEL_PRIORITY": "strict",
+                         "HPCENV_CHANNEL_PRIORITY": "disabled"}).stdout, "flexible\n")
+        self.assertIn(".condarc (final)", self.run_program("config", check=0).stdout)
+        done = self.run_program("create", "-n", "x", "greeter", "--channel-priority", "strict", check=1)
+        self.assertIn("--channel-priority has no effect: channel_priority is final in", done.stderr)
+        self.assertFalse(os.path.exists(f"{self.root}/envs/x"))
+
+    def test_keys_that_do_nothing_are_named(self):
+        self.condarc("always_softlink: true\nchanels: [a]\nssl_verify: true\n")
+        idle = {entry["key"]: entry["reason"] for entry in self.run_json("config")["without_effect"]}
+        self.assertEqual(sorted(idle), ["always_softlink", "chanels"])
+        self.assertEqual(idle["chanels"], "hpcenv does not know it")
+        out = self.run_program("config", check=0).stdout
+        self.assertIn(f"  always_softlink ({self.home}/.condarc): files are linked hard or copied", out)
+        self.assertIn("allow_softlinks does nothing in hpcenv: files are linked",
+                      self.run_program("config", "get", "allow_softlinks", check=2).stderr)
+        described = {entry["key"] for entry in self.run_json("config", "describe")["without_effect"]}
+        self.assertLessEqual({"allow_softlinks", "path_conflict", "rollback_enabled", "track_features"}, described)
+
+    def link_facts(self, name):
+        with open(f"{self.root}/envs/{name}/conda-meta/greeter-2.0-0.json", encoding="utf-8") as file:
+            return json.load(file)["link"]["type"], os.stat(f"{self.root}/envs/{name}/share/greeter/version").st_nlink
+
+    def test_always_copy(self):
+        self.run_program("create", "-n", "linked", "greeter", "-y", check=0)
+        self.assertEqual(self.link_facts("linked"), (1, 2))
+        for name, words in (("one", ["--always-copy"]), ("two", ["--copy"])):
+            self.run_program("create", "-n", name, "greeter", "-y", *words, check=0)
+            self.assertEqual(self.link_facts(name), (3, 1))
+        budget = self.run_json("create", "-n", "y", "greeter", "--dry-run")["plan"]["budget"]
+        self.condarc("always_copy: true\n")
+        self.run_program("create", "-n", "three", "greeter", "-y", check=0)
+        self.assertEqual(self.link_facts("three"), (3, 1))
+        self.assertGreater(self.run_json("create", "-n", "y", "greeter", "--dry-run")["plan"]["budget"]["bytes"], budget["bytes"])
+        self.run_program("verify", "-n", "three", check=0)
+
+    def test_safety_checks(self):
+        """A package that is not what it says, in a channel and in the cache."""
+        channel = f"{self.home}/channel"
+        entry = tiny_channel.add_package(channel, "odd", "1.0", files={"share/odd": ("odd\n", 0o644)}, lie=True)
+        tiny_channel.write_repodata(channel, [entry, tiny_channel.add_package(channel, "sound", "1.0", files={
+            "share/sound": ("sound\n", 0o644)})])
+        self.variables["HPCENV_CHANNELS"] = f"file://{channel}"
+        for text, code, said in (("", 1, "wrong sha256"), ("safety_checks: enabled\n", 1, "wrong sha256"),
+                                 ("safety_checks: warn\n", 0, "wrong sha256"), ("safety_checks: disabled\n", 0, None)):
+            with self.subTest(text):
+                self.condarc(text)
+                shutil.rmtree(self.root, ignore_errors=True)
+                done = self.run_program("create", "-n", "x", "odd", "-y", check=code)
+                self.assertEqual("wrong sha256" in done.stderr, said is not None, done.stderr)
+                self.assertEqual("warning:" in done.stderr, "warn" in text)
+                self.assertEqual(os.path.exists(f"{self.root}/envs/x"), code == 0)
+        self.run_program("create", "-n", "y", "sound", "-y", check=0)
+        file = f"{self.root}/pkgs/sound-1.0-0/share/sound"
+        for text, word in (("safety_checks: disabled\n", None), ("safety_checks: warn\n", "is used"), ("", "is fetched again")):
+            with self.subTest(text):
+                os.unlink(file) if os.path.exists(file) else None
+                with open(file, "w", encoding="utf-8") as out:
+                    out.write("other\n")
+                self.condarc(text)
+                done = self.run_program("create", "-n", f"z{len(text)}", "sound", "-y", check=0)
+                self.assertEqual("damaged" in done.stderr, word is not None, done.stderr)
+                self.assertIn(word or "", done.stderr)
+        # A wrong checksum of the archive is refused in any case.
+        self.condarc("safety_checks: disabled\n")
+        entry[1]["sha256"] = "0" * 64
+        tiny_channel.write_repodata(channel, [entry])
+        shutil.rmtree(self.root)
+        self.assertIn("wrong sha256", self.run_program("create", "-n", "x", "odd", "-y", check=1).stderr)
+
+    def test_frozen_environments_may_be_left_unprotected(self):
+        self.run_program("create", "-n", "x", "greeter", "-y", check=0)
+        with open(f"{self.root}/envs/x/conda-meta/frozen", "w", encoding="utf-8"):
+            pass
+        self.run_program("install", "-n", "x", "picky", check=1)
+        self.condarc("protect_frozen_envs: false\n")
+        self.run_program("update", "-n", "x", "greeter", check=0)
 
     def test_archives_in_the_caches_of_others(self):
         channel, site = f"{self.home}/channel", f"{self.home}/site"

@@ -25,8 +25,9 @@ def _link(archive, path, target):
     archive.addfile(info)
 
 
-def add_package(channel, name, version, *, depends=(), constrains=(), files=None, links=None, build="0"):
-    """Writes channel/linux-64/NAME-VERSION-BUILD.tar.bz2; returns its file name and repodata entry."""
+def add_package(channel, name, version, *, depends=(), constrains=(), files=None, links=None, build="0", lie=False):
+    """Writes channel/linux-64/NAME-VERSION-BUILD.tar.bz2; returns its file name and repodata entry. With `lie` the digests
+    in its paths.json are wrong."""
     files, links = files or {}, links or {}
     index = {"name": name, "version": version, "build": build, "build_number": 0, "depends": list(depends),
              "constrains": list(constrains), "subdir": "linux-64", "license": "MIT", "timestamp": 1700000000000}
@@ -35,7 +36,7 @@ def add_package(channel, name, version, *, depends=(), constrains=(), files=None
     with tarfile.open(fileobj=raw, mode="w") as archive:
         for path, (text, mode) in sorted(files.items()):
             content = text.encode()
-            entry = {"_path": path, "path_type": "hardlink", "sha256": hashlib.sha256(content).hexdigest(),
+            entry = {"_path": path, "path_type": "hardlink", "sha256": hashlib.sha256(content + b"x" * lie).hexdigest(),
                      "size_in_bytes": len(content)}
             if PLACEHOLDER in text:
                 entry.update(prefix_placeholder=PLACEHOLDER, file_mode="text")

@@ -125,10 +125,26 @@ prefix::LinkOptions link_of(const Arguments& arguments, const Session& session) 
   link.environment = session.environment();
   link.tool = "hpcenv " HPCENV_VERSION;
   link.jobs = base::available_processors();
+  if (session.settings().flag("always_copy")) {
+    link.files = prefix::LinkOptions::Files::copy;
+  }
   if (arguments.has("no-pyc")) {
     link.bytecode = prefix::LinkOptions::Bytecode::leave;
   }
   return link;
+}
+
+void set_checks(ops::ChangeRequest& request, const Settings& settings) {
+  if (settings.flag("extra_safety_checks")) {
+    request.cache_check = packages::CacheCheck::all;
+  }
+  const std::string& checks = settings.value("safety_checks");
+  if (checks == "warn") {
+    request.safety = packages::SafetyChecks::warn;
+  }
+  if (checks == "disabled") {
+    request.safety = packages::SafetyChecks::disabled;
+  }
 }
 
 /// Asks only a person: a job or a script that did not say -y made its choice by calling us.
@@ -234,7 +250,7 @@ Result<ops::ChangeRequest> change_request_of(ops::Action action, const Arguments
   }
   HPCENV_ASSIGN(request.rules, rules_of(arguments, session));
   HPCENV_ASSIGN(request.select, selection_of(arguments));
-  if (arguments.has("override-frozen")) {
+  if (arguments.has("override-frozen") || !session.settings().flag("protect_frozen_envs")) {
     request.frozen = ops::ChangeRequest::Frozen::override_it;
   }
   if (arguments.has("dry-run")) {
@@ -244,9 +260,7 @@ Result<ops::ChangeRequest> change_request_of(ops::Action action, const Arguments
   if (!session.settings().flag("register_envs")) {
     request.registration = ops::ChangeRequest::Register::no;
   }
-  if (session.settings().flag("extra_safety_checks")) {
-    request.cache_check = packages::CacheCheck::all;
-  }
+  set_checks(request, session.settings());
   request.lock.purpose = fmt::format("hpcenv {}", ops::name_of(action));
   request.lock.wait = lock_patience;
   request.lock.missing = missing_lock(session);

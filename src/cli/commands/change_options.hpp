@@ -58,6 +58,8 @@ inline constexpr std::array python_pin_options{
 
 inline constexpr std::array link_options{
     OptionSpec{"--no-pyc", "", "do not compile Python files", OptionSpec::Kind::flag},
+    OptionSpec{"--always-copy,--copy", "", "copy files, make no hard links to the package cache",
+               OptionSpec::Kind::flag},
 };
 
 inline constexpr std::array existing_options{

@@ -29,10 +29,18 @@ constexpr std::array examples{
 
 constexpr std::string_view actions = "show get set append prepend remove describe";
 
+bool is_idle(const std::string& word) {
+  return std::ranges::find(conda::idle_keys(), word, &conda::IdleKey::name) !=
+         conda::idle_keys().end();
+}
+
 Result<const conda::RcKey*> key_of_word(const std::string& word) {
   const conda::RcKey* key = conda::find_rc_key(word);
   if (key != nullptr) {
     return key;
+  }
+  if (is_idle(word)) {
+    return fail(ErrorKind::usage, "{} does nothing in hpcenv: {}", word, conda::why_idle(word));
   }
   Words known;
   for (const SettingSpec& spec : all_settings()) {
@@ -98,6 +106,7 @@ Result<std::optional<conda::RcValue>> changed(const std::string& action, const c
                      fmt::format("hpcenv config set {} VALUE", key.name));
   }
   conda::RcValue value = now.value_or(conda::RcValue{});
+  value.weight = conda::RcValue::Weight::usual;  // in the user's own file the user decides
   for (const std::string& word : words) {
     const auto is_entry = [&](const auto& entry) { return entry.first == word; };
     const bool gone = std::erase(value.list, word) + std::erase_if(value.table, is_entry) > 0;
@@ -153,6 +162,33 @@ Result<int> change(const std::string& action, const Words& words, const Session&
   return 0;
 }
 
+base::Json without_effect_to_json(const Settings& settings) {
+  base::Json list = base::Json::array();
+  for (const auto& [key, file] : settings.without_effect()) {
+    list.push_back({{"key", key}, {"file", file}, {"reason", conda::why_idle(key)}});
+  }
+  return list;
+}
+
+std::string files_text(const Session& session) {
+  const Settings& settings = session.settings();
+  std::string text = "\nFiles read, later ones win:\n";
+  for (const std::string& file : settings.files()) {
+    text += fmt::format("  {}\n", file);
+  }
+  if (settings.files().empty()) {
+    text += "  none\n";
+  }
+  if (!settings.without_effect().empty()) {
+    text += "Keys in them that do nothing here:\n";
+  }
+  for (const auto& [key, file] : settings.without_effect()) {
+    text += fmt::format("  {} ({}): {}\n", key, file, conda::why_idle(key));
+  }
+  return text + fmt::format("`hpcenv config set KEY VALUE` writes {}\n",
+                            user_config_file(session.environment()).string());
+}
+
 Result<int> show(const Words& keys, const Session& session) {
   base::Json shown = base::Json::object();
   std::vector<std::vector<std::string>> rows{{"Setting", "Value", "From"}};
@@ -166,28 +202,22 @@ Result<int> show(const Words& keys, const Session& session) {
     }
     const Setting& setting = settings.setting(spec.key);
     shown[spec.key] = setting_to_json(setting);
-    rows.push_back({spec.key, settings.shown(spec.key), setting.source});
+    rows.push_back({spec.key, settings.shown(spec.key),
+                    setting.source + (setting.is_final() ? " (final)" : "")});
   }
   const Output& output = session.output();
   if (output.json()) {
     base::Json body;
     body["settings"] = std::move(shown);
     body["files"] = settings.files();
+    body["without_effect"] = without_effect_to_json(settings);
     body["own_file"] = user_config_file(session.environment()).string();
     output.print_json(body, true);
     return 0;
   }
   std::string text = table_text(rows);
   if (keys.empty()) {
-    text += "\nFiles read, later ones win:\n";
-    for (const std::string& file : settings.files()) {
-      text += fmt::format("  {}\n", file);
-    }
-    if (settings.files().empty()) {
-      text += "  none\n";
-    }
-    text += fmt::format("`hpcenv config set KEY VALUE` writes {}\n",
-                        user_config_file(session.environment()).string());
+    text += files_text(session);
   }
   output.print(text);
   return 0;
@@ -227,12 +257,19 @@ int describe(const Output& output) {
     list.push_back(std::move(value));
     rows.push_back({spec.key, spec.help, spec.initial});
   }
+  base::Json idle = base::Json::array();
+  std::vector<std::vector<std::string>> idle_rows{{"Keys of conda's that do nothing here", ""}};
+  for (const auto& [key, reason] : conda::idle_keys()) {
+    idle.push_back({{"key", key}, {"reason", reason}});
+    idle_rows.push_back({std::string(key), std::string(reason)});
+  }
   if (output.json()) {
     base::Json body;
     body["settings"] = std::move(list);
+    body["without_effect"] = std::move(idle);
     output.print_json(body, true);
   } else {
-    output.print(table_text(rows));
+    output.print(table_text(rows) + "\n" + table_text(idle_rows));
   }
   return 0;
 }

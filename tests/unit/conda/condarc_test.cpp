@@ -36,6 +36,138 @@ std::string url_of(std::string_view text, const ChannelRules& rules) {
   return urls;
 }
 
+/// What files say together, the first the least.
+RcValue merged(std::string_view key, const std::vector<std::string>& files) {
+  RcValue value;
+  bool first = true;
+  for (const std::string& text : files) {
+    const Condarc rc = read(text);
+    if (!rc.values.contains(key)) continue;
+    if (first) {
+      value = rc.values.find(key)->second;
+    } else {
+      merge_rc_value(value, rc.values.find(key)->second, find_rc_key(key)->kind);
+    }
+    first = false;
+  }
+  return value;
+}
+
+TEST_CASE("marks in comments decide as in conda") {
+  const std::string site = "channels:\n  - low\n  - site  #!top\n  - last #!bottom\n  - b\n";
+  CHECK(merged("channels", {site}).list == Texts{"site", "low", "b", "last"});
+  CHECK(merged("channels", {site, "channels: [a, b]\n"}).list ==
+        Texts{"site", "a", "b", "low", "last"});
+  SECTION("of several files the first has the outer places") {
+    const std::string more = "channels:\n  - x #!top\n  - 'y' #!bottom\n  - z\n";
+    CHECK(merged("channels", {site, more}).list ==
+          Texts{"site", "x", "z", "low", "b", "y", "last"});
+    CHECK(merged("channels", {site, "channels: [last, site]\n"}).list ==
+          Texts{"site", "low", "b", "last"});
+    CHECK(merged("channels", {site, "channels:\n- site #!bottom\n"}).list ==
+          Texts{"low", "b", "site", "last"});
+  }
+  SECTION("what is final stays") {
+    CHECK(merged("channels", {"channels: #!final\n  - only\n", "channels: [a]\n"}).list ==
+          Texts{"only"});
+    CHECK(merged("channels", {"channels: [a]\n", "channels: [b]  #!final\n", "channels: [c]\n"})
+              .list == Texts{"b", "a"});
+    CHECK(
+        merged("channel_alias", {"channel_alias: https://a\n", "channel_alias: https://b #!final\n",
+                                 "channel_alias: https://c #!final\n"})
+            .text == "https://b");
+    CHECK(merged("custom_channels",
+                 {"custom_channels: #!final\n  a: /x\n", "custom_channels: {b: /y}\n"})
+              .table.size() == 1);
+  }
+  SECTION("other comments are none") {
+    for (const char* text :
+         {"channels:\n  - a\n  - b#!top\n", "channels:\n  - a\n  - b  # !top\n",
+          "channels:\n  - a\n  - b  #!upper\n", "channels:\n  #!top\n  - a\n  - b  # final\n"}) {
+      INFO(text);
+      const RcValue value = merged("channels", {text});
+      CHECK(value.list.front() == "a");
+      CHECK(value.weight == RcValue::Weight::usual);
+    }
+    CHECK(merged("offline", {"offline: true\nssl_verify: no #!final\n", "offline: false\n"}).text ==
+          "false");
+  }
+}
+
+TEST_CASE("keys that nothing obeys are told apart from those that are not known") {
+  const Condarc rc =
+      read("always_softlink: true\nchanels: [a]\nroot: /x\nsafety_checks: no\nalways_copy: yes\n");
+  CHECK(rc.without_effect == Texts{"always_softlink", "chanels", "root"});
+  CHECK(rc.values.at("safety_checks").text == "disabled");
+  CHECK(rc.values.at("always_copy").text == "true");
+  CHECK(why_idle("chanels") == "hpcenv does not know it");
+  CHECK(why_idle("always_softlink").find("soft links") != std::string_view::npos);
+  CHECK(refused("safety_checks: sometimes\n").hints.at(0) == "use one of: enabled warn disabled");
+  // No key is both obeyed and idle, but those whose meaning depends on the file.
+  for (const IdleKey& key : idle_keys()) {
+    const RcKey* known = find_rc_key(key.name);
+    CHECK((known == nullptr || known->dialect == RcDialect::hpcenv));
+  }
+}
+
+TEST_CASE("every key of conda that users are told of is obeyed or said to be idle") {
+  for (const char* name : {"channels",
+                           "default_channels",
+                           "channel_alias",
+                           "custom_channels",
+                           "custom_multichannels",
+                           "channel_settings",
+                           "allowlist_channels",
+                           "denylist_channels",
+                           "channel_priority",
+                           "override_channels_enabled",
+                           "mirrored_channels",
+                           "pkgs_dirs",
+                           "envs_dirs",
+                           "always_copy",
+                           "always_softlink",
+                           "allow_softlinks",
+                           "path_conflict",
+                           "safety_checks",
+                           "extra_safety_checks",
+                           "rollback_enabled",
+                           "offline",
+                           "use_index_cache",
+                           "local_repodata_ttl",
+                           "repodata_use_zst",
+                           "repodata_use_shards",
+                           "proxy_servers",
+                           "ssl_verify",
+                           "client_ssl_cert",
+                           "client_ssl_cert_key",
+                           "remote_connect_timeout_secs",
+                           "remote_read_timeout_secs",
+                           "remote_max_retries",
+                           "remote_backoff_factor",
+                           "default_threads",
+                           "repodata_threads",
+                           "fetch_threads",
+                           "verify_threads",
+                           "execute_threads",
+                           "pinned_packages",
+                           "disallowed_packages",
+                           "track_features",
+                           "create_default_packages",
+                           "add_pip_as_python_dependency",
+                           "override_virtual_packages",
+                           "exclude_newer",
+                           "subdir",
+                           "changeps1",
+                           "env_prompt",
+                           "auto_stack",
+                           "register_envs",
+                           "protect_frozen_envs",
+                           "no_lock"}) {
+    INFO(name);
+    CHECK((find_rc_key(name) != nullptr || why_idle(name) != "hpcenv does not know it"));
+  }
+}
+
 TEST_CASE("values of every kind are read from a condarc file") {
   const Condarc rc = read(R"(channels: [a, b]
 channel_alias: https://mirror.example/conda

@@ -136,14 +136,28 @@ class MemoryClient final : public net::HttpClient {
 class Listener final : public base::Reporter {
  public:
   void step(std::string_view what) override { steps.emplace_back(what); }
-  void progress(std::uint64_t now, std::uint64_t all, base::Unit) override {
-    done = now;
-    total = all;
+  void progress(std::uint64_t now, std::uint64_t all, base::Unit unit) override {
+    const std::lock_guard lock(mutex);
+    (unit == base::Unit::bytes ? done : packages_done) = now;
+    (unit == base::Unit::bytes ? total : packages_total) = all;
+  }
+  void part(std::string_view name, std::uint64_t now, std::uint64_t all, base::Unit) override {
+    const std::lock_guard lock(mutex);
+    parts[std::string(name)] = {now, all};
+  }
+  void part_end(std::string_view name) override {
+    const std::lock_guard lock(mutex);
+    ended.emplace_back(name);
   }
   void warning(std::string_view text) override { warnings.emplace_back(text); }
   void detail(std::string_view) override {}
   std::vector<std::string> steps;
   std::vector<std::string> warnings;
+  std::mutex mutex;
+  std::map<std::string, std::pair<std::uint64_t, std::uint64_t>> parts;
+  std::vector<std::string> ended;
+  std::uint64_t packages_done = 0;
+  std::uint64_t packages_total = 0;
   std::uint64_t done = 0;
   std::uint64_t total = 0;
 };
@@ -187,6 +201,10 @@ TEST_CASE("what the cache lacks is fetched, the largest first, and given in the 
   }
   CHECK(world.reporter.done == total);
   CHECK(world.reporter.total == total);
+  CHECK(world.reporter.packages_total == 30);
+  CHECK(world.reporter.ended.size() == 30);
+  REQUIRE(world.reporter.parts.size() == 30);
+  for (const auto& [name, part] : world.reporter.parts) CHECK(part.first == part.second);
   CHECK(world.reporter.steps.size() == 1);
   std::uint64_t before = ~0ULL;
   for (const std::string& url : world.client.started) {
