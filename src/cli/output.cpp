@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "base/json.hpp"
+#include "base/text.hpp"
 
 namespace hpcenv::cli {
 namespace {
@@ -28,6 +29,17 @@ const char* code_of(Style style) {
   return "0";
 }
 
+bool is_dumb(std::string_view terminal) { return terminal.empty() || terminal == "dumb"; }
+
+/// The first of them that is set counts.
+bool speaks_utf8(const base::Environment& environment) {
+  for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
+    const std::string value = base::to_lower(environment.get_or(name, ""));
+    if (!value.empty()) return value.ends_with("utf-8") || value.ends_with("utf8");
+  }
+  return false;
+}
+
 std::string with_code(Style style, std::string_view text) {
   if (style == Style::plain) {
     return std::string(text);
@@ -42,8 +54,9 @@ Output::Output(const base::Environment& environment, Format format)
       stdin_terminal_(isatty(STDIN_FILENO) == 1),
       stdout_terminal_(isatty(STDOUT_FILENO) == 1),
       stderr_terminal_(isatty(STDERR_FILENO) == 1),
-      colour_(environment.get_or("NO_COLOR", "").empty() &&
-              environment.get_or("TERM", "dumb") != "dumb") {}
+      dumb_(is_dumb(environment.get_or("TERM", ""))),
+      utf8_(speaks_utf8(environment)),
+      colour_(environment.get_or("NO_COLOR", "").empty() && !dumb_) {}
 
 void Output::print(std::string_view text) const {
   std::fwrite(text.data(), 1, text.size(), stdout);

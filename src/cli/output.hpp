@@ -22,6 +22,10 @@ class Output {
   bool json() const { return format_ == Format::json; }
   bool stdin_is_terminal() const { return stdin_terminal_; }
   bool stderr_is_terminal() const { return stderr_terminal_; }
+  /// Whether lines on stderr can be drawn over: a terminal that is not dumb, and no --json.
+  bool can_redraw() const { return stderr_terminal_ && !dumb_ && !json(); }
+  /// Whether the locale's variables speak of UTF-8.
+  bool is_utf8() const { return utf8_; }
 
   /// Data, as it is.
   void print(std::string_view text) const;
@@ -37,6 +41,8 @@ class Output {
   bool stdin_terminal_ = false;
   bool stdout_terminal_ = false;
   bool stderr_terminal_ = false;
+  bool dumb_ = false;
+  bool utf8_ = false;
   bool colour_ = false;
 };
 

@@ -118,7 +118,7 @@ class Interrupts(CliCase):
         super().setUp()
         self.server.well = False
         self.prefix = Path(self.home) / "envs/work"
-        self.variables["TERM"] = "dumb"
+        self.variables["TERM"] = "xterm"
         if not self.model.exists():
             self.run_program("create", "-y", "-p", str(self.model), "base", check=0)
         self.channel_words = []
