@@ -59,6 +59,8 @@ CONTENT: dict[str, tuple[bytes, int] | str] = {
     "lib/libx.so": "libx.so.1",
     "lib/dangling": "is-not-there",
     "lib/up": "../bin/run",
+    "lib/system": "/usr/lib/libsystem.so.1",
+    "lib/out": "../../../outside",
     "lib64": "lib",
     "share/empty": (b"", 0o644),
     "share/zeros": (bytes(2_000_000), 0o644),
