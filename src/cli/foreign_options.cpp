@@ -1,19 +1,25 @@
 #include "cli/foreign_options.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
+#include <string>
 
 namespace hpcenv::cli {
 namespace {
 
 struct ForeignOption {
-  std::string_view flag;
+  std::string_view flag;  ///< after a command and a blank where it is one command's
   std::string_view instead;
 };
 
 constexpr std::string_view reads_rc = "set SSL_CERT_FILE to a file of CA certificates";
 constexpr std::string_view links =
     "hpcenv tries hard links on a real file and copies where they do not work";
+constexpr std::string_view list_environments = "type hpcenv env list";
+constexpr std::string_view show_settings =
+    "type hpcenv config: each value with where it comes from";
 
 // Not here: options that hpcenv has under the same name.
 constexpr auto options = std::to_array<ForeignOption>({
@@ -34,8 +40,6 @@ constexpr auto options = std::to_array<ForeignOption>({
     {"--download-only", "type --dry-run to see what would be fetched"},
     {"--solver", "leave it out: hpcenv has one solver (HPCENV_SOLVER=libsolv compares)"},
     {"--experimental-solver", "leave it out: hpcenv has one solver"},
-    {"--copy", links},
-    {"--always-copy", links},
     {"--always-softlink", links},
     {"--allow-softlinks", links},
     {"--no-shortcuts", "leave it out: hpcenv makes no shortcuts"},
@@ -66,15 +70,31 @@ constexpr auto options = std::to_array<ForeignOption>({
     {"--info", "type --verbose"},
     {"--experimental", "leave it out: there is no such switch"},
     {"--relocate-prefix", "create the environment with -p at the place where it will be used"},
+    {"info --envs", list_environments},
+    {"info -e", list_environments},
+    {"config --add", "type hpcenv config prepend KEY VALUE (append: with less weight)"},
+    {"config --append", "type hpcenv config append KEY VALUE"},
+    {"config --prepend", "type hpcenv config prepend KEY VALUE"},
+    {"config --set", "type hpcenv config set KEY VALUE"},
+    {"config --get", "type hpcenv config get KEY"},
+    {"config --remove", "type hpcenv config remove KEY VALUE"},
+    {"config --remove-key", "type hpcenv config remove KEY"},
+    {"config --show", show_settings},
+    {"config --show-sources", show_settings},
+    {"config --sources", show_settings},
+    {"config --describe", "type hpcenv config describe"},
     {"--dev", "hpcenv does not run inside the environment that it changes"},
 });
 
 }  // namespace
 
-std::string_view instead_of(std::string_view option) {
+std::string_view instead_of(std::string_view command, std::string_view option) {
   option = option.substr(0, option.find('='));
-  const auto* const found = std::ranges::find(options, option, &ForeignOption::flag);
-  return found == options.end() ? std::string_view() : found->instead;
+  for (const std::string& flag : {fmt::format("{} {}", command, option), std::string(option)}) {
+    const auto* const found = std::ranges::find(options, flag, &ForeignOption::flag);
+    if (found != options.end()) return found->instead;
+  }
+  return {};
 }
 
 }  // namespace hpcenv::cli

@@ -45,7 +45,7 @@ Result<> check_remaining(const CommandSpec& command, const std::vector<std::stri
     }
     Error error =
         usage_error(command, fmt::format("hpcenv {} has no option '{}'", command.name, word));
-    if (const std::string_view instead = instead_of(word); !instead.empty()) {
+    if (const std::string_view instead = instead_of(command.name, word); !instead.empty()) {
       error.hints.emplace(error.hints.begin(), instead);
       return Failure(std::move(error));
     }
@@ -59,8 +59,16 @@ Result<> check_remaining(const CommandSpec& command, const std::vector<std::stri
     return Failure(std::move(error));
   }
   if (command.operands == CommandSpec::Operands::none && !remaining.empty()) {
-    return Failure(usage_error(
-        command, fmt::format("hpcenv {} takes no argument '{}'", command.name, remaining[0])));
+    Error error = usage_error(
+        command, fmt::format("hpcenv {} takes no argument '{}'", command.name, remaining[0]));
+    const bool has_name =
+        std::ranges::any_of(slots, [](const Slot& slot) { return key_of(*slot.spec) == "name"; });
+    if (has_name) {
+      error.hints.insert(
+          error.hints.begin(),
+          fmt::format("an environment is named so: hpcenv {} -n {}", command.name, remaining[0]));
+    }
+    return Failure(std::move(error));
   }
   return {};
 }

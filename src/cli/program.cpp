@@ -53,6 +53,16 @@ constexpr auto elsewhere = std::to_array<Elsewhere>({
     {"upgrade", "hpcenv update -n NAME PACKAGE"},
     {"init", "eval \"$(hpcenv shell-hook bash)\"  (put it into ~/.bashrc to have it always)"},
     {"shell", "eval \"$(hpcenv shell-hook bash)\", then: hpcenv activate NAME"},
+    {"conda", "leave that word out: hpcenv COMMAND"},
+    {"mamba", "leave that word out: hpcenv COMMAND"},
+    {"micromamba", "leave that word out: hpcenv COMMAND"},
+    {"envs", "hpcenv env list"},
+    {"rename", "hpcenv env export -n OLD -e -f old.txt, then hpcenv create -n NEW -f old.txt"},
+    {"clone", "hpcenv env export -n OLD -e -f old.txt, then hpcenv create -n NEW -f old.txt"},
+    {"compare", "hpcenv env export -n NAME | diff - environment.yml"},
+    {"env config", "write `variables:` into FILE.yml, then hpcenv update -n NAME -f FILE.yml"},
+    {"source", "hpcenv activate NAME"},
+    {"build", "conda-build or rattler-build; its channel is then -c PATH"},
     {"env create", "hpcenv create -n NAME -f environment.yml"},
     {"env update", "hpcenv update -n NAME -f environment.yml"},
     {"export", "hpcenv env export -n NAME"},
@@ -145,6 +155,7 @@ constexpr std::array setting_options{
     SettingOption{"exclude-newer", "exclude_newer"},
     SettingOption{"platform", "subdir"},
     SettingOption{"no-lock", "no_lock"},
+    SettingOption{"always-copy", "always_copy"},
     SettingOption{"yes", "always_yes"},
 };
 
@@ -160,6 +171,10 @@ Result<> apply_options(const Arguments& arguments, Settings& settings) {
     if (!value) {
       value.error().kind = ErrorKind::usage;
       return Failure(std::move(value).error());
+    }
+    if (settings.setting(key.name).is_final()) {
+      return fail(ErrorKind::refused, "--{} has no effect: {} is final in {}", option.option,
+                  key.name, settings.setting(key.name).source);
     }
     settings.set(key.name, *std::move(value), "option");
   }
@@ -192,7 +207,7 @@ int exit_code_for(const CommandSpec& command, const Error& error) {
 int run_program(const std::vector<std::string>& words, const base::Environment& environment) {
   const auto found = find_command(words);
   Output output(environment, wants_json(words) ? Output::Format::json : Output::Format::text);
-  if (words.size() == 1 && words[0] == "--version") {
+  if (words.size() == 1 && (words[0] == "--version" || words[0] == "-V")) {
     output.print("hpcenv " HPCENV_VERSION "\n");
     return 0;
   }

@@ -168,6 +168,13 @@ Result<ops::Locations> Session::locations() const {
     return fail_hint(ErrorKind::io, "the working directory is gone",
                      "change to a directory that exists");
   }
+  if (std::filesystem::is_regular_file(locations.root, failure)) {
+    return fail_hint(
+        ErrorKind::usage,
+        fmt::format("{} (from {}) is a file, but environments and packages lie below it",
+                    locations.root.string(), settings_.setting("root").source),
+        "a list of packages is given with -f FILE; -r is the root directory");
+  }
   if (locations.root.is_relative()) {
     locations.root = locations.working_directory / locations.root;
   }

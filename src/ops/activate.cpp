@@ -8,6 +8,20 @@
 namespace hpcenv::ops {
 namespace {
 
+/// bash's own words for a program that is not there name a line of this script.
+constexpr std::string_view start_program = R"(
+case $1 in
+*/*) ;;
+*)
+  if ! type -P -- "$1" >/dev/null; then
+    printf 'error: %s: no such program in PATH\n' "$1" >&2
+    exit 127
+  fi
+  ;;
+esac
+exec "$@"
+)";
+
 std::vector<std::string> activate_scripts(const std::filesystem::path& prefix) {
   const std::filesystem::path directory = prefix / "etc" / "conda" / "activate.d";
   std::vector<std::string> scripts;
@@ -52,7 +66,7 @@ Started start_in(const shell::Activation& activation, const std::vector<std::str
                                 "--noprofile",
                                 "--norc",
                                 "-c",
-                                shell::render_bash(activation) + "\nexec \"$@\"\n",
+                                shell::render_bash(activation) + std::string(start_program),
                                 "hpcenv-run"};
   argv.insert(argv.end(), command.begin(), command.end());
   return {std::move(argv), environment};

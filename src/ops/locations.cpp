@@ -117,10 +117,13 @@ Result<EnvironmentRef> existing_environment(const Locations& locations, const st
               {}};
   std::vector<std::string> names;
   for (const KnownEnvironment& known : known_environments(locations)) {
-    names.push_back(known.name);
+    if (!known.name.empty()) names.push_back(known.name);
   }
   if (auto nearest = base::nearest_words(name, names, 3); !name.empty() && !nearest.empty()) {
     error.hints.push_back("did you mean: " + base::join(nearest, ", "));
+  }
+  if (name == "base" || name == "root") {
+    error.hints.emplace_back("hpcenv needs no base environment and has none");
   }
   error.hints.emplace_back("list all environments with: hpcenv env list");
   return Failure(std::move(error));

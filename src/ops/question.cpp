@@ -19,6 +19,14 @@ bool is_met(const conda::MatchSpec& spec, const prefix::PrefixState& state,
   });
 }
 
+/// Whether all that is asked for about a name is met by what is installed.
+bool all_about_are_met(std::string_view name, const ChangeRequest& request,
+                       const prefix::PrefixState& state) {
+  return std::ranges::all_of(request.wishes.specs, [&](const conda::MatchSpec& spec) {
+    return spec.name.text() != name || is_met(spec, state, request.rules.channel_alias);
+  });
+}
+
 void sort_wishes(const ChangeRequest& request, const prefix::PrefixState& state,
                  const Specs& earlier, Question& question) {
   for (const conda::MatchSpec& spec : request.wishes.specs) {
@@ -31,7 +39,7 @@ void sort_wishes(const ChangeRequest& request, const prefix::PrefixState& state,
     const conda::MatchSpec* before = find_spec(earlier, spec.name.text());
     const bool is_kept = request.action == Action::install &&
                          request.reinstall == ChangeRequest::Reinstall::no &&
-                         is_met(spec, state, request.rules.channel_alias);
+                         all_about_are_met(spec.name.text(), request, state);
     (is_kept ? question.kept : question.specs).push_back(is_bare && before ? *before : spec);
   }
   for (const conda::MatchSpec& spec : earlier) {

@@ -495,7 +495,7 @@ class Asking(ChangeCase):
         self.addCleanup(os.close, screen)
         self.addCleanup(child.kill)
         seen = b""
-        while b"[Y/n]" not in seen:
+        while b"[y/n]" not in seen.lower():
             seen += os.read(screen, 1000)
         return child, screen
 
@@ -519,6 +519,23 @@ class Asking(ChangeCase):
             child.send_signal(sent)
             self.assertEqual(child.wait(60), code)
         self.assertEqual(self.tree(self.prefix), before)
+
+    def test_questions_of_what_removes(self):
+        self.create("lone")
+        before = self.tree(self.home)
+        for words in (["env", "remove", "-n", "work"], ["clean", "--all"]):
+            child, _ = self.at_the_question(*words)
+            child.send_signal(signal.SIGINT)
+            self.assertEqual(child.wait(60), 130)
+            for answer in (b"n\n", b"\x04"):
+                child, screen = self.at_the_question(*words)
+                os.write(screen, answer)
+                self.assertEqual(child.wait(60), 1)
+        self.assertEqual(self.tree(self.home), before)
+        child, screen = self.at_the_question("env", "remove", "-n", "work")
+        os.write(screen, b"YES\n")
+        self.assertEqual(child.wait(60), 0)
+        self.assertFalse(os.path.exists(self.prefix))
 
     def test_who_changes_the_environment_each_time_before_the_commit_is_given_way(self):
         self.create("lone")
@@ -636,7 +653,7 @@ class Machines(ChangeCase):
         with open(path, "w", encoding="utf-8") as out:
             out.write(f"channels: ['file://{channel}', 'file://{self.channel}']\n"
                       "dependencies:\n  - thing  # [aarch64]\n  - lone  # [x86_64]\n  - sel(linux): base >0  # [not aarch64]\n")
-        profile = self.profile(hostname="arm01", arch="aarch64")
+        profile = self.profile(hostname="arm01", machine="aarch64")
         with open(f"{self.home}/arm.json", "w", encoding="utf-8") as out:
             json.dump(profile, out)
         names = lambda *words: self.names(self.plan("create", "-n", "work", "-f", path, *words)["link"])
@@ -657,6 +674,45 @@ class Machines(ChangeCase):
 
 
 class ForeignOptions(ChangeCase):
+    def test_habits_lead_to_what_is_typed_here(self):
+        self.create("lone")
+        for words, code, said in (
+                (["conda", "install", "x"], 2, "type instead: leave that word out"),
+                (["envs"], 2, "type instead: hpcenv env list"),
+                (["rename", "-n", "a", "b"], 2, "type instead: hpcenv env export -n OLD"),
+                (["env", "create", "-f", "x.yml"], 2, "type instead: hpcenv create -n NAME -f environment.yml"),
+                (["env", "update", "-f", "x.yml"], 2, "type instead: hpcenv update -n NAME -f environment.yml"),
+                (["env", "config", "vars", "list"], 2, "type instead: write `variables:` into FILE.yml"),
+                (["env", "remove", "work"], 2, "an environment is named so: hpcenv env remove -n work"),
+                (["env", "export", "work"], 2, "an environment is named so: hpcenv env export -n work"),
+                (["info", "--envs"], 2, "type hpcenv env list"),
+                (["info", "-e"], 2, "type hpcenv env list"),
+                (["config", "--add", "channels", "bioconda"], 2, "type hpcenv config prepend KEY VALUE"),
+                (["config", "--show"], 2, "type hpcenv config: each value"),
+                (["create", "-n", "x", "--clone", "y"], 2, "hpcenv env export"),
+                (["install", "-n", "work", "--solver", "libmamba", "app"], 2, "one solver"),
+                (["list", "-n", "base"], 1, "hpcenv needs no base environment and has none"),
+                (["activate", "work"], 2, "shell-hook bash"),
+                (["install", "app"], 2, "give one of: -n NAME, -p PREFIX")):
+            with self.subTest(words):
+                error = self.run_json(*words, check=code)["error"]
+                self.assertIn(said, error["hints"][0], error)
+        with open(f"{self.home}/requirements.txt", "w", encoding="utf-8") as out:
+            out.write("app\n")
+        error = self.run_json("install", "-n", "work", "-r", f"{self.home}/requirements.txt", check=2)["error"]
+        self.assertIn("a list of packages is given with -f FILE", error["hints"][0])
+        self.run_program("install", "-n", "work", "--file", f"{self.home}/requirements.txt", "-q", check=0)
+        self.assertIn("app", self.versions())
+        self.assertEqual(self.run_program("-V", check=0).stdout, self.run_program("--version", check=0).stdout)
+
+    def test_two_specs_about_one_name_both_hold(self):
+        self.create("lib=3.0")
+        self.refused(1, "conflict", "install", "-n", "work", "lib>=3", "lib<3", said=["lib>=3", "lib<3"])
+        self.refused(1, "conflict", "install", "-n", "work", "lib<3", "lib>=3", said=["lib>=3", "lib<3"])
+        self.run_program("install", "-n", "work", "lib>=2", "lib<3", check=0)
+        self.assertEqual(self.versions()["lib"], "2.0")
+        self.assertFalse(self.run_json("install", "-n", "work", "lib>=2", "lib<3", "--dry-run")["changed"])
+
     def test_well_known_options_lead_to_ours(self):
         for option, instead in (("--strict-channel-priority", "--channel-priority strict"), ("-S", "leave it out"),
                                 ("--use-local", "conda-bld"), ("--ssl-verify=false", "SSL_CERT_FILE"),

@@ -141,7 +141,8 @@ class Run(CliCase):
         self.run_program("run", "true", check=2)
 
     def test_own_failures_have_their_own_codes(self):
-        self.run_program("run", "-n", "work", "no-such-program", check=127)
+        done = self.run_program("run", "-n", "work", "no-such-program", check=127)
+        self.assertEqual(done.stderr.splitlines()[-1], "error: no-such-program: no such program in PATH")
         self.run_program("run", "-n", "work", "/etc/passwd", check=126)
         self.run_program("run", "-n", "nowhere", "true", check=125)
         self.run_program("run", "-n", "work", check=2)

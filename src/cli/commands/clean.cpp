@@ -1,9 +1,10 @@
 // hpcenv clean
 #include <array>
-#include <iostream>
 
+#include "base/interrupt.hpp"
 #include "base/json.hpp"
 #include "base/text.hpp"
+#include "cli/ask.hpp"
 #include "cli/commands/change_options.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/session.hpp"
@@ -76,13 +77,9 @@ bool confirmed(const Session& session, const ops::CleanPlan& plan) {
   if (session.settings().flag("always_yes") || output.json() || !output.stdin_is_terminal()) {
     return true;
   }
-  output.say(fmt::format("Remove these, {} in all? [Y/n] ", base::human_bytes(plan.bytes())));
-  std::string answer;
-  if (!std::getline(std::cin, answer)) {
-    return false;
-  }
-  answer = base::to_lower(base::trim(answer));
-  return answer.empty() || answer == "y" || answer == "yes";
+  const auto answer = ask(
+      fmt::format("Remove these, {} in all? [Y/n] ", base::human_bytes(plan.bytes())), output);
+  return answer.has_value() && (answer->empty() || *answer == "y" || *answer == "yes");
 }
 
 void print_json(const ops::CleanPlan& plan, bool dry_run, std::uint64_t freed,
@@ -117,6 +114,7 @@ Result<int> run(const Arguments& arguments, Session& session) {
   std::uint64_t freed = 0;
   if (!dry_run && !plan.items.empty()) {
     if (!confirmed(session, plan)) {
+      HPCENV_TRY(base::check_interrupt());
       return fail(ErrorKind::refused, "nothing was removed: not confirmed");
     }
     HPCENV_ASSIGN(const ops::Seams seams, session.seams());
