@@ -677,12 +677,12 @@ class ForeignOptions(ChangeCase):
     def test_habits_lead_to_what_is_typed_here(self):
         self.create("lone")
         for words, code, said in (
-                (["conda", "install", "x"], 2, "type instead: leave that word out"),
+                (["conda", "install", "x"], 2, "type instead: hpcenv COMMAND, without that word"),
                 (["envs"], 2, "type instead: hpcenv env list"),
                 (["rename", "-n", "a", "b"], 2, "type instead: hpcenv env export -n OLD"),
                 (["env", "create", "-f", "x.yml"], 2, "type instead: hpcenv create -n NAME -f environment.yml"),
                 (["env", "update", "-f", "x.yml"], 2, "type instead: hpcenv update -n NAME -f environment.yml"),
-                (["env", "config", "vars", "list"], 2, "type instead: write `variables:` into FILE.yml"),
+                (["env", "config", "vars", "list"], 2, "type instead: hpcenv update -n NAME -f FILE.yml"),
                 (["env", "remove", "work"], 2, "an environment is named so: hpcenv env remove -n work"),
                 (["env", "export", "work"], 2, "an environment is named so: hpcenv env export -n work"),
                 (["info", "--envs"], 2, "type hpcenv env list"),
@@ -693,6 +693,8 @@ class ForeignOptions(ChangeCase):
                 (["install", "-n", "work", "--solver", "libmamba", "app"], 2, "one solver"),
                 (["list", "-n", "base"], 1, "hpcenv needs no base environment and has none"),
                 (["activate", "work"], 2, "shell-hook bash"),
+                (["list", "work"], 2, "to list the environment work: hpcenv list -n work"),
+                (["install", "-n", "work", "xyzzy"], 1, f"looked for in file://{self.channel}; another channel is named with -c"),
                 (["install", "app"], 2, "give one of: -n NAME, -p PREFIX")):
             with self.subTest(words):
                 error = self.run_json(*words, check=code)["error"]

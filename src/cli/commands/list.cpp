@@ -132,7 +132,14 @@ Result<int> print_file(const Arguments& arguments, const prefix::PrefixState& st
 Result<int> run(const Arguments& arguments, Session& session) {
   HPCENV_ASSIGN(const Filter filter, Filter::from(arguments));
   HPCENV_ASSIGN(const ops::Locations locations, session.locations());
-  HPCENV_ASSIGN(const prefix::PrefixState state, installed_in_named(arguments, locations));
+  auto found = installed_in_named(arguments, locations);
+  if (!found && found.error().kind == ErrorKind::usage && arguments.operands().size() == 1) {
+    // As with conda the word is what names are looked for, but a name may have been meant.
+    found.error().hints.insert(
+        found.error().hints.begin(),
+        fmt::format("to list the environment {0}: hpcenv list -n {0}", arguments.operands()[0]));
+  }
+  HPCENV_ASSIGN(const prefix::PrefixState state, std::move(found));
   const Output& output = session.output();
   if (arguments.has("explicit") || arguments.has("export")) {
     return print_file(arguments, state, output);
