@@ -694,7 +694,7 @@ class ForeignOptions(ChangeCase):
                 (["list", "-n", "base"], 1, "hpcenv needs no base environment and has none"),
                 (["activate", "work"], 2, "shell-hook bash"),
                 (["list", "work"], 2, "to list the environment work: hpcenv list -n work"),
-                (["install", "-n", "work", "xyzzy"], 1, f"looked for in file://{self.channel}; another channel is named with -c"),
+                (["install", "-n", "work", "xyzzy"], 1, "another one is added with -c CHANNEL"),
                 (["install", "app"], 2, "give one of: -n NAME, -p PREFIX")):
             with self.subTest(words):
                 error = self.run_json(*words, check=code)["error"]

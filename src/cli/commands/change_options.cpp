@@ -171,14 +171,6 @@ bool agree(const ops::ChangeDecision& decision, const Arguments& arguments, Sess
   return answer.has_value() && (answer->empty() || *answer == "y" || *answer == "yes");
 }
 
-std::string looked_in(const ops::ChangeRequest& request) {
-  std::vector<std::string> names;
-  for (const conda::Channel& channel : request.wishes.channels) {
-    names.push_back(conda::without_credentials(channel.name));
-  }
-  return fmt::format("looked for in {}; another channel is named with -c", base::join(names, ", "));
-}
-
 void print_json(const ops::ChangeDone& done, const Output& output) {
   base::Json body;
   body["action"] = ops::name_of(done.decision.action);
@@ -285,11 +277,7 @@ Result<int> run_change(const ops::ChangeRequest& request, const Arguments& argum
                 }));
   session.end_progress();
   if (const auto* conflict = std::get_if<solve::Conflict>(&outcome)) {
-    Error error = error_of(*conflict);
-    if (error.kind == ErrorKind::not_found && error.hints.empty()) {
-      error.hints.push_back(looked_in(request));
-    }
-    return Failure(std::move(error));
+    return Failure(error_of(*conflict));
   }
   const auto& done = std::get<ops::ChangeDone>(outcome);
   if (done.end == ops::ChangeDone::End::declined) {
