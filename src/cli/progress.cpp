@@ -170,6 +170,7 @@ class ScreenReporter final : public base::Reporter {
     try {
       drawer_ = std::thread([this] { draw_on(); });
     } catch (const std::system_error&) {
+      drawer_ = std::thread();
       // Without a thread nothing is drawn; each step still leaves its line.
     }
   }

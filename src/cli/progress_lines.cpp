@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/text.hpp"
 
@@ -142,7 +143,7 @@ std::string part_text(const ProgressPart& part) {
 }  // namespace
 
 std::string duration_text(double seconds) {
-  const auto whole = static_cast<std::uint64_t>(std::max(0.0, seconds) + 0.5);
+  const auto whole = static_cast<std::uint64_t>(std::llround(std::max(0.0, seconds)));
   if (whole < 120) return fmt::format("{} s", whole);
   const std::uint64_t minutes = (whole + 30) / 60;
   return minutes < 120 ? fmt::format("{} min", minutes)
