@@ -262,7 +262,7 @@ std::optional<std::filesystem::path> PackageCache::find_archive(
   };
   if (fits(directory_ / record.file_name)) return directory_ / record.file_name;
   for (const std::filesystem::path& directory : read_only_) {
-    const std::filesystem::path file = directory / record.file_name;
+    std::filesystem::path file = directory / record.file_name;
     if (fits(file) && !others_can_write(file)) return file;
   }
   return std::nullopt;
