@@ -7,10 +7,11 @@ import os
 import unittest
 from pathlib import Path
 
+from real_software import run_every_entry_point, unresolved
 from thread_support import World
 
 WORLD = World()
-SPECS = ["python", "rich", "httpie", "black", "flask", "pkgconf", "openssl", "ncurses", "zlib"]
+SPECS = ["python", "pip", "numpy", "rich", "httpie", "black", "flask", "pkgconf", "openssl", "ncurses", "zlib"]
 LONG = "a place with spaces/" + "long" * 35
 
 
@@ -48,6 +49,12 @@ class AwkwardPlace(unittest.TestCase):
         self.assertRegex(self.run_in("http", "--version"), r"^\d")
         self.assertIn("Pygments", self.run_in("pygmentize", "-V"))
         self.assertIn("module", self.run_in("pydoc3.11", "keyword").lower())
+
+    def test_every_entry_point_runs(self) -> None:
+        run_every_entry_point(self, WORLD, self.prefix, 10)
+
+    def test_every_library_is_found_inside_the_prefix(self) -> None:
+        self.assertEqual(unresolved(WORLD, self.prefix), [])
 
     def test_programs_and_libraries_know_their_prefix(self) -> None:
         self.assertEqual(self.run_in("pkg-config", "--variable=pc_path", "pkg-config").strip(),
