@@ -33,7 +33,7 @@ FATBIN, ZSTD_FRAME, ELF = b"\x50\xed\x55\xba", b"\x28\xb5\x2f\xfd", b"\x7fELF"
 CUBIN_SECTIONS = {".ldata"}
 FATBIN_SECTIONS = {".nv_fatbin", "__nv_relfatbin", ".cask_resource"}
 LEVEL = 19
-SASS = 2
+PTX, SASS = 1, 2
 
 
 def sections(data: memoryview) -> list[tuple[str, int, int]]:
@@ -51,7 +51,9 @@ def sections(data: memoryview) -> list[tuple[str, int, int]]:
 
 
 def thin_fatbins(data: bytearray, start: int, end: int, keep: int) -> int:
-    """Zeroes the payloads of fatbin entries that are not machine code for `keep` (75, 90, ...); says how many bytes."""
+    """Zeroes the payloads of fatbin entries that a GPU of architecture `keep` (75, 90, ...) has no use for; says how many bytes.
+
+    It runs machine code of its own, and its driver compiles PTX of its own and older ones."""
     gone, place = 0, data.find(FATBIN, start, end)
     while place >= 0:
         header, size = struct.unpack_from("<HQ", data, place + 6)
@@ -61,7 +63,8 @@ def thin_fatbins(data: bytearray, start: int, end: int, keep: int) -> int:
             architecture = struct.unpack_from("<I", data, entry + 28)[0]
             if header == 0:
                 break
-            if (kind, architecture) != (SASS, keep):
+            useful = (kind == SASS and architecture == keep) or (kind == PTX and architecture <= keep)
+            if not useful:
                 data[entry + header:entry + header + payload] = bytes(payload)
                 gone += payload
             entry += header + payload

@@ -72,12 +72,13 @@ class Thinning(unittest.TestCase):
         return struct.pack("<4sHHQ", gpu_channel.FATBIN, 1, 16, sum(map(len, entries))) + b"".join(entries)
 
     def test_entries_of_one_architecture_stay(self) -> None:
-        parts = [self.entry(2, 80, b"a" * 32), self.entry(2, 90, b"b" * 24), self.entry(1, 120, b"c" * 40)]
+        parts = [self.entry(2, 80, b"a" * 32), self.entry(2, 90, b"b" * 24), self.entry(1, 120, b"c" * 40), self.entry(1, 75, b"d" * 16)]
         before = bytearray(b"front   " + self.fatbin(*parts) + self.fatbin(parts[0]) + b"behind")
         data = bytearray(before)
         self.assertEqual(gpu_channel.thin_fatbins(data, 0, len(data), 90), 32 + 40 + 32)
         self.assertEqual(bytes(data), bytes(before).replace(b"a", b"\0").replace(b"c" * 40, bytes(40)))
         self.assertIn(b"b" * 24, data)
+        self.assertIn(b"d" * 16, data)
 
     def test_compressed_cubins_of_one_architecture_stay(self) -> None:
         def cubin(flags: int) -> bytes:
