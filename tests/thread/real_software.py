@@ -12,10 +12,13 @@ from thread_support import World
 
 # These come with the machine's C library, on purpose (__glibc), and with its driver.
 OF_THE_MACHINE = re.compile(r"(lib(c|m|dl|rt|pthread|util|resolv|crypt|nsl|anl|mvec)|ld-linux-x86-64)\.so\.\d+|libcuda\.so\.1|linux-vdso\.so\.1")
-# A program that knows neither: what it answers to instead, or None where it would not end.
+# What a program answers to that does not know --help; None where it cannot run as its package is: what it needs besides is an
+# extra, on conda-forge too.
 ARGUMENTS: dict[str, list[str] | None] = {
-    "jupyter-labhub": None,  # needs JupyterHub, which nobody asked for
-    "pygmentize": ["-V"], "jupyter-dejavu": ["--help"], "debugpy": ["--version"], "debugpy-adapter": ["--help"]}
+    "pygmentize": ["-V"], "debugpy": ["--version"],
+    "jupyter-labhub": None,  # JupyterHub
+    "jupyter-events": None,  # click
+    "httpx": None}           # click and rich
 BATCH = 200
 
 
