@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <ranges>
 
 #include "base/fs.hpp"
 #include "base/text.hpp"
@@ -134,10 +135,10 @@ std::vector<std::string> merged_channels(const std::vector<std::vector<std::stri
   for (const std::vector<std::string>& list : lists) {
     // From the back, so that each finds the one behind it in its place.
     auto behind = merged.size();
-    for (auto channel = list.rbegin(); channel != list.rend(); ++channel) {
-      const auto known = std::ranges::find(merged, *channel);
+    for (const std::string& channel : std::views::reverse(list)) {
+      const auto known = std::ranges::find(merged, channel);
       if (known == merged.end()) {
-        merged.insert(merged.begin() + static_cast<std::ptrdiff_t>(behind), *channel);
+        merged.insert(merged.begin() + static_cast<std::ptrdiff_t>(behind), channel);
       } else {
         behind = static_cast<std::size_t>(known - merged.begin());
       }

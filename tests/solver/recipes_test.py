@@ -243,6 +243,27 @@ class Recipes(unittest.TestCase):
                 self.assertIn("--on gpu.json", hints)
                 self.assertIn("CONDA_OVERRIDE_CUDA=12.9", hints)
 
+    def test_a_toolkit_of_cuda_13_from_a_recipe_of_ones_own(self) -> None:
+        """cudnn's headers for CUDA 13 are not among the records, its library is: cuda-dev with that, as a user would write it."""
+        text = (SOURCE / "recipes/cuda-dev.yml").read_text().replace("  - cudnn\n", "  - libcudnn\n  - cuda-version=13\n")
+        own = self.world.folder / ".config/hpcenv/recipes"
+        own.mkdir(parents=True)
+        (own / "cuda13.yml").write_text(text)
+        for target, toolkit in ((CUDA_13, "13.0"), (Target("cuda13.1", "13.1"), "13.1")):
+            with self.subTest(target.name):
+                (self.world.folder / f"{target.name}.json").write_text(json.dumps(target.profile()))
+                answer = self.world.create("cuda13", target)
+                self.assertEqual(answer["code"], 0, json.dumps(answer.get("error"), indent=1))
+                self.assertEqual(faults_of(self.world, answer["plan"]), [])
+                found = {one["name"]: one["version"] for one in answer["plan"]["link"]}
+                self.assertEqual(found["cuda-version"], toolkit)
+                self.assertTrue(found["cuda-nvcc"].startswith(toolkit), found)
+                self.assertTrue(found["libcublas-dev"].startswith("13."), found)
+                self.assertTrue(found["libcudnn"].startswith("9."), found)
+        refused = self.world.create("cuda13", CUDA_12)
+        self.assertEqual((refused["code"], refused["error"]["kind"]), (1, "conflict"))
+        self.assertIn("12.9", json.dumps(refused["error"]))
+
     def test_an_override_stands_for_the_driver(self) -> None:
         answer = self.world.create("pytorch", LOGIN, CONDA_OVERRIDE_CUDA="12.9")
         self.assertEqual(answer["code"], 0, answer)

@@ -56,6 +56,7 @@ std::string list_text(const std::vector<ops::FoundRecipe>& recipes) {
 std::string details_text(const ops::FoundRecipe& found) {
   const conda::Recipe& recipe = found.recipe;
   std::vector<std::string> checks;
+  checks.reserve(recipe.checks.size());
   for (const conda::RecipeCheck& check : recipe.checks) {
     checks.push_back(check.name + (check.needs == conda::Needs::gpu ? " (needs a GPU)" : ""));
   }
