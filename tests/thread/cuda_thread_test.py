@@ -102,7 +102,8 @@ class Installed(unittest.TestCase):
         self.assertEqual(answer.code, 0, answer)
         ran = FIRST.run([binary])
         self.assertEqual(ran.code, 0 if machine_has_driver() else 77, ran)
-        self.assertRegex(ran.out, r"^libraries: runtime 130\d\d driver \d+ cublas 13\.1\.0 cudnn 9\d+ cudnn-built-for 130\d\d nccl 228\d\d\n")
+        self.assertRegex(ran.out, r"^libraries: runtime 130\d\d driver \d+ cublas 13\.1\.0 cudnn 9\d+ cudnn-built-for 130\d\d "
+                                  r"nccl 228\d\d\n")
         self.assertEqual(unresolved(FIRST, self.prefix, [binary]), [])
         listing = FIRST.run(["ldd", binary]).out
         for library in ("libcudart.so.13", "libcublas.so.13", "libcublasLt.so.13", "libcudnn.so.9", "libnccl.so.2", "libstdc++.so.6"):

@@ -11,7 +11,8 @@ from pathlib import Path
 from thread_support import World
 
 # These come with the machine's C library, on purpose (__glibc), and with its driver.
-OF_THE_MACHINE = re.compile(r"(lib(c|m|dl|rt|pthread|util|resolv|crypt|nsl|anl|mvec)|ld-linux-x86-64)\.so\.\d+|libcuda\.so\.1|linux-vdso\.so\.1")
+OF_THE_MACHINE = re.compile(r"(lib(c|m|dl|rt|pthread|util|resolv|anl|mvec)|ld-linux-x86-64)\.so\.\d+"
+                            r"|libcuda\.so\.1|linux-vdso\.so\.1")
 # What a program answers to that does not know --help; None where it cannot run as its package is: what it needs besides is an
 # extra, on conda-forge too.
 ARGUMENTS: dict[str, list[str] | None] = {
