@@ -31,9 +31,17 @@ constexpr std::string_view blanks = " \t\r\n";
 
 using VersionBits = std::vector<std::uint64_t>;
 
-VersionBits bits_between(std::size_t begin, std::size_t end, std::size_t count) {
+/// Of versions in order; empty where the end is not behind the beginning.
+struct Range {
+  std::size_t begin = 0;
+  std::size_t end = 0;
+};
+
+VersionBits bits_of(const Range& range, std::size_t count) {
   VersionBits bits((count + 63) / 64);
-  for (std::size_t i = begin; i < end; ++i) bits[i / 64] |= std::uint64_t{1} << (i % 64);
+  for (std::size_t i = range.begin; i < range.end; ++i) {
+    bits[i / 64] |= std::uint64_t{1} << (i % 64);
+  }
   return bits;
 }
 
@@ -61,6 +69,7 @@ struct VersionSpec::Tree {
   bool matches(std::size_t node, const Version& candidate) const;
   bool clause_matches(const Node& clause, const Version& candidate) const;
   VersionBits matching(std::size_t node, std::span<const Version> newest_first) const;
+  std::optional<Range> range_of(const Node& clause, std::span<const Version> newest_first) const;
   VersionBits clause_matching(const Node& clause, std::span<const Version> newest_first) const;
 };
 
@@ -106,21 +115,32 @@ VersionBits VersionSpec::Tree::matching(std::size_t index,
                                         std::span<const Version> newest_first) const {
   const Node& node = nodes[index];
   if (node.kind == Node::Kind::clause) return clause_matching(node, newest_first);
+  const bool is_any = node.kind == Node::Kind::any;
+  // What ranges have in common is a range: `>=1,<2` costs two searches and one set.
+  Range common{0, newest_first.size()};
+  VersionBits bits;
   std::size_t child = index - 1;
-  VersionBits bits = matching(child, newest_first);
-  for (std::uint32_t i = 1; i < node.children; ++i) {
-    child -= nodes[child].size;
+  for (std::uint32_t i = 0; i < node.children; ++i, child -= nodes[child].size) {
+    const auto range = is_any ? std::nullopt : range_of(nodes[child], newest_first);
+    if (range.has_value()) {
+      common = {std::max(common.begin, range->begin), std::min(common.end, range->end)};
+      continue;
+    }
     const VersionBits other = matching(child, newest_first);
+    if (bits.empty()) bits.resize(other.size(), is_any ? 0 : ~std::uint64_t{0});
     for (std::size_t word = 0; word < bits.size(); ++word) {
-      bits[word] =
-          node.kind == Node::Kind::any ? bits[word] | other[word] : bits[word] & other[word];
+      bits[word] = is_any ? bits[word] | other[word] : bits[word] & other[word];
     }
   }
-  return bits;
+  if (is_any) return bits;
+  VersionBits found = bits_of(common, newest_first.size());
+  for (std::size_t word = 0; word < bits.size(); ++word) found[word] &= bits[word];
+  return found;
 }
 
-VersionBits VersionSpec::Tree::clause_matching(const Node& clause,
-                                               std::span<const Version> newest_first) const {
+/// Which versions, side by side, a clause accepts; nullopt where it has to look at each.
+std::optional<Range> VersionSpec::Tree::range_of(const Node& clause,
+                                                 std::span<const Version> newest_first) const {
   const std::size_t count = newest_first.size();
   // Where the versions end that are newer than the clause's, or at least as new.
   const auto end_of = [&](auto&& goes_before) {
@@ -133,24 +153,32 @@ VersionBits VersionSpec::Tree::clause_matching(const Node& clause,
   const auto not_older = [&] {
     return end_of([&](const Version& v) { return v >= versions[clause.operand]; });
   };
+  if (clause.kind != Node::Kind::clause) return std::nullopt;
   switch (clause.op) {
     case Operator::everything:
-      return bits_between(0, count, count);
+      return Range{0, count};
     case Operator::less:
-      return bits_between(not_older(), count, count);
+      return Range{not_older(), count};
     case Operator::less_or_equal:
-      return bits_between(newer(), count, count);
+      return Range{newer(), count};
     case Operator::greater:
-      return bits_between(0, newer(), count);
+      return Range{0, newer()};
     case Operator::greater_or_equal:
-      return bits_between(0, not_older(), count);
+      return Range{0, not_older()};
     case Operator::equal:
-      return bits_between(newer(), not_older(), count);
+      return Range{newer(), not_older()};
     default:
-      break;
+      return std::nullopt;
   }
-  VersionBits bits((count + 63) / 64);
-  for (std::size_t i = 0; i < count; ++i) {
+}
+
+VersionBits VersionSpec::Tree::clause_matching(const Node& clause,
+                                               std::span<const Version> newest_first) const {
+  if (const auto range = range_of(clause, newest_first)) {
+    return bits_of(*range, newest_first.size());
+  }
+  VersionBits bits = bits_of({0, 0}, newest_first.size());
+  for (std::size_t i = 0; i < newest_first.size(); ++i) {
     if (clause_matches(clause, newest_first[i])) bits[i / 64] |= std::uint64_t{1} << (i % 64);
   }
   return bits;
@@ -332,7 +360,7 @@ bool VersionSpec::matches(const Version& version) const {
 }
 
 std::vector<std::uint64_t> VersionSpec::matching(std::span<const Version> newest_first) const {
-  if (tree_ == nullptr) return bits_between(0, newest_first.size(), newest_first.size());
+  if (tree_ == nullptr) return bits_of({0, newest_first.size()}, newest_first.size());
   return tree_->matching(tree_->nodes.size() - 1, newest_first);
 }
 

@@ -201,7 +201,14 @@ class Collector {
     std::vector<Version> parsed;
     std::vector<std::uint32_t> places;  // of each offer among the parsed ones, later among distinct
     places.reserve(offers.size());
+    const std::string* neighbour = nullptr;
     for (const Offer& offer : offers) {
+      // Channels list the builds of a version side by side.
+      if (neighbour != nullptr && *neighbour == offer.record->version) {
+        places.push_back(places.back());
+        continue;
+      }
+      neighbour = &offer.record->version;
       const auto [place, added] = texts.try_emplace(offer.record->version, unreadable);
       if (added) {
         if (auto version = Version::parse(offer.record->version); version.has_value()) {

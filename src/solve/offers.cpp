@@ -33,10 +33,17 @@ Offers::Offers(const SolveRequest& request, std::span<const Wish> wishes) : requ
     offers_[record.name].push_back({&record, 0});
   }
   add_installed();
+  const std::string* neighbour = nullptr;
+  std::vector<Offer>* offers_of_name = nullptr;
   for (const index::IndexedRecord& entry : request.index->records) {
     // What the machine offers is not for a channel to say.
     if (entry.record.is_virtual()) continue;
-    offers_[entry.record.name].push_back({&entry.record, entry.channel});
+    // Records of one name mostly stand side by side.
+    if (neighbour == nullptr || *neighbour != entry.record.name) {
+      neighbour = &entry.record.name;
+      offers_of_name = &offers_[entry.record.name];
+    }
+    offers_of_name->push_back({&entry.record, entry.channel});
   }
   // `channel::name` goes before the priority of channels.
   for (const Wish& wish : wishes) {

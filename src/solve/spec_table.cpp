@@ -60,7 +60,7 @@ ParsedSpec* SpecTable::find(std::string_view text) {
     entry.text = text;
     auto spec = conda::MatchSpec::parse(text);
     if (spec.has_value() && spec->name.is_exact()) {
-      entry.parsed = ParsedSpec{base::trim(text), std::move(spec).value()};
+      entry.parsed.emplace(base::trim(text), std::move(spec).value());
     }
     *slot = {hash, static_cast<std::uint32_t>(entries_.size())};
   }
