@@ -62,12 +62,18 @@ def _case_channels(case: dict, corpus: Path) -> list[Channel]:
     channels = []
     for name in case["channels"]:
         folder = corpus / name
-        for subdir in PLATFORMS:
+        for subdir in (case["subdir"], "noarch"):
             (folder / subdir).mkdir(parents=True, exist_ok=True)
             if not (folder / subdir / "repodata.json").exists():
                 (folder / subdir / "repodata.json").write_text('{"info": {}, "packages": {}, "packages.conda": {}}')
         channels.append(Channel(folder.as_uri()))
     return channels
+
+
+def _with_address(spec: str, corpus: Path) -> str:
+    """`channel::` compares names of channels, and that of a folder is its address."""
+    channel, colons, rest = spec.rpartition("::")
+    return f"{(corpus / channel).as_uri()}::{rest}" if colons else spec
 
 
 def _case_virtual(case: dict) -> list[tuple[str, str, str]]:
@@ -78,18 +84,21 @@ def _case_virtual(case: dict) -> list[tuple[str, str, str]]:
     return rows
 
 
-async def do_oracles(corpus: str, cases: list[str]) -> dict[str, object]:
-    """Solves each case with its records in memory: one gateway keeps them, and each case is solved twice."""
-    gateway, times, failed = Gateway(cache_dir=f"{corpus}/gateway"), [], []
-    for name in cases:
+async def do_oracles(cases: str) -> dict[str, object]:
+    """Solves what the file `cases` lists (folders of channels, and cases) with the records in memory: a gateway keeps them, and
+    each case is solved twice."""
+    gateways: dict[str, Gateway] = {}
+    times, failed = [], []
+    for corpus, name in json.loads(Path(cases).read_text()):
+        gateway = gateways.setdefault(corpus, Gateway(cache_dir=f"{corpus}/gateway"))
         case = json.loads(Path(name).read_text())
-        newest = max(case["date_ts"] * 1000, case["max_timestamp"]) / 1000
+        newest = max(case["date_ts"] * 1000, case.get("max_timestamp") or 0) / 1000
         options = {
             "platforms": [case["subdir"], "noarch"], "gateway": gateway,
             "virtual_packages": virtual_packages(_case_virtual(case)), "timestamp_policy": "allow-missing",
             "exclude_newer": datetime.datetime.fromtimestamp(newest + 1, datetime.timezone.utc),
             "channel_priority": ChannelPriority.Strict if case["channel_priority"] == "strict" else ChannelPriority.Disabled}
-        specs = [MatchSpec(spec, strict=False) for spec in case["specs"]]
+        specs = [MatchSpec(_with_address(spec, Path(corpus)), strict=False) for spec in case["specs"]]
         try:
             for _ in range(2):
                 with Stopwatch() as watch:

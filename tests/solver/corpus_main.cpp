@@ -162,15 +162,28 @@ class Variants {
     variants_.back().direct = {name};
     request.update.clear();
     add("update of all", request).update_all = true;
-    // Nothing is asked for by name: all of it shall be new.
-    variants_.back().direct.clear();
-    for (const auto& record : oracle_.locked) variants_.back().direct.push_back(record.name);
+    // Nothing is asked for by name: all that was asked for once shall be new, or stands for itself.
+    variants_.back().direct = names;
+    for (const std::string& leaf : leaves()) variants_.back().direct.push_back(leaf);
     // The same package as a new one.
     std::erase_if(request.installed, [&](const auto& record) { return record.name == name; });
     for (const auto& spec : request.kept) {
       if (spec.name.text() == name) request.specs.push_back(spec);
     }
     add("install of " + name, request);
+  }
+
+  /// Locked packages that no other one depends on.
+  std::vector<std::string> leaves() const {
+    std::set<std::string> needed;
+    for (const auto& record : oracle_.locked) {
+      for (const auto& depends : record.depends) needed.insert(spec_of(depends).name.text());
+    }
+    std::vector<std::string> found;
+    for (const auto& record : oracle_.locked) {
+      if (!needed.contains(record.name)) found.push_back(record.name);
+    }
+    return found;
   }
 
   const Oracle& oracle_;
@@ -253,27 +266,31 @@ std::size_t changes(const Records& installed, const Verdict& verdict) {
       }));
 }
 
+std::string version_in(const Verdict& verdict, const std::string& name) {
+  const auto found = verdict.packages.find(name);
+  return found == verdict.packages.end() ? "none" : found->second.version;
+}
+
+/// < 0: what the dive chose of a name is older than libsolv's, or given up for the rest.
+int order_of(const Verdict& dive, const Verdict& search, const std::string& name) {
+  const auto mine = dive.packages.find(name);
+  const auto theirs = search.packages.find(name);
+  if (mine == dive.packages.end()) return theirs == search.packages.end() ? 0 : -1;
+  return theirs == search.packages.end() ? 1
+                                         : compare(mine->second.version, theirs->second.version);
+}
+
 void compare_versions(const std::string& title, const Variant& variant, const Verdict& dive,
                       const Verdict& search, Totals& totals) {
   int newer = 0;
   int older = 0;
   for (const std::string& name : variant.direct) {
-    const auto mine = dive.packages.find(name);
-    const auto theirs = search.packages.find(name);
-    if (mine == dive.packages.end() && theirs == search.packages.end()) continue;
-    // What one way gives up for the rest is worse than an older version of it.
-    const int order = mine == dive.packages.end() ? -1
-                      : theirs == search.packages.end()
-                          ? 1
-                          : compare(mine->second.version, theirs->second.version);
+    const int order = order_of(dive, search, name);
     newer += order > 0 ? 1 : 0;
     older += order < 0 ? 1 : 0;
     if (order != 0) {
-      const auto version = [](const auto& place, const Verdict& verdict) {
-        return place == verdict.packages.end() ? std::string("none") : place->second.version;
-      };
       totals.differences.push_back(fmt::format("{}: {} {} by dive, {} by libsolv", title, name,
-                                               version(mine, dive), version(theirs, search)));
+                                               version_in(dive, name), version_in(search, name)));
     }
   }
   if (older > 0 && newer == 0) {
