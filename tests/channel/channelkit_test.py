@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import tarfile
 import tempfile
@@ -14,7 +15,10 @@ from pathlib import Path
 import conda_package_streaming.package_streaming as streaming
 from packaging.requirements import Requirement
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1] / "tools")]
+
+import build_channel
+from ending import leave
 
 from channelkit import apt, cache, layout, package, parts_cuda, parts_wheels
 
@@ -97,6 +101,20 @@ class Wheels(unittest.TestCase):
             self.assertEqual(parts_wheels.conda_spec(Requirement(text)), spec)
 
 
+class Missing(Folder):
+    def test_a_part_that_cannot_be_reached_is_left_out_and_says_why(self) -> None:
+        nowhere = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_EXTRA_INDEX_URL": "", "PIP_FIND_LINKS": "",
+                   "PIP_RETRIES": "0", "PIP_TIMEOUT": "2"}
+        before = dict(os.environ)
+        self.addCleanup(lambda: (os.environ.clear(), os.environ.update(before)))
+        os.environ.update(nowhere)
+        folders, skips = build_channel.gather_parts([build_channel.NCCL, build_channel.CUDA_VERSIONS], self.root)
+        self.assertEqual([folder.name.rsplit("-", 1)[0] for folder in folders], ["cuda-version"])
+        self.assertEqual([(skip["part"], skip["left_out"]) for skip in skips], [("nccl13", "all of it")])
+        self.assertRegex(skips[0]["reason"], r"^pip download nvidia-nccl-cu13==2\.28\.9: ")
+        self.assertEqual(list((self.root / "parts").glob("nccl13-*.tmp")), [])
+
+
 class Stub(unittest.TestCase):
     def test_every_function_of_the_header_is_there_in_all_its_versions(self) -> None:
         header = ("CUresult CUDAAPI cuInit(unsigned int Flags);\nCUresult CUDAAPI cuMemAlloc(size_t n);\n"
@@ -143,4 +161,4 @@ class Cache(Folder):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    leave(0 if unittest.main(exit=False).result.wasSuccessful() else 1)
