@@ -165,9 +165,12 @@ std::string cost_text(const ops::ChangeDecision& decision) {
                                         : fmt::format("{} to download ({})", cost.fetch.size(),
                                                       base::human_bytes(cost.download_bytes));
   const bool is_estimate = cost.precision == ops::Cost::Precision::estimated;
-  return text + fmt::format("; {}{} and {} file{} in the environment, {} free",
-                            is_estimate ? "about " : "", base::human_bytes(cost.bytes), cost.inodes,
-                            cost.inodes == 1 ? "" : "s", base::human_bytes(cost.free_bytes));
+  // How many files a package has cannot be told from its size: 30 in 400 MB, or 4,000 in 12.
+  const std::string files =
+      is_estimate ? "" : fmt::format(" and {} file{}", cost.inodes, cost.inodes == 1 ? "" : "s");
+  return text + fmt::format("; {}{}{} in the environment, {} free", is_estimate ? "about " : "",
+                            base::human_bytes(cost.bytes), files,
+                            base::human_bytes(cost.free_bytes));
 }
 
 std::string machine_text(const ops::Machine& machine) {

@@ -16,6 +16,10 @@
 namespace hpcenv::ops {
 namespace {
 
+std::string count_text(std::size_t packages) {
+  return packages == 1 ? "1 package" : fmt::format("{} packages", packages);
+}
+
 namespace fs = std::filesystem;
 
 bool wants(const CleanRequest& request, CleanPart part) {
@@ -54,12 +58,11 @@ Result<> plan_packages(const packages::CacheContents& contents, const CleanReque
     plan.items.push_back({CleanPart::packages, package.directory, package.bytes});
   }
   if (linked > 0) {
-    plan.notes.push_back(
-        fmt::format("{} packages share their files with environments: they stay", linked));
+    plan.notes.push_back("kept, as environments share their files: " + count_text(linked));
   }
   if (copied > 0) {
-    plan.notes.push_back(fmt::format(
-        "{} packages are in environments as copies: they stay, unless --force is given", copied));
+    plan.notes.push_back("kept, as environments have copies of them (--force removes them, too): " +
+                         count_text(copied));
   }
   return {};
 }
