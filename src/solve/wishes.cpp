@@ -1,6 +1,7 @@
 #include "solve/wishes.hpp"
 
 #include <algorithm>
+#include <ranges>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -88,6 +89,7 @@ class Gatherer {
   void find_leaves() {
     std::unordered_set<std::string> needed;
     for (const auto& record : request_.installed) {
+      installed_.insert(record.name);
       auto& needs = needs_[record.name];
       for (const std::string& text : record.depends) {
         const auto spec = MatchSpec::parse(text);
@@ -99,9 +101,36 @@ class Gatherer {
     for (const auto& record : request_.installed) {
       if (!needed.contains(record.name)) add_leaf(record.name);
     }
-    // What no leaf reaches needs itself in a circle.
-    for (const auto& record : request_.installed) {
-      if (!reached_.contains(record.name)) add_leaf(record.name);
+    // What no leaf reaches stands in circles or behind one. Of names sorted by when a walk is done
+    // with them, the last is in a circle that nothing else leads to.
+    std::vector<std::string> done;
+    for (const auto& record : request_.installed) walk(record.name, done);
+    for (const std::string& name : std::ranges::reverse_view(done)) {
+      if (!reached_.contains(name)) add_leaf(name);
+    }
+  }
+
+  /// Appends what is found from `start` and not reached yet, each behind what it needs.
+  void walk(const std::string& start, std::vector<std::string>& done) {
+    struct Step {
+      std::string name;
+      std::size_t next = 0;  ///< need to look at
+    };
+    std::vector<Step> path;
+    const auto enter = [&](const std::string& name) {
+      const bool is_new = !reached_.contains(name) && walked_.insert(name).second;
+      if (is_new) path.push_back({name});
+    };
+    enter(start);
+    while (!path.empty()) {
+      Step& step = path.back();
+      const std::vector<std::string>& needs = needs_[step.name];
+      if (step.next < needs.size()) {
+        enter(needs[step.next++]);
+        continue;
+      }
+      if (installed_.contains(step.name)) done.push_back(step.name);
+      path.pop_back();
     }
   }
 
@@ -121,6 +150,8 @@ class Gatherer {
   std::unordered_set<std::string> direct_;
   std::unordered_map<std::string, std::vector<std::string>> needs_;  ///< of installed ones
   std::unordered_set<std::string> reached_;                          ///< from the leaves
+  std::unordered_set<std::string> walked_;
+  std::unordered_set<std::string> installed_;
 };
 
 }  // namespace
