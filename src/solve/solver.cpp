@@ -48,6 +48,7 @@ std::optional<Conflict> unknown_wishes(const SolveRequest& request) {
   }
   if (conflict.unknown_names.empty()) return std::nullopt;
   std::vector<std::string> channels;
+  channels.reserve(request.index->channels.size());
   for (const conda::Channel& channel : request.index->channels) {
     channels.push_back(conda::without_credentials(channel.name));
   }
