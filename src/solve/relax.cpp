@@ -28,8 +28,10 @@ std::vector<std::string> relaxed_hints(const SolveRequest& request) {
         solution->packages.begin(), solution->packages.end(),
         [&](const conda::PackageRecord& record) { return record.name == wish.name.text(); });
     if (chosen == solution->packages.end()) continue;
-    hints.push_back(fmt::format("it fits with any {0} in place of '{1}': that is {0} {2} then",
-                                chosen->name, wish.text, chosen->version));
+    // A CPU build in place of one for GPUs has to be seen.
+    const std::string build = wish.build.accepts_all() ? "" : " " + chosen->build;
+    hints.push_back(fmt::format("it fits with any {0} in place of '{1}': that is {0} {2}{3} then",
+                                chosen->name, wish.text, chosen->version, build));
     if (hints.size() == hint_limit) break;
   }
   return hints;
