@@ -77,8 +77,8 @@ bool confirmed(const Session& session, const ops::CleanPlan& plan) {
   if (session.settings().flag("always_yes") || output.json() || !output.stdin_is_terminal()) {
     return true;
   }
-  const auto answer = ask(
-      fmt::format("Remove these, {} in all? [Y/n] ", base::human_bytes(plan.bytes())), output);
+  const auto answer =
+      ask(fmt::format("Remove these, {} in all? [Y/n] ", base::human_bytes(plan.bytes())), output);
   return answer.has_value() && (answer->empty() || *answer == "y" || *answer == "yes");
 }
 
