@@ -144,6 +144,7 @@ TEST_CASE("links keep the text that they have, wherever it leads") {
                                          ".",
                                          "self"};
   std::vector<TarEntry> entries;
+  entries.reserve(targets.size() + 1);
   for (std::size_t i = 0; i < targets.size(); ++i) {
     entries.push_back({fmt::format("lib/{}", i), "", '2', targets[i]});
   }

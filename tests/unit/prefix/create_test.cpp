@@ -562,7 +562,7 @@ TEST_CASE("budget: links are tried where the environment will lie, and nothing i
         [&] {
           if (!refuse_hard_links()) return false;
           const prefix::Budget tried = budget(prefix::Links::tried);
-          return tried.bytes == assumed.bytes + 3 * 4096 + 4096 &&
+          return tried.bytes == assumed.bytes + std::uint64_t{4} * 4096 &&
                  tried.inodes == assumed.inodes + 2;
         },
         0);
