@@ -20,6 +20,7 @@ from rattler.package.build_string import BuildString
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
 
 from ending import leave
+from skipping import skip
 
 HERE = Path(__file__).resolve().parent
 WANTED = {"mini": {"python", "openssl", "pkgconf", "click", "rich", "cuda-version"},
@@ -133,7 +134,7 @@ class ChannelTest(unittest.TestCase):
 
     def test_nvidias_records_say_what_the_real_ones_say(self) -> None:
         if not CORPUS.is_dir():
-            self.skipTest("there is no ../shared")
+            skip("there is no ../shared")
         real: dict[str, list[dict]] = {}
         for subdir in ("linux-64", "noarch"):
             packed = (CORPUS / subdir / "repodata.json.zst").read_bytes()

@@ -46,10 +46,6 @@ class ChangeCase(CliCase):
         cls.channel = f"{cls.work}/channels/change"
         make_channel(cls.channel)
 
-    def setUp(self):
-        super().setUp()
-        self.prefix = f"{self.root}/envs/work"
-
     def create(self, *specs):
         self.run_program("create", "-n", "work", *specs, check=0)
 

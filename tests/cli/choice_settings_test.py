@@ -31,9 +31,9 @@ class ChoiceCase(CliCase):
         """What is listed, and agrees with the files."""
         versions = {p["name"]: p["version"] for p in self.run_json("list", "-n", "work")["packages"]}
         for name, version in versions.items():
-            with open(f"{self.root}/envs/work/share/{name}", encoding="utf-8") as file:
+            with open(f"{self.prefix}/share/{name}", encoding="utf-8") as file:
                 self.assertEqual(file.read(), f"{version}\n")
-        self.assertEqual(sorted(os.listdir(f"{self.root}/envs/work/share")), sorted(versions))
+        self.assertEqual(sorted(os.listdir(f"{self.prefix}/share")), sorted(versions))
         return versions
 
     def planned(self, *words):
@@ -41,7 +41,7 @@ class ChoiceCase(CliCase):
         return [f"{p['name']}={p['version']}" for p in plan["link"]]
 
     def history(self):
-        with open(f"{self.root}/envs/work/conda-meta/history", encoding="utf-8") as file:
+        with open(f"{self.prefix}/conda-meta/history", encoding="utf-8") as file:
             return file.read()
 
 

@@ -7,7 +7,7 @@ import time
 import unittest
 
 import tiny_channel
-from cli_case import PROGRAM, CliCase
+from cli_case import PROGRAM, CliCase, skip
 
 NOBODY = 64_321
 
@@ -28,7 +28,6 @@ class CleanCase(CliCase):
 
     def setUp(self):
         super().setUp()
-        self.prefix = f"{self.root}/envs/work"
         self.run_program("create", "-y", "-n", "work", "base", "more=1.0", check=0)
 
     def stop_at(self, point, *words):
@@ -170,8 +169,7 @@ class OthersThings(CleanCase):
 
     def test_what_another_user_owns_stays_and_is_named(self):
         if os.geteuid() != 0:
-            print("SKIP: no right to act as another user", flush=True)
-            self.skipTest("no right to act as another user")
+            skip("no right to act as another user")
         self.cut_off_at("conda_meta.create:1", "install", "-n", "work", "more=2.0")
         unused = f"{self.root}/pkgs/more-2.0-0"
         self.assertTrue(os.path.isdir(unused))

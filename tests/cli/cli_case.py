@@ -3,10 +3,15 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import unittest
+from pathlib import Path
 
-import tiny_channel
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
+
+import tiny_channel  # noqa: E402
+from skipping import skip  # noqa: E402, F401 (for the tests)
 
 PROGRAM = os.environ["HPCENV_PROGRAM"]
 
@@ -22,6 +27,7 @@ class CliCase(unittest.TestCase):
     def setUp(self):
         self.home = tempfile.mkdtemp(dir=self.work)
         self.root = f"{self.home}/root"
+        self.prefix = f"{self.root}/envs/work"  # that of `-n work`
         self.variables = {"PATH": os.environ["PATH"], "HOME": self.home, "LC_ALL": "C", "HPCENV_ROOT": self.root,
                           "HPCENV_CHANNELS": f"file://{self.channel}", "CONDA_OVERRIDE_CUDA": ""}
 

@@ -14,7 +14,7 @@ class Create(CliCase):
         self.assertIn("hello", done.stdout)
         self.assertIn("hpcenv run -n work", done.stderr)
         done = self.run_program("run", "-n", "work", "hello", check=0)
-        self.assertEqual(done.stdout, f"hello from {self.root}/envs/work with work\n")
+        self.assertEqual(done.stdout, f"hello from {self.prefix} with work\n")
 
     def test_dry_run_changes_nothing_and_gives_the_plan(self):
         answer = self.run_json("create", "-n", "work", "hello", "--dry-run")
@@ -25,7 +25,7 @@ class Create(CliCase):
         self.assertEqual(first["url"], f"file://{self.channel}/linux-64/greeter-2.0-0.tar.bz2")
         self.assertEqual(answer["plan"]["unlink"], [])
         self.assertEqual(len(answer["plan"]["fetch"]), 2)
-        self.assertFalse(os.path.exists(f"{self.root}/envs/work"))
+        self.assertFalse(os.path.exists(self.prefix))
 
     def test_json_of_a_real_run_says_what_was_linked(self):
         answer = self.run_json("create", "-p", f"{self.home}/here", "hello")
@@ -35,16 +35,16 @@ class Create(CliCase):
 
     def test_an_environment_that_exists_is_not_touched(self):
         self.run_program("create", "-n", "work", "greeter=1.0", check=0)
-        before = self.tree(f"{self.root}/envs/work")
+        before = self.tree(self.prefix)
         done = self.run_program("create", "-n", "work", "hello", check=1)
-        self.assertIn(f"{self.root}/envs/work", done.stderr)
-        self.assertEqual(self.tree(f"{self.root}/envs/work"), before)
+        self.assertIn(self.prefix, done.stderr)
+        self.assertEqual(self.tree(self.prefix), before)
 
     def test_conflict_names_both_sides(self):
         done = self.run_program("create", "-n", "work", "picky", "greeter=2", check=1)
         self.assertIn("picky", done.stderr)
         self.assertIn("greeter", done.stderr)
-        self.assertFalse(os.path.exists(f"{self.root}/envs/work"))
+        self.assertFalse(os.path.exists(self.prefix))
 
     def test_unknown_name_says_what_was_probably_meant(self):
         answer = self.run_json("create", "-n", "work", "greetr", check=1)
@@ -136,7 +136,7 @@ class Run(CliCase):
 
     def test_the_active_environment_is_meant_where_none_is_named(self):
         done = self.run_program("run", "sh", "-c", "echo $CONDA_DEFAULT_ENV", check=0,
-                                env={"CONDA_PREFIX": f"{self.root}/envs/work"})
+                                env={"CONDA_PREFIX": self.prefix})
         self.assertEqual(done.stdout, "work\n")
         self.run_program("run", "true", check=2)
 
@@ -152,10 +152,10 @@ class Run(CliCase):
                                 env={"PYTHONPATH": "/wrong", "CONDA_PREFIX": "/other", "CONDA_SHLVL": "3",
                                      "__CONDA_SHLVL_1_X": "y", "PYTHONHOME": "/wrong"})
         variables = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
-        self.assertEqual(variables["CONDA_PREFIX"], f"{self.root}/envs/work")
+        self.assertEqual(variables["CONDA_PREFIX"], self.prefix)
         self.assertEqual(variables["CONDA_SHLVL"], "1")
         self.assertEqual(variables["PYTHONNOUSERSITE"], "1")
-        self.assertTrue(variables["PATH"].startswith(f"{self.root}/envs/work/bin:"))
+        self.assertTrue(variables["PATH"].startswith(f"{self.prefix}/bin:"))
         for name in ("PYTHONPATH", "PYTHONHOME", "__CONDA_SHLVL_1_X"):
             self.assertNotIn(name, variables)
 
@@ -167,9 +167,9 @@ class Around(CliCase):
         self.assertEqual([(p["name"], p["version"]) for p in answer["packages"]], [("greeter", "1.0"), ("hello", "1.0")])
         self.assertEqual(len(self.run_json("list", "-n", "work", "hel*")["packages"]), 1)
         self.assertEqual(self.run_json("env", "list")["environments"],
-                         [{"name": "work", "prefix": f"{self.root}/envs/work", "active": False}])
+                         [{"name": "work", "prefix": self.prefix, "active": False}])
         self.run_program("env", "remove", "-n", "work", check=2)
-        self.assertTrue(os.path.exists(f"{self.root}/envs/work"))
+        self.assertTrue(os.path.exists(self.prefix))
         self.run_program("env", "remove", "-n", "work", "-y", check=0)
         self.assertEqual(os.listdir(f"{self.root}/envs"), [])
         self.assertEqual(self.run_json("env", "list")["environments"], [])

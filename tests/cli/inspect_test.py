@@ -52,7 +52,6 @@ class List(InspectCase):
     def setUp(self):
         super().setUp()
         self.run_program("create", "-n", "work", "hello", "owned", "-y", check=0)
-        self.prefix = f"{self.root}/envs/work"
 
     def names(self, *words):
         return [p["name"] for p in self.run_json("list", "-n", "work", *words)["packages"]]
@@ -110,7 +109,6 @@ class Export(InspectCase):
             out.write(f"name: work\nchannels: ['file://{self.channel}']\ndependencies: [hello, 'greeter >=1,<1.10', owned]\n"
                       "variables: {NUMBER: '012', TEXT: \"it's: #1\"}\n")
         self.run_program("create", "-f", f"{self.home}/env.yml", "-y", check=0)
-        self.prefix = f"{self.root}/envs/work"
 
     def test_the_file_makes_the_same_environment(self):
         text = self.run_program("env", "export", "-n", "work", check=0).stdout
@@ -314,7 +312,7 @@ class Clean(InspectCase):
     def test_packages_that_an_environment_holds_as_copies_stay(self):
         # What a file system without hard links leaves: no file has a second name.
         copy = f"{self.home}/copy"
-        shutil.copytree(f"{self.root}/envs/work", copy, symlinks=True)
+        shutil.copytree(self.prefix, copy, symlinks=True)
         self.run_program("env", "remove", "-n", "work", "-y", check=0)
         os.makedirs(f"{self.home}/.conda", exist_ok=True)
         with open(f"{self.home}/.conda/environments.txt", "w", encoding="utf-8") as out:
@@ -347,8 +345,8 @@ class Info(InspectCase):
         self.assertEqual(answer["environment_folders"], [f"{self.root}/envs", f"{self.home}/envs"])
         self.assertEqual(answer["channels"], [f"file://{self.channel}"])
         self.run_program("create", "-n", "work", "hello", "-y", check=0)
-        active = self.run_json("info", env={"CONDA_PREFIX": f"{self.root}/envs/work"})
-        self.assertEqual(active["environment"], {"prefix": f"{self.root}/envs/work", "packages": 2})
+        active = self.run_json("info", env={"CONDA_PREFIX": self.prefix})
+        self.assertEqual(active["environment"], {"prefix": self.prefix, "packages": 2})
         out = self.run_program("info", check=0).stdout
         self.assertIn("__glibc", out)
         self.assertIn(f"{self.root}/envs", out)

@@ -13,17 +13,12 @@ import unittest
 from pathlib import Path
 
 import tiny_channel
-from cli_case import PROGRAM, CliCase
+from cli_case import PROGRAM, CliCase, skip
 
 REFUSED_CALLS = Path(__file__).resolve().parents[1] / "fake/refused_calls.py"
 # linux/fs.h: struct fsxattr is flags, two numbers, the project, and padding.
 GET_ATTRIBUTES, SET_ATTRIBUTES, ATTRIBUTES, INHERIT = 0x801C581F, 0x401C5820, "IIIII8x", 0x200
 BIG = 24 << 20
-
-
-def skip(reason):
-    print(f"SKIP: {reason}", flush=True)
-    raise unittest.SkipTest(reason)
 
 
 def set_project(folder, project):
@@ -168,7 +163,7 @@ class NoHardLinks(LinkingCase):
         return json.loads(done.stdout)
 
     def text(self, path):
-        with open(f"{self.root}/envs/work/{path}", encoding="utf-8") as file:
+        with open(f"{self.prefix}/{path}", encoding="utf-8") as file:
             return file.read()
 
     def test_losers_of_a_path_are_parked_and_come_back(self):
@@ -180,16 +175,15 @@ class NoHardLinks(LinkingCase):
         self.without_links("remove", "-n", "work", "clash-b")
         self.assertEqual(self.text("share/both"), "first\n")
         self.assertEqual(self.run_json("verify", "-n", "work")["damage"], [])
-        self.assertFalse(os.path.exists(f"{self.root}/envs/work/.hpcenv"))
+        self.assertFalse(os.path.exists(f"{self.prefix}/.hpcenv"))
 
     def test_files_of_the_users_are_kept(self):
-        prefix = f"{self.root}/envs/work"
         self.without_links("create", "-n", "work", "small=1.0")
-        os.unlink(f"{prefix}/share/small")
-        with open(f"{prefix}/share/small", "w", encoding="utf-8") as out:
+        os.unlink(f"{self.prefix}/share/small")
+        with open(f"{self.prefix}/share/small", "w", encoding="utf-8") as out:
             out.write("changed by hand\n")
-        os.unlink(f"{prefix}/share/other")
-        os.symlink("/of/the/users", f"{prefix}/share/other")
+        os.unlink(f"{self.prefix}/share/other")
+        os.symlink("/of/the/users", f"{self.prefix}/share/other")
         self.variables["HPCENV_FAULT_LOG"] = f"{self.home}/points"
         kept = self.without_links("install", "-n", "work", "small=2.0")["kept"]
         self.assertEqual(len(kept), 2)
@@ -198,11 +192,11 @@ class NoHardLinks(LinkingCase):
             points = file.read().split()
         self.assertEqual((points.count("commit.keep_copy"), points.count("commit.keep_link")), (2, 0))
         self.assertEqual((self.text("share/small"), self.text("share/other")), ("small 2.0\n", "other 2.0\n"))
-        (date,) = os.listdir(f"{prefix}/.hpcenv/kept")
-        self.assertEqual(os.listdir(f"{prefix}/.hpcenv"), ["kept"])
+        (date,) = os.listdir(f"{self.prefix}/.hpcenv/kept")
+        self.assertEqual(os.listdir(f"{self.prefix}/.hpcenv"), ["kept"])
         self.assertEqual(self.text(f".hpcenv/kept/{date}/share/small"), "changed by hand\n")
-        self.assertEqual(os.readlink(f"{prefix}/.hpcenv/kept/{date}/share/other"), "/of/the/users")
-        linked = [path for path in Path(prefix).rglob("*") if path.is_file() and not path.is_symlink() and path.stat().st_nlink > 1]
+        self.assertEqual(os.readlink(f"{self.prefix}/.hpcenv/kept/{date}/share/other"), "/of/the/users")
+        linked = [path for path in Path(self.prefix).rglob("*") if path.is_file() and not path.is_symlink() and path.stat().st_nlink > 1]
         self.assertEqual(linked, [])
 
 

@@ -30,7 +30,6 @@ class Links(CliCase):
             tiny_channel.add_package(self.channel, "nowhere", "1.0", files={"share/nowhere/b.txt": ("evil\n", 0o644)}),
         ])
         self.before = self.tree(self.outside)
-        self.prefix = f"{self.root}/envs/work"
 
     def tearDown(self):
         self.assertEqual(self.tree(self.outside), self.before)

@@ -24,7 +24,6 @@ class NoLock(CliCase):
 
     def setUp(self):
         super().setUp()
-        self.prefix = f"{self.root}/envs/work"
         self.run_program("create", "-y", "-n", "work", "base", "more", check=0)
         self.run_program("remove", "-y", "-n", "work", "more", check=0)
 

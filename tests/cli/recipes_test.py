@@ -128,7 +128,7 @@ class Create(RecipesCase):
         done = self.run_program("create", "-n", "work", "--recipe", "hello", check=1)
         self.assertIn("the recipe hello is for machines with an NVIDIA GPU", done.stderr)
         self.assertIn("--on gpu.json", done.stderr)
-        self.assertFalse(os.path.exists(f"{self.root}/envs/work"))
+        self.assertFalse(os.path.exists(self.prefix))
         self.run_program("create", "-n", "work", "--recipe", "hello", check=0, env={"CONDA_OVERRIDE_CUDA": "12.4"})
 
 
@@ -147,7 +147,7 @@ class Test(RecipesCase):
             self.assertEqual(device["result"], "not_possible")
             self.assertIn(answer["gpu"]["text"], device["reason"])
         self.assertEqual((answer["passed"] + answer["not_possible"], answer["failed"]), (3, 0))
-        self.assertEqual(answer["prefix"], f"{self.root}/envs/work")
+        self.assertEqual(answer["prefix"], self.prefix)
 
     def test_the_text_names_what_is_left_and_where_it_runs(self):
         done = self.run_program("test", "-n", "work", check=0, env={"CUDA_VISIBLE_DEVICES": ""})
@@ -157,11 +157,11 @@ class Test(RecipesCase):
         self.assertIn("srun --gpus 1 hpcenv test -n work", done.stdout)
 
     def test_a_failure_shows_its_last_lines_and_leaves_with_1(self):
-        os.unlink(f"{self.root}/envs/work/share/greeter/version")
+        os.unlink(f"{self.prefix}/share/greeter/version")
         done = self.run_program("test", "-n", "work", check=1)
         self.assertRegex(done.stdout, r"failed +hello: version .* exit code 2")
         self.assertIn("No such file", done.stdout)
-        answer = self.run_json("test", "-p", f"{self.root}/envs/work", check=1)
+        answer = self.run_json("test", "-p", self.prefix, check=1)
         self.assertEqual((answer["failed"], answer["checks"][1]["reason"]), (1, "exit code 2"))
         self.assertIn("No such file", "\n".join(answer["checks"][1]["output"]))
 

@@ -22,7 +22,6 @@ class Verify(CliCase):
 
     def setUp(self):
         super().setUp()
-        self.prefix = f"{self.root}/envs/work"
         self.run_program("create", "-y", "-n", "work", "my-tool", check=0)
 
     def rewrite(self, path, text):

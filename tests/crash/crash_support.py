@@ -16,9 +16,10 @@ import tempfile
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(TESTS / "cli"))
+sys.path[:0] = [str(TESTS / "cli"), str(TESTS / "tools")]
 
 import tiny_channel  # noqa: E402
+from skipping import skip  # noqa: E402, F401 (for the tests)
 
 DATE = re.compile(r"\d{4}-\d\d-\d\d[ -]?\d{2}:?\d{2}:?\d{2}")
 

@@ -13,16 +13,11 @@ import unittest
 from pathlib import Path
 
 import trace
-from crash_support import World, difference, snapshot
+from crash_support import World, difference, skip, snapshot
 
 PROGRAM = os.environ["HPCENV_PROGRAM"]
 SWEEP_ALL = os.environ.get("HPCENV_SWEEP") == "all"
 SAMPLE = 16
-
-
-def skip(reason: str) -> None:
-    print(f"SKIP: {reason}", flush=True)
-    raise unittest.SkipTest(reason)
 
 
 class KillCase(unittest.TestCase):
@@ -146,7 +141,7 @@ class TraceCase(unittest.TestCase):
                   if call.name == "fsync" and re.search(rf"<{own}/[^/>]+/\.record\.[^/>]+>", call.text)]
         self.assertEqual(len(record), 1)
         visible = [i for i, call in enumerate(calls)
-                   if re.search(rf"rename(at2)?$", call.name) and re.search(rf'{own}/[^/"]+/record"', call.text)]
+                   if re.search(r"rename(at2)?$", call.name) and re.search(rf'{own}/[^/"]+/record"', call.text)]
         folder = [i for i, call in enumerate(calls)
                   if call.name == "fsync" and re.search(rf"<{own}/[^/>]+>", call.text)]
         steps = [i for i, call in enumerate(calls) if call.name.startswith(("rename", "link"))

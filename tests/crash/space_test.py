@@ -12,7 +12,7 @@ import subprocess
 import sys
 import unittest
 
-from crash_support import World, difference, snapshot
+from crash_support import World, difference, skip, snapshot
 
 SWEEP_ALL = os.environ.get("HPCENV_SWEEP") == "all"
 LEVELS = 40
@@ -20,11 +20,6 @@ LEVEL_BYTES = 72 << 10
 INODE_LIMITS = [0, 3, 8, 16, 30, 45, 60, 75, 90, 120]
 POINTS = 12
 NO_SPACE = 3
-
-
-def skip(reason: str) -> None:
-    print(f"SKIP: {reason}", flush=True)
-    raise unittest.SkipTest(reason)
 
 
 def sample(values: list[int], count: int) -> list[int]:

@@ -19,7 +19,7 @@ TESTS = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(TESTS / "cli"))
 
 import tiny_channel  # noqa: E402
-from crash_support import memory_folder, snapshot  # noqa: E402
+from crash_support import memory_folder, skip, snapshot  # noqa: E402
 
 PROGRAM = os.environ["HPCENV_PROGRAM"]
 # A holder that beats ten times in the silence; who waits looks often.
@@ -27,11 +27,6 @@ FAST = {"HPCENV_FAULT_LOCK_BEAT": "300", "HPCENV_FAULT_LOCK_SILENCE": "3000", "H
 WAITING = "waiting for another process at work on"
 # Where the first writer stands still: before its folder has anything, while it prepares, after the record, in the middle.
 STOPS = ["change.mkdir:1", "conda_meta.create:1", "commit.place:1", "commit.place:2", "commit.rename:1"]
-
-
-def skip(reason: str) -> None:
-    print(f"SKIP: {reason}", flush=True)
-    raise unittest.SkipTest(reason)
 
 
 class Writer:

@@ -20,10 +20,11 @@ from pathlib import Path
 SOURCE = Path(os.environ["HPCENV_SOURCE_DIR"])
 RELEASE = os.environ.get("HPCENV_RELEASE_PROGRAM", "")
 PROGRAM = RELEASE if Path(RELEASE).is_file() else os.environ["HPCENV_PROGRAM"]
-sys.path.insert(0, str(SOURCE / "tests/channel"))
+sys.path[:0] = [str(SOURCE / "tests/channel"), str(SOURCE / "tests/tools")]
 
 import drivers
 from channelkit.errors import Unavailable
+from skipping import skip
 
 REAL = {"real-470": ("470.", 11040), "real-525": ("525.", 12000), "real-535": ("535.", 12020)}
 
@@ -58,15 +59,11 @@ class Drivers(unittest.TestCase):
         self.root = Path(self._folder.name)
         self.addCleanup(self._folder.cleanup)
 
-    def skip(self, reason: str) -> None:
-        print(f"SKIP: {reason}", flush=True)
-        self.skipTest(reason)
-
     def library(self, kind: str) -> Path:
         try:
             return drivers.ensure(kind)
         except Unavailable as reason:
-            self.skip(f"no libcuda of kind {kind}: {reason}")
+            skip(f"no libcuda of kind {kind}: {reason}")
 
     def probe(self, kind: str, *options: str) -> dict:
         done = run(["probe", "--json", *options], self.library(kind), self.root)
@@ -150,7 +147,7 @@ class Drivers(unittest.TestCase):
         cuda_environment(prefix, "13.0")
         found = self.findings(None, prefix)
         if found["D01"]["severity"] == "pass":
-            self.skip("there is a GPU here")
+            skip("there is a GPU here")
         self.assertTrue(found["D01"]["text"].startswith("no NVIDIA GPU on this node"))
         self.assertNotIn("D08", found)
         self.assertEqual(found["P01"]["severity"], "unavailable")

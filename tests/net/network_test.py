@@ -21,10 +21,11 @@ from pathlib import Path
 import backports.zstd as zstd
 
 TESTS = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(TESTS / "fake"), str(TESTS / "cli")]
+sys.path[:0] = [str(TESTS / "fake"), str(TESTS / "cli"), str(TESTS / "tools")]
 
 import tiny_channel  # noqa: E402
 from http_server import FileServer  # noqa: E402
+from skipping import skip  # noqa: E402
 
 FOLDER = Path(tempfile.mkdtemp(prefix="hpcenv-net-"))
 NOISE = "".join(f"{number * 2654435761 % 4294967296:08x}" for number in range(40_000))
@@ -294,8 +295,7 @@ class Offline(NetworkCase):
 
     def test_with_warm_caches_no_socket_is_opened(self) -> None:
         if shutil.which("strace") is None:
-            print("SKIP: strace is missing", flush=True)
-            self.skipTest("strace is missing")
+            skip("strace is missing")
         home = Home()
         self.assert_created(home, home.create(self.channel))
         shutil.rmtree(home.prefix)

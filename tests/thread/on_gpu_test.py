@@ -21,16 +21,14 @@ WORLD = World()
 SCRIPT = TESTS / "host/on-gpu.sh"
 
 
+def script() -> Path:
+    return WORLD.tool(SCRIPT, SCRIPT.with_name("on_gpu.cu"))
+
+
 def on_gpu(*arguments: str | Path, **more: str) -> Answer:
     """What the script says, as the test user, with no network to be had and no compiler of the machine."""
     WORLD.channel("cuda")
-    tools = WORLD.folder / "script"
-    if not tools.exists():
-        tools.mkdir()
-        for name in ("on-gpu.sh", "on_gpu.cu"):
-            (tools / name).write_bytes((SCRIPT.parent / name).read_bytes())
-            (tools / name).chmod(0o755)
-    return WORLD.run([tools / "on-gpu.sh", *arguments, WORLD.program, WORLD.channels / "cuda", WORLD.home / "gpu"],
+    return WORLD.run([script(), *arguments, WORLD.program, WORLD.channels / "cuda", WORLD.home / "gpu"],
                      PATH=WORLD.plain_path(), **more)
 
 
@@ -47,7 +45,7 @@ class Script(unittest.TestCase):
         self.assertRegex(answer.out, r"^SKIP: no GPU that this toolkit can use: the driver has CUDA 12\.2, the channel CUDA 13\n")
 
     def test_a_folder_that_is_no_channel(self) -> None:
-        answer = WORLD.run([SCRIPT, WORLD.program, WORLD.home])
+        answer = WORLD.run([script(), WORLD.program, WORLD.home])
         self.assertEqual(answer.code, 1, answer)
         self.assertRegex(answer.err, r"on-gpu: no channel: .*/home has no linux-64/repodata\.json")
 

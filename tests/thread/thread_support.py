@@ -15,26 +15,19 @@ import subprocess
 import sys
 import tempfile
 import threading
-import unittest
 from pathlib import Path
-from typing import NoReturn
 
 TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS / "fake"), str(TESTS / "channel"), str(TESTS / "tools")]
 
 import drivers  # noqa: E402
 from http_server import FileServer  # noqa: E402
+from skipping import skip  # noqa: E402
 
 TEST_USER = 64_321
 # What a login node offers without a compiler. `cc`, `gcc`, `c++`, `ld` and their like are left out on purpose.
 PLAIN_TOOLS = ["bash", "sh", "env", "cat", "tr", "sed", "grep", "rm", "mkdir", "mktemp", "dirname", "basename", "uname",
                "ls", "cp", "mv", "chmod", "head", "tail", "sort", "ldd", "id", "date", "expr", "cut", "test", "true"]
-
-
-def skip(reason: str) -> NoReturn:
-    """Leaves a test out and says why, as tests/tools/check_skips.py wants it."""
-    print(f"SKIP: {reason}", flush=True)
-    raise unittest.SkipTest(reason)
 
 
 def program() -> Path:
@@ -106,6 +99,16 @@ class World:
                 skip(f"no libcuda of kind {kind}: {reason}")
             target.parent.chmod(0o755)
         return target
+
+    def tool(self, *sources: Path) -> Path:
+        """The first of these files, copied beside the others to where the test user can read it: a checkout may lie in a home
+        that is closed to others."""
+        folder = self.folder / "tools"
+        folder.mkdir(exist_ok=True)
+        for source in sources:
+            shutil.copyfile(source, folder / source.name)
+            (folder / source.name).chmod(0o755)
+        return folder / sources[0].name
 
     def plain_path(self) -> str:
         """A PATH on which there is no compiler."""
