@@ -112,7 +112,7 @@ fetch() {
 }
 
 build_library() {
-  local name=$1 work=$cache/work/$1
+  local name=$1 work=$cache/building/$1
   local package='' minimum='' version='' dsc='' source=$work/source
   # shellcheck source=/dev/null
   . "$here/third_party/$name.sh"

@@ -82,7 +82,10 @@ say "on_gpu"
 status=0
 "$hpcenv" run -n gpu -- "$work/on_gpu" || status=$?
 say "hpcenv doctor -n gpu"
-"$hpcenv" doctor -n gpu || true
+verdict=0
+"$hpcenv" doctor -n gpu || verdict=$?
+# 1 is an answer, for the reader: a check found something. Anything else is a doctor that did not answer.
+((verdict <= 1)) || die "the doctor failed (exit code $verdict)"
 ((status != 77)) || skip "no GPU: environment made and program built; the program found no device to run on"
 ((status == 0)) || die "results differ or calls failed (exit code $status)"
 say "all results agree: kernel compiled with nvcc, cuBLAS, cuDNN${options[0]:+, NCCL}"
