@@ -251,7 +251,7 @@ class ScreenReporter final : public base::Reporter {
 
 }  // namespace
 
-std::unique_ptr<base::Reporter> make_terminal_reporter(const Output& output, Verbosity verbosity) {
+std::unique_ptr<base::Reporter> make_reporter(const Output& output, Verbosity verbosity) {
   if (output.can_redraw()) {
     return std::make_unique<ScreenReporter>(output, verbosity);
   }

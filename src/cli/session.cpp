@@ -129,7 +129,7 @@ Session::Session(base::Environment environment, Settings settings, Output output
 
 base::Reporter& Session::reporter() {
   if (!reporter_) {
-    reporter_ = make_terminal_reporter(output_, verbosity_);
+    reporter_ = make_reporter(output_, verbosity_);
   }
   return *reporter_;
 }

@@ -9,6 +9,7 @@
 #include "base/fs.hpp"
 #include "base/text.hpp"
 #include "cli/settings_files.hpp"
+#include "host/configuration_folders.hpp"
 
 namespace hpcenv::cli {
 namespace {
@@ -189,15 +190,8 @@ void Settings::merge(std::string_view key, const conda::RcValue& value, const st
 std::span<const SettingSpec> all_settings() { return table; }
 
 std::filesystem::path user_config_file(const base::Environment& environment) {
-  std::filesystem::path folder = environment.get_or("XDG_CONFIG_HOME", "");
-  if (folder.empty()) {
-    const std::string home = environment.get_or("HOME", "");
-    if (home.empty()) {
-      return {};
-    }
-    folder = std::filesystem::path(home) / ".config";
-  }
-  return folder / "hpcenv" / "config.yml";
+  const std::filesystem::path folder = host::user_configuration(environment);
+  return folder.empty() ? folder : folder / "config.yml";
 }
 
 std::string variable_of(std::string_view key) { return "HPCENV_" + upper(key); }

@@ -7,6 +7,7 @@
 #include "base/json.hpp"
 #include "base/text.hpp"
 #include "conda/version.hpp"
+#include "host/configuration_folders.hpp"
 #include "host/cpu.hpp"
 
 namespace hpcenv::host {
@@ -119,15 +120,8 @@ VirtualPackages of_node(const NodeProfile& node, const base::Environment& enviro
 }  // namespace
 
 std::vector<fs::path> target_directories(const base::Environment& environment) {
-  std::vector<fs::path> directories;
-  const std::string home = environment.get_or("HOME", "");
-  const std::string config =
-      environment.get_or("XDG_CONFIG_HOME", home.empty() ? "" : home + "/.config");
-  if (!config.empty()) directories.push_back(fs::path(config) / "hpcenv/targets");
-  if (const std::string site = environment.get_or("HPCENV_SITE", ""); !site.empty()) {
-    directories.push_back(fs::path(site) / "targets");
-  }
-  directories.emplace_back("/etc/hpcenv/targets");
+  std::vector<fs::path> directories = configuration_folders(environment);
+  for (fs::path& directory : directories) directory /= "targets";
   return directories;
 }
 

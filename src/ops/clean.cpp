@@ -16,11 +16,11 @@
 namespace hpcenv::ops {
 namespace {
 
+namespace fs = std::filesystem;
+
 std::string count_text(std::size_t packages) {
   return packages == 1 ? "1 package" : fmt::format("{} packages", packages);
 }
-
-namespace fs = std::filesystem;
 
 bool wants(const CleanRequest& request, CleanPart part) {
   return std::ranges::find(request.parts, part) != request.parts.end();

@@ -6,6 +6,7 @@
 #include "base/embedded.hpp"
 #include "base/fs.hpp"
 #include "base/text.hpp"
+#include "host/configuration_folders.hpp"
 
 extern "C" const hpcenv::base::EmbeddedTable* hpcenv_embedded_recipes();
 
@@ -63,14 +64,8 @@ Result<FoundRecipe> read_recipe(const std::string& name, const fs::path& file,
 
 RecipeShelf recipe_shelf(const base::Environment& environment, const std::string& subdir) {
   RecipeShelf shelf;
-  const std::string home = environment.get_or("HOME", "");
-  const std::string own =
-      environment.get_or("XDG_CONFIG_HOME", home.empty() ? "" : home + "/.config");
-  if (!own.empty()) shelf.directories.emplace_back(own + "/hpcenv/recipes");
-  if (const auto site = environment.get("HPCENV_SITE"); site && !site->empty()) {
-    shelf.directories.emplace_back(*site + "/recipes");
-  }
-  shelf.directories.emplace_back("/etc/hpcenv/recipes");
+  shelf.directories = host::configuration_folders(environment);
+  for (fs::path& directory : shelf.directories) directory /= "recipes";
   if (!subdir.empty()) shelf.reading.subdir = subdir;
   shelf.reading.environment = environment;
   return shelf;

@@ -1,15 +1,14 @@
 #include "ops/smoke_test.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
+#include <utility>
 
 #include "base/fs.hpp"
 #include "base/text.hpp"
 #include "conda/history.hpp"
 #include "conda/platform.hpp"
 #include "ops/activate.hpp"
+#include "ops/machine.hpp"
 #include "prefix/state.hpp"
 
 namespace hpcenv::ops {
@@ -28,24 +27,22 @@ class Scratch {
  public:
   static Result<Scratch> make(const base::Environment& environment) {
     const std::string folder = environment.get_or("TMPDIR", "");
-    std::string path = (folder.empty() ? "/tmp" : folder) + "/hpcenv-test-XXXXXX";
-    if (mkdtemp(path.data()) == nullptr) {
-      return fail_errno(errno, fmt::format("cannot make a directory {}", path));
-    }
+    HPCENV_ASSIGN(fs::path path,
+                  base::make_private_directory(folder.empty() ? "/tmp" : folder, "hpcenv-test-"));
     return Scratch(std::move(path));
   }
-  explicit Scratch(std::string path) : path_(std::move(path)) {}
-  Scratch(Scratch&& other) noexcept : path_(std::exchange(other.path_, {})) {}
+  explicit Scratch(fs::path path) : path_(std::move(path)) {}
+  Scratch(Scratch&& other) noexcept : path_(std::exchange(other.path_, fs::path())) {}
   Scratch& operator=(Scratch&&) = delete;
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
   ~Scratch() {
     if (!path_.empty()) static_cast<void>(base::remove_tree(path_));
   }
-  const std::string& path() const { return path_; }
+  const fs::path& path() const { return path_; }
 
  private:
-  std::string path_;
+  fs::path path_;
 };
 
 std::vector<std::string> last_lines(const std::string& text) {
@@ -64,15 +61,12 @@ std::string last_line(const std::string& text) {
   return lines.empty() ? "" : std::string(base::trim(lines.back()));
 }
 
-/// The subdir of packages that do not run here; empty where all do.
+/// The subdir of packages that do not run here; empty where they do.
 Result<std::string> foreign_subdir(const fs::path& prefix) {
   HPCENV_ASSIGN(const prefix::PrefixState state,
                 prefix::read_state(prefix, prefix::Detail::without_paths));
-  for (const conda::PrefixRecord& package : state.packages) {
-    const std::string& subdir = package.record.subdir;
-    if (!subdir.empty() && subdir != "noarch" && subdir != conda::native_subdir()) return subdir;
-  }
-  return std::string();
+  const std::string subdir = installed_subdir(state);
+  return subdir == conda::native_subdir() ? std::string() : subdir;
 }
 
 void judge(const base::ProcessResult& result, std::chrono::seconds timeout, CheckOutcome& outcome) {

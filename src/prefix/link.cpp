@@ -127,7 +127,7 @@ Result<LinkedPath> Linker::link_source(const PlannedPath& path) {
   const std::string source = below(package.directory, path.source.path);
   const bool is_patched =
       !path.source.placeholder.empty() && path.source.mode != conda::FileMode::none;
-  // On a network file system another look at each file would double the time.
+  // Looked at already, on the way out of the cache.
   if (package.paths.has_value() && path.source.type == conda::PathType::hardlink &&
       path.source.size.has_value() && !path.source.sha256.empty()) {
     return is_patched ? link_patched(path, source) : link_file(path, source, *path.source.size);

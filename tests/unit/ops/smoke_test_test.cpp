@@ -140,7 +140,7 @@ TEST_CASE("where no directory can be made the test stops") {
   with.test.variables.set("TMPDIR", "/nonexistent");
   const auto outcomes = with.run({command("true")});
   REQUIRE_FALSE(outcomes.has_value());
-  CHECK(outcomes.error().message.starts_with("cannot make a directory /nonexistent/"));
+  CHECK(outcomes.error().message.starts_with("cannot make directory /nonexistent/"));
 }
 
 TEST_CASE("an environment knows what it was made from") {

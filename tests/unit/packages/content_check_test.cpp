@@ -103,6 +103,49 @@ TEST_CASE("a changed file is found by its time, by its size, or by hashing all")
   }
 }
 
+TEST_CASE("the paths that come back are those on disk") {
+  const Package package;
+  const auto type_of_a = [&] {
+    const auto paths = check_cached(package.path, CacheCheck::newer);
+    REQUIRE(paths.has_value());
+    REQUIRE(paths->size() == 3);
+    CHECK(paths->at(1).type == conda::PathType::softlink);
+    CHECK(paths->at(2).type == conda::PathType::directory);
+    return paths->at(0).type;
+  };
+  CHECK(type_of_a() == conda::PathType::hardlink);
+  fs::remove(package.path / "share/a");
+  fs::create_symlink("elsewhere", package.path / "share/a");
+  CHECK(type_of_a() == conda::PathType::softlink);
+  fs::remove(package.path / "share/a");
+  REQUIRE(mkfifo((package.path / "share/a").c_str(), 0600) == 0);
+  CHECK(package.verdict().ends_with("share/a is neither a file nor a link"));
+}
+
+TEST_CASE("of what was just written the paths say what was written") {
+  const Package package;
+  const std::string digest = base::hash_text(base::HashKind::sha256, "text");
+  SECTION("a file and a link") {
+    const auto paths =
+        check_written(package.path, {{"share/a", {4, digest}}, {"share/link", {}}}, "tool");
+    REQUIRE(paths.has_value());
+    CHECK(paths->at(0).type == conda::PathType::hardlink);
+    CHECK(paths->at(1).type == conda::PathType::softlink);
+  }
+  SECTION("a link that the list calls a file") {
+    const auto paths = check_written(package.path, {{"share/a", {}}, {"share/link", {}}}, "tool");
+    REQUIRE(paths.has_value());
+    CHECK(paths->at(0).type == conda::PathType::softlink);
+  }
+  SECTION("nobody looked at what lies in info/: no size is vouched for") {
+    package.put("info/paths.json",
+                R"({"paths": [{"_path": "info/x", "path_type": "hardlink", "size_in_bytes": 4}]})");
+    const auto paths = check_written(package.path, {}, "tool");
+    REQUIRE(paths.has_value());
+    CHECK_FALSE(paths->at(0).size.has_value());
+  }
+}
+
 TEST_CASE("a package of the old form is asked for its files") {
   const Package package;
   fs::remove(package.path / "info/paths.json");

@@ -8,6 +8,7 @@
 #include "base/interrupt.hpp"
 #include "base/json.hpp"
 #include "base/text.hpp"
+#include "prefix/layout.hpp"
 #include "prefix/prefix_lock.hpp"
 #include "prefix/state.hpp"
 #include "unit/prefix/kill_sweep.hpp"
@@ -87,6 +88,34 @@ TEST_CASE("create: files are linked, patched ones and no_link ones are copied, l
   CHECK(fs::is_directory(prefix / "share/empty"));
   CHECK(names_in(directory.path()) == Names{"cache", "env"});
   CHECK(disagreeing_paths(prefix).empty());
+}
+
+TEST_CASE("create: a list that the cache has checked gives what the package's own gives") {
+  const TemporaryDirectory directory;
+  auto package = unpack({"a",
+                         {{"share/plain", "plain"},
+                          {"bin/tool", "#!/bin/sh\necho " + placeholder() + "\n", "text", 0755},
+                          {"lib/liba.so.1", "", "", 0, "liba.so"},
+                          {"share/own", "own", "", 0640, "", true},
+                          {"share/empty/", ""}}},
+                        directory / "cache");
+  const fs::path prefix = directory / "env";
+  REQUIRE(create(prefix, {package}).has_value());
+  const auto by_its_own = snapshot(prefix);
+  REQUIRE(remove_environment(prefix).has_value());
+  package.paths = prefix::listed_paths(package).value();
+  SECTION("and its own is not read any more") {
+    fs::remove(package.directory / "info/paths.json");
+    REQUIRE(create(prefix, {package}).has_value());
+    CHECK(snapshot(prefix) == by_its_own);
+    CHECK(inode(prefix / "share/plain") == inode(package.directory / "share/plain"));
+  }
+  SECTION("a file that has gone since is missed") {
+    fs::remove(package.directory / "share/plain");
+    const Error error = error_of(create(prefix, {package}));
+    CHECK(error.message.find("share/plain") != std::string::npos);
+    CHECK(names_in(directory.path()) == Names{"cache"});
+  }
 }
 
 TEST_CASE("create: the records say what was linked, how, and for whom") {
