@@ -3,6 +3,8 @@
 
 import contextlib
 import io
+import subprocess
+import sys
 import tempfile
 import unittest
 from pathlib import Path
@@ -52,6 +54,13 @@ class SkipCheck(unittest.TestCase):
     def test_part_of_a_catch_binary(self):
         self.assertEqual(self.check(self.case(CATCH_OUTPUT))[0], 0)
         self.assertEqual(self.check(self.case(CATCH_OUTPUT.replace("no GPU", "no time")))[0], 1)
+
+    def test_part_of_a_unittest_behind_others(self):
+        program = ("import unittest\nfrom skipping import skip\nclass Case(unittest.TestCase):\n"
+                   "    def test_a(self): pass\n    def test_b(self): skip('no GPU here')\nunittest.main()\n")
+        done = subprocess.run([sys.executable, "-B", "-c", program], cwd=Path(__file__).parent, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, check=False)
+        self.assertEqual(check_skips.reasons_in(done.stdout), ["no GPU here"])
 
     def test_skip_without_a_reason(self):
         self.assertEqual(self.check(self.case("", skipped=True))[0], 1)
