@@ -3,76 +3,43 @@
 #include <algorithm>
 #include <array>
 #include <string_view>
-#include <utility>
 
 #include "base/json.hpp"
 #include "doctor/groups.hpp"
-#include "doctor/make_finding.hpp"
 
 namespace hpcenv::doctor {
 
-namespace {
-
-/// Neither a device nor a driver: D and G checks have nothing to look at.
-bool has_no_gpu(const host::NodeProfile& profile) {
-  const host::NvidiaFacts& nvidia = profile.nvidia;
-  if (nvidia.pci_gpus > 0 || !nvidia.kernel_module.empty() || nvidia.wsl) return false;
-  return std::ranges::all_of(nvidia.libcuda, [](const host::LibcudaCandidate& candidate) {
-    return candidate.found_in == "loader" && candidate.end != host::ProbeEnd::answered &&
-           candidate.real_path.empty();
-  });
+std::span<const CheckGroup> all_groups() {
+  static const std::array groups = {
+      CheckGroup{"driver", "NVIDIA driver", driver_checks()},
+      CheckGroup{"devices", "GPUs", device_checks()},
+      CheckGroup{"toolkit", "Environment and GPU", toolkit_checks()},
+      CheckGroup{"shell", "This shell", contamination_checks()},
+      CheckGroup{"storage", "Storage", storage_checks()},
+      CheckGroup{"host", "Operating system", host_checks()},
+      CheckGroup{"slurm", "Slurm", slurm_checks()},
+  };
+  return groups;
 }
-
-bool is_gpu_check(const Check& check) {
-  const std::string_view id = check.id;
-  return id.starts_with('D') || id.starts_with('G');
-}
-
-Finding folded(const Subject& subject) {
-  const std::string name =
-      subject.environment_name.empty() ? "" : " -n " + shell_word(subject.environment_name);
-  const std::string command = "srun --partition=PARTITION --gpus=1 hpcenv doctor" + name;
-  Finding finding = info(fmt::format(
-      "no NVIDIA GPU on this node; nothing is wrong with that on a login node, but what jobs will "
-      "find has to be asked where they run: {}",
-      command));
-  finding.id = "D01";
-  finding.title = "NVIDIA GPUs of this node";
-  finding.remedy = Remedy{"Run the checks where the GPU is, in a short job.", {command}};
-  return finding;
-}
-
-}  // namespace
 
 std::span<const Check> all_checks() {
   static const std::vector<Check> checks = [] {
     std::vector<Check> all;
-    for (const auto group :
-         {driver_checks(), device_checks(), toolkit_checks(), contamination_checks(),
-          storage_checks(), host_checks(), slurm_checks()}) {
-      all.insert(all.end(), group.begin(), group.end());
+    for (const CheckGroup& group : all_groups()) {
+      all.insert(all.end(), group.checks.begin(), group.checks.end());
     }
     return all;
   }();
   return checks;
 }
 
-std::vector<Finding> examine(const Subject& subject, std::span<const Check> checks) {
-  std::vector<Finding> findings;
-  const bool fold = has_no_gpu(*subject.profile);
-  bool told = false;
-  for (const Check& check : checks) {
-    if (check.needs_environment && subject.environment == nullptr) continue;
-    if (fold && is_gpu_check(check)) {
-      if (!std::exchange(told, true)) findings.push_back(folded(subject));
-      continue;
+const CheckGroup* group_of(std::string_view id) {
+  for (const CheckGroup& group : all_groups()) {
+    if (std::ranges::any_of(group.checks, [&](const Check& check) { return id == check.id; })) {
+      return &group;
     }
-    Finding finding = check.examine(subject);
-    finding.id = check.id;
-    finding.title = check.title;
-    findings.push_back(std::move(finding));
   }
-  return findings;
+  return nullptr;
 }
 
 const char* name_of(Severity severity) {
@@ -91,6 +58,13 @@ const char* name_of(Severity severity) {
   return "unavailable";
 }
 
+namespace {
+
+constexpr std::array severities = {Severity::pass, Severity::info, Severity::warning,
+                                   Severity::failure, Severity::unavailable};
+
+}  // namespace
+
 base::Json finding_to_json(const Finding& finding) {
   base::Json value = {{"id", finding.id},
                       {"title", finding.title},
@@ -101,6 +75,23 @@ base::Json finding_to_json(const Finding& finding) {
     value["remedy"] = {{"text", finding.remedy->text}, {"commands", finding.remedy->commands}};
   }
   return value;
+}
+
+Finding finding_from_json(const base::Json& value) {
+  Finding finding;
+  finding.id = base::string_or(value, "id");
+  finding.title = base::string_or(value, "title");
+  finding.text = base::string_or(value, "text");
+  finding.evidence = base::strings_or_empty(value, "evidence");
+  const std::string severity = base::string_or(value, "severity");
+  const auto known = std::ranges::find_if(
+      severities, [&](Severity candidate) { return severity == name_of(candidate); });
+  finding.severity = known == severities.end() ? Severity::unavailable : *known;
+  if (const auto remedy = value.find("remedy"); remedy != value.end()) {
+    finding.remedy =
+        Remedy{base::string_or(*remedy, "text"), base::strings_or_empty(*remedy, "commands")};
+  }
+  return finding;
 }
 
 }  // namespace hpcenv::doctor

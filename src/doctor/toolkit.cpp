@@ -124,7 +124,8 @@ Finding examine_cpu_build(const Subject& subject) {
 constexpr std::array checks = {
     Check{"P01", "major", "CUDA toolkit and driver", true, examine_major},
     Check{"P03", "ptx.jit", "PTX of the toolkit and driver", true, examine_ptx},
-    Check{"P04", "sass", "Libraries have code for this GPU", true, examine_coverage},
+    Check{"P04", "sass", "Libraries have code for this GPU", true, examine_coverage,
+          Looks::at_profile, Cost::slow},
     Check{"P09", "cpu.build", "CPU builds on a GPU node", true, examine_cpu_build},
 };
 

@@ -1,15 +1,14 @@
 // hpcenv doctor
 #include <algorithm>
 #include <array>
-#include <optional>
 
 #include "base/json.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/commands/named_environment.hpp"
 #include "cli/session.hpp"
 #include "doctor/finding.hpp"
+#include "ops/examination.hpp"
 #include "ops/locations.hpp"
-#include "prefix/state.hpp"
 
 namespace hpcenv::cli {
 namespace {
@@ -17,42 +16,31 @@ namespace {
 constexpr std::array options{
     OptionSpec{"-n,--name", "NAME", "also judge this environment"},
     OptionSpec{"-p,--prefix", "PREFIX", "or the one at this path"},
+    OptionSpec{"--on", "TARGET", "judge the machines of this target, not this one"},
+    OptionSpec{"--job", "", "only what an allocation may show differently than the node",
+               OptionSpec::Kind::flag},
+    OptionSpec{"--deep", "", "also what takes minutes: hashes every file", OptionSpec::Kind::flag},
     OptionSpec{"--list", "", "list the checks and stop", OptionSpec::Kind::flag},
 };
 
-constexpr std::array examples{"hpcenv doctor", "hpcenv doctor -n gpu", "hpcenv doctor --list",
+constexpr std::array examples{"hpcenv doctor",
+                              "hpcenv doctor -n gpu",
+                              "hpcenv doctor -n gpu --on a100",
+                              "hpcenv doctor driver P04",
+                              "hpcenv doctor --list",
                               "srun -p gpu --gpus 1 hpcenv doctor -n gpu"};
 
-struct Examination {
-  host::NodeProfile profile;
-  std::optional<prefix::PrefixState> state;
-  std::string environment_name;
-  std::vector<doctor::Finding> findings;
-};
-
-Result<Examination> examine(const Arguments& arguments, Session& session) {
-  Examination examination;
-  HPCENV_ASSIGN(const ops::Locations locations, session.locations());
-  doctor::Subject subject;
-  subject.paths = {{"environments", locations.environments().string()},
-                   {"package cache", locations.packages().string()}};
+Result<ops::ExaminationRequest> request_of(const Arguments& arguments,
+                                           const ops::Locations& locations) {
+  ops::ExaminationRequest request;
   if (arguments.has("name") || arguments.has("prefix")) {
-    HPCENV_ASSIGN(const ops::EnvironmentRef environment, named_environment(arguments, locations));
-    HPCENV_ASSIGN(examination.state, prefix::read_state(environment.prefix));
-    examination.environment_name = environment.name;
-    subject.environment = &*examination.state;
-    subject.environment_name = environment.name;
+    HPCENV_ASSIGN(request.environment, named_environment(arguments, locations));
   }
-  session.reporter().step("Looking at this machine");
-  HPCENV_ASSIGN(examination.profile,
-                host::probe_node(session.reader(), session.runner(), session.clock(),
-                                 host::ProbeDepth::automatic));
-  subject.profile = &examination.profile;
-  subject.reader = &session.reader();
-  session.reporter().step("Checking");
-  examination.findings = doctor::examine(subject, doctor::all_checks());
-  session.end_progress();
-  return examination;
+  request.target = arguments.value("on");
+  request.selection.words = arguments.operands();
+  request.selection.job = arguments.has("job");
+  request.selection.deep = arguments.has("deep");
+  return request;
 }
 
 Style style_of(doctor::Severity severity) {
@@ -96,13 +84,14 @@ std::size_t count_of(const std::vector<doctor::Finding>& findings, doctor::Sever
       std::ranges::count(findings, severity, &doctor::Finding::severity));
 }
 
-void print_findings(const Examination& examination, const Output& output) {
+void print_findings(const ops::Examination& examination, const std::string& environment,
+                    const Output& output) {
   const std::size_t failures = count_of(examination.findings, doctor::Severity::failure);
   const std::size_t warnings = count_of(examination.findings, doctor::Severity::warning);
   if (output.json()) {
     base::Json body;
-    body["machine"] = examination.profile.hostname;
-    body["environment"] = examination.environment_name;
+    body["machine"] = examination.machine;
+    body["environment"] = environment;
     body["findings"] = base::Json::array();
     for (const doctor::Finding& finding : examination.findings) {
       body["findings"].push_back(doctor::finding_to_json(finding));
@@ -116,8 +105,7 @@ void print_findings(const Examination& examination, const Output& output) {
     output.print(finding_text(finding, output));
   }
   output.print(fmt::format("\n{} checks on {}: {} failed, {} warnings\n",
-                           examination.findings.size(), examination.profile.hostname, failures,
-                           warnings));
+                           examination.findings.size(), examination.machine, failures, warnings));
 }
 
 void print_list(const Output& output) {
@@ -146,8 +134,14 @@ Result<int> run(const Arguments& arguments, Session& session) {
     print_list(session.output());
     return 0;
   }
-  HPCENV_ASSIGN(const Examination examination, examine(arguments, session));
-  print_findings(examination, session.output());
+  HPCENV_ASSIGN(const ops::Locations locations, session.locations());
+  HPCENV_ASSIGN(const ops::ExaminationRequest request, request_of(arguments, locations));
+  HPCENV_ASSIGN(const ops::Seams seams, session.seams());
+  HPCENV_ASSIGN(const ops::Examination examination,
+                ops::examine_machine(request, locations, seams));
+  session.end_progress();
+  print_findings(examination, request.environment ? request.environment->name : "",
+                 session.output());
   return count_of(examination.findings, doctor::Severity::failure) == 0 ? 0 : 1;
 }
 
@@ -156,12 +150,12 @@ Result<int> run(const Arguments& arguments, Session& session) {
 constexpr CommandSpec doctor_command{
     .name = "doctor",
     .summary = "say whether this machine fits an environment, and what to do if not",
-    .synopsis = "[-n NAME | -p PREFIX] [--list]",
+    .synopsis = "[-n NAME | -p PREFIX] [--on TARGET] [--job] [--list] [CHECK...]",
     .details =
-        "Looks at the machine that it runs on: to judge the nodes of a partition, run it there by "
-        "srun.\n"
+        "Looks at the machine that it runs on, or with --on at the profiles of a target.\n"
+        "CHECK is the id, the name or the group of a check, or a glob of one.\n"
         "Leaves with 1 where a check failed.",
-    .operands = CommandSpec::Operands::none,
+    .operands = CommandSpec::Operands::some,
     .options = options,
     .examples = examples,
     .run = run,

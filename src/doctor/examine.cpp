@@ -1,0 +1,174 @@
+// Running checks: the quick ones one after the other, the slow ones after them, apart.
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <exception>
+#include <string_view>
+#include <utility>
+
+#include "base/apart.hpp"
+#include "base/json.hpp"
+#include "base/text.hpp"
+#include "doctor/finding.hpp"
+#include "doctor/make_finding.hpp"
+
+namespace hpcenv::doctor {
+
+namespace {
+
+/// Neither a device nor a driver: D and G checks have nothing to look at.
+bool has_no_gpu(const host::NodeProfile& profile) {
+  const host::NvidiaFacts& nvidia = profile.nvidia;
+  if (nvidia.pci_gpus > 0 || !nvidia.kernel_module.empty() || nvidia.wsl) return false;
+  return std::ranges::all_of(nvidia.libcuda, [](const host::LibcudaCandidate& candidate) {
+    return candidate.found_in == "loader" && candidate.end != host::ProbeEnd::answered &&
+           candidate.real_path.empty();
+  });
+}
+
+bool is_gpu_check(const Check& check) {
+  const std::string_view id = check.id;
+  return id.starts_with('D') || id.starts_with('G');
+}
+
+Finding folded(const Subject& subject) {
+  const std::string name =
+      subject.environment_name.empty() ? "" : " -n " + shell_word(subject.environment_name);
+  const std::string command = "srun --partition=PARTITION --gpus=1 hpcenv doctor" + name;
+  Finding finding = info(fmt::format(
+      "no NVIDIA GPU on this node; nothing is wrong with that on a login node, but what jobs will "
+      "find has to be asked where they run: {}",
+      command));
+  finding.id = "D01";
+  finding.title = "NVIDIA GPUs of this node";
+  finding.remedy = Remedy{"Run the checks where the GPU is, in a short job.", {command}};
+  return finding;
+}
+
+Finding named(const Check& check, Finding finding) {
+  finding.id = check.id;
+  finding.title = check.title;
+  return finding;
+}
+
+/// Nothing of ours throws, but memory may be short; then this check alone has no answer.
+Finding guarded(const Check& check, const Subject& subject) {
+  try {
+    return check.examine(subject);
+  } catch (const std::exception& fault) {
+    return unavailable(fmt::format("this check failed itself: {}", fault.what()));
+  }
+}
+
+Finding examined_apart(const Check& check, const Subject& subject) {
+  const auto deadline = check.cost == Cost::deep ? deep_deadline : slow_deadline;
+  const base::ApartResult apart = base::run_apart(
+      [&] { return base::dump_json_line(finding_to_json(guarded(check, subject))); }, deadline);
+  switch (apart.end) {
+    case base::ApartResult::End::answered:
+      if (const auto value = base::parse_json(apart.answer, check.id)) {
+        return finding_from_json(*value);
+      }
+      return unavailable("this check gave an answer that cannot be read");
+    case base::ApartResult::End::timed_out:
+      return unavailable(
+          fmt::format("no answer within {} s: does a file server hang?",
+                      std::chrono::duration_cast<std::chrono::seconds>(deadline).count()));
+    case base::ApartResult::End::crashed:
+      return unavailable(apart.code == SIGBUS
+                             ? "a file was cut off while it was read"
+                             : fmt::format("this check failed itself (signal {})", apart.code));
+    case base::ApartResult::End::interrupted:
+      return unavailable("interrupted");
+    case base::ApartResult::End::cannot_start:
+      break;
+  }
+  return guarded(check, subject);
+}
+
+bool can_run(const Check& check, const Subject& subject) {
+  if (check.needs_environment && subject.environment == nullptr) return false;
+  return check.looks == Looks::at_profile || subject.target.empty();
+}
+
+bool is_named(const Check& check, const std::string& word) {
+  const std::string wanted = base::to_lower(word);
+  const CheckGroup* group = group_of(check.id);
+  return base::glob_match(wanted, base::to_lower(check.id)) ||
+         base::glob_match(wanted, check.name) ||
+         (group != nullptr && base::glob_match(wanted, group->name));
+}
+
+Result<> require_known(const std::vector<std::string>& words) {
+  for (const std::string& word : words) {
+    const bool known = std::ranges::any_of(
+        all_checks(), [&](const Check& check) { return is_named(check, word); });
+    if (known) continue;
+    return fail_hint(ErrorKind::usage, fmt::format("there is no check '{}'", word),
+                     "`hpcenv doctor --list` shows the checks; a group such as 'driver' will do");
+  }
+  return {};
+}
+
+int rank(Severity severity) {
+  constexpr std::array order = {Severity::pass, Severity::info, Severity::unavailable,
+                                Severity::warning, Severity::failure};
+  return static_cast<int>(std::ranges::find(order, severity) - order.begin());
+}
+
+}  // namespace
+
+Result<std::vector<Check>> select_checks(const Selection& selection) {
+  HPCENV_TRY(require_known(selection.words));
+  std::vector<Check> chosen;
+  for (const Check& check : all_checks()) {
+    const bool named_one = std::ranges::any_of(
+        selection.words, [&](const std::string& word) { return is_named(check, word); });
+    const bool wanted =
+        selection.words.empty() ? check.cost != Cost::deep || selection.deep : named_one;
+    if (wanted && (!selection.job || check.in_job)) chosen.push_back(check);
+  }
+  return chosen;
+}
+
+std::vector<Finding> examine(const Subject& subject, std::span<const Check> checks) {
+  std::vector<std::optional<Finding>> found(checks.size());
+  const bool fold = has_no_gpu(*subject.profile);
+  bool told = false;
+  for (const bool slow : {false, true}) {
+    for (std::size_t i = 0; i < checks.size(); ++i) {
+      const Check& check = checks[i];
+      if (!can_run(check, subject) || slow != (check.cost != Cost::quick)) continue;
+      if (fold && is_gpu_check(check)) {
+        if (!std::exchange(told, true)) found[i] = folded(subject);
+        continue;
+      }
+      found[i] = named(check, slow ? examined_apart(check, subject) : guarded(check, subject));
+    }
+  }
+  std::vector<Finding> findings;
+  for (std::optional<Finding>& finding : found) {
+    if (finding) findings.push_back(*std::move(finding));
+  }
+  return findings;
+}
+
+std::vector<Finding> worst_of(const std::vector<std::vector<Finding>>& findings,
+                              const std::vector<std::string>& nodes) {
+  std::vector<Finding> worst;
+  for (std::size_t node = 0; node < findings.size(); ++node) {
+    for (const Finding& finding : findings[node]) {
+      Finding mine = finding;
+      if (findings.size() > 1) mine.evidence.insert(mine.evidence.begin(), "on " + nodes[node]);
+      const auto same = std::ranges::find(worst, finding.id, &Finding::id);
+      if (same == worst.end()) {
+        worst.push_back(std::move(mine));
+      } else if (rank(mine.severity) > rank(same->severity)) {
+        *same = std::move(mine);
+      }
+    }
+  }
+  return worst;
+}
+
+}  // namespace hpcenv::doctor

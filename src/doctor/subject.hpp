@@ -1,0 +1,26 @@
+// What the doctor examines: the facts that its checks look at, gathered before.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "host/node_profile.hpp"
+#include "host/reader.hpp"
+#include "prefix/state.hpp"
+
+namespace hpcenv::doctor {
+
+/// Pointers are borrowed: whoever examines keeps what they point at.
+struct Subject {
+  const host::NodeProfile* profile = nullptr;  ///< the node that is judged
+  std::string target;  ///< under whose name the node was profiled; empty: it is this machine
+  /// This machine, for checks that look at more than a profile holds; null: nobody looks.
+  const host::HostReader* reader = nullptr;
+  const prefix::PrefixState* environment = nullptr;  ///< null without -n
+  std::string environment_name;
+  std::vector<std::pair<std::string, std::string>>
+      paths;  ///< purpose, path: for the storage checks
+};
+
+}  // namespace hpcenv::doctor

@@ -1,0 +1,32 @@
+// doctor: gathers the facts that its checks look at, and runs them.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "doctor/finding.hpp"
+#include "ops/locations.hpp"
+#include "ops/seams.hpp"
+#include "prefix/state.hpp"
+
+namespace hpcenv::ops {
+
+struct ExaminationRequest {
+  std::optional<EnvironmentRef> environment;
+  std::string target;  ///< --on; empty: this machine
+  doctor::Selection selection;
+};
+
+struct Examination {
+  std::string machine;              ///< host name, or the target's name
+  std::int64_t oldest_profile = 0;  ///< seconds since the epoch
+  std::vector<doctor::Finding> findings;
+};
+
+/// Kinds of reading the target and the environment; usage for an unknown check. What a check
+/// cannot find out is a finding, never an error.
+Result<Examination> examine_machine(const ExaminationRequest& request, const Locations& locations,
+                                    const Seams& seams);
+
+}  // namespace hpcenv::ops
