@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/fs.hpp"
+#include "host/captured_reader.hpp"
 #include "net/ca_bundle.hpp"
 
 namespace hpcenv::cli {
@@ -145,6 +146,11 @@ base::ProcessRunner& Session::runner() {
     runner_ = base::make_process_runner();
   }
   return *runner_;
+}
+
+Result<> Session::look_at_capture(const std::string& folder) {
+  HPCENV_ASSIGN(reader_, host::open_captured_host(folder));
+  return {};
 }
 
 const host::HostReader& Session::reader() {

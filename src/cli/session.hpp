@@ -31,6 +31,9 @@ class Session {
   base::Reporter& reporter();
   base::ProcessRunner& runner();
   const host::HostReader& reader();
+  /// From now on the reader is a machine as `probe --capture` wrote it, not this one. Kinds of
+  /// host::open_captured_host.
+  Result<> look_at_capture(const std::string& folder);
   /// Before the first thing is written below the root: where nobody said where that is, it is
   /// chosen by room on the site's disks, on a terminal asked for, and remembered in the user's
   /// settings.

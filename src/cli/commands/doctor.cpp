@@ -21,6 +21,8 @@ constexpr std::array options{
                OptionSpec::Kind::flag},
     OptionSpec{"--deep", "", "also what takes minutes: hashes every file", OptionSpec::Kind::flag},
     OptionSpec{"--list", "", "list the checks and stop", OptionSpec::Kind::flag},
+    OptionSpec{"--captured", "DIR",
+               "a machine as `hpcenv probe --capture DIR` wrote it, not this one"},
 };
 
 constexpr std::array examples{"hpcenv doctor",
@@ -133,6 +135,9 @@ Result<int> run(const Arguments& arguments, Session& session) {
   if (arguments.has("list")) {
     print_list(session.output());
     return 0;
+  }
+  if (arguments.has("captured")) {
+    HPCENV_TRY(session.look_at_capture(arguments.value("captured")));
   }
   HPCENV_ASSIGN(const ops::Locations locations, session.locations());
   HPCENV_ASSIGN(const ops::ExaminationRequest request, request_of(arguments, locations));

@@ -14,6 +14,8 @@ constexpr std::array options{
     OptionSpec{"--no-devices", "", "ask the driver for its version only", OptionSpec::Kind::flag},
     OptionSpec{"--devices", "", "ask for the devices too, also as root (initializes the driver)",
                OptionSpec::Kind::flag},
+    OptionSpec{"--captured", "DIR",
+               "a machine as `hpcenv probe --capture DIR` wrote it, not this one"},
 };
 
 constexpr std::array examples{"hpcenv probe", "hpcenv probe --json > node.json",
@@ -94,6 +96,9 @@ host::ProbeDepth depth_of(const Arguments& arguments) {
 }
 
 Result<int> run(const Arguments& arguments, Session& session) {
+  if (arguments.has("captured")) {
+    HPCENV_TRY(session.look_at_capture(arguments.value("captured")));
+  }
   HPCENV_ASSIGN(
       const host::NodeProfile profile,
       host::probe_node(session.reader(), session.runner(), session.clock(), depth_of(arguments)));
