@@ -25,6 +25,10 @@ Lines lines_of(const conda::RcKey& key, const conda::RcValue& value) {
     }
     return lines;
   }
+  const bool plain = key.kind == conda::RcKind::boolean || key.kind == conda::RcKind::number;
+  if (plain) {  // parsed before, so that its words mean nothing else
+    return {name + ": " + value.text};
+  }
   if (key.kind != conda::RcKind::table) {
     return {name + ": " + base::yaml_scalar(value.text)};
   }

@@ -48,20 +48,28 @@ class Config(CliCase):
         self.run_program("config", "remove", "channels", "bioconda", check=0)
         self.run_program("config", "set", "always_yes", "true", check=0)
         self.run_program("config", "set", "custom_channels", "mine=/srv/x", check=0)
-        self.assertEqual(self.own_file(), "channels:\n  - first\n  - conda-forge\n  - last\nalways_yes: \"true\"\n"
+        self.assertEqual(self.own_file(), "channels:\n  - first\n  - conda-forge\n  - last\nalways_yes: true\n"
                                           "custom_channels:\n  mine: /srv/x\n")
         self.run_program("config", "remove", "custom_channels", "mine", check=0)
         self.run_program("config", "remove", "channels", check=0)
-        self.assertEqual(self.own_file(), "always_yes: \"true\"\ncustom_channels: {}\n")
+        self.assertEqual(self.own_file(), "always_yes: true\ncustom_channels: {}\n")
         self.assertEqual(self.run_json("config", "get", "channels")["settings"]["channels"],
                          {"value": ["conda-forge"], "source": "default"})
+
+    def test_a_dry_run_shows_the_file_and_writes_none(self) -> None:
+        shown = self.run_program("config", "set", "jobs", "8", "--dry-run", check=0)
+        self.assertEqual(shown.stdout, "jobs: 8\n")
+        self.assertIn("Nothing was written", shown.stderr)
+        self.assertFalse(os.path.exists(f"{self.home}/.config/hpcenv"))
+        answer = self.run_json("config", "append", "channels", "mine", "--dry-run")
+        self.assertEqual((answer["value"], answer["dry_run"]), (["mine"], True))
 
     def test_comments_stay(self):
         os.makedirs(f"{self.home}/.config/hpcenv")
         with open(f"{self.home}/.config/hpcenv/config.yml", "w", encoding="utf-8") as out:
             out.write("# why\nroot: /x  # here\n\n# more\njobs: 4\n")
         self.run_program("config", "set", "jobs", "8", check=0)
-        self.assertEqual(self.own_file(), "# why\nroot: /x  # here\n\n# more\njobs: \"8\"\n")
+        self.assertEqual(self.own_file(), "# why\nroot: /x  # here\n\n# more\njobs: 8\n")
 
     def test_wrong_words(self):
         self.assertIn("did you mean: channels", self.run_program("config", "get", "chanels", check=2).stderr)

@@ -18,6 +18,10 @@ namespace {
 
 using Words = std::vector<std::string>;
 
+constexpr std::array options{
+    OptionSpec{"--dry-run", "", "say what the file would hold and stop", OptionSpec::Kind::flag},
+};
+
 constexpr std::array examples{
     "hpcenv config",
     "hpcenv config get channels",
@@ -127,37 +131,60 @@ Result<std::optional<conda::RcValue>> changed(const std::string& action, const c
   return std::optional(std::move(value));
 }
 
-Result<int> change(const std::string& action, const Words& words, const Session& session) {
+struct FileChange {
+  std::filesystem::path file;
+  std::string text;  ///< the file's whole, as it is to be
+  const conda::RcKey* key;
+  std::optional<conda::RcValue> value;
+};
+
+Result<FileChange> decide(const std::string& action, const Words& words, const Session& session) {
   if (words.empty()) {
     return fail_hint(ErrorKind::usage, "no setting is named",
                      fmt::format("hpcenv config {} KEY VALUE...", action));
   }
-  HPCENV_ASSIGN(const conda::RcKey* key, key_of_word(words[0]));
-  const std::filesystem::path file = user_config_file(session.environment());
-  if (file.empty()) {
+  FileChange change{user_config_file(session.environment()), {}, nullptr, {}};
+  HPCENV_ASSIGN(change.key, key_of_word(words[0]));
+  if (change.file.empty()) {
     return fail_hint(ErrorKind::usage, "no HOME says where your settings lie",
                      "set HOME or XDG_CONFIG_HOME");
   }
-  const auto text = base::read_file(file);
+  const auto text = base::read_file(change.file);
   if (!text && text.error().kind != ErrorKind::not_found) {
     return Failure(text.error());
   }
   const std::string now = text.value_or("");
-  HPCENV_ASSIGN(const auto before, setting_in(now, *key, file.string()));
-  HPCENV_ASSIGN(const auto after,
-                changed(action, *key, before, Words(words.begin() + 1, words.end())));
-  HPCENV_ASSIGN(const std::string fresh, with_setting(now, *key, after, file.string()));
-  HPCENV_TRY(base::make_directories(file.parent_path()));
-  HPCENV_TRY(base::write_file(file, fresh, 0666, base::Durable::yes));
+  HPCENV_ASSIGN(const auto before, setting_in(now, *change.key, change.file.string()));
+  HPCENV_ASSIGN(change.value,
+                changed(action, *change.key, before, Words(words.begin() + 1, words.end())));
+  HPCENV_ASSIGN(change.text, with_setting(now, *change.key, change.value, change.file.string()));
+  return change;
+}
+
+enum class Write { yes, no };
+
+Result<int> change(const std::string& action, const Words& words, const Session& session,
+                   Write write) {
+  HPCENV_ASSIGN(const FileChange change, decide(action, words, session));
+  if (write == Write::yes) {
+    HPCENV_TRY(base::make_directories(change.file.parent_path()));
+    HPCENV_TRY(base::write_file(change.file, change.text, 0666, base::Durable::yes));
+  }
   const Output& output = session.output();
   if (output.json()) {
     base::Json body;
-    body["file"] = file.string();
-    body["key"] = key->name;
-    body["value"] = after ? rc_value_to_json(*after, key->kind) : base::Json(nullptr);
+    body["file"] = change.file.string();
+    body["key"] = change.key->name;
+    body["value"] =
+        change.value ? rc_value_to_json(*change.value, change.key->kind) : base::Json(nullptr);
+    body["dry_run"] = write == Write::no;
     output.print_json(body, true);
+  } else if (write == Write::no) {
+    output.print(change.text);
+    output.say(
+        fmt::format("Nothing was written: this is what {} would hold\n", change.file.string()));
   } else {
-    output.say(fmt::format("Wrote {}\n", file.string()));
+    output.say(fmt::format("Wrote {}\n", change.file.string()));
   }
   return 0;
 }
@@ -291,7 +318,7 @@ Result<int> run(const Arguments& arguments, Session& session) {
     return describe(session.output());
   }
   if (std::ranges::count(base::split_words(actions), action) == 1) {
-    return change(action, rest, session);
+    return change(action, rest, session, arguments.has("dry-run") ? Write::no : Write::yes);
   }
   return fail_hint(ErrorKind::usage, fmt::format("hpcenv config has no action '{}'", action),
                    "use one of: " + base::replace_all(std::string(actions), " ", ", "));
@@ -312,7 +339,7 @@ constexpr CommandSpec config_command{
         "hpcenv's file\n"
         "of your own only. A table takes entries NAME=VALUE.",
     .operands = CommandSpec::Operands::some,
-    .options = {},
+    .options = options,
     .examples = examples,
     .run = run,
 };

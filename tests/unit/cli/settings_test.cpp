@@ -136,7 +136,7 @@ TEST_CASE("a settings file is changed without losing comments") {
         "# mine\nchannels:\n  - c\n  - \"12\"\n\n# about the next\nroot: /x\n");
   CHECK(changed(text, "channels", std::nullopt) == "# mine\n\n# about the next\nroot: /x\n");
   CHECK(changed(text, "offline", conda::RcValue{"true", {}, {}}) ==
-        std::string(text) + "offline: \"true\"\n");
+        std::string(text) + "offline: true\n");
   CHECK(changed("", "root", conda::RcValue{"/a b", {}, {}}) == "root: \"/a b\"\n");
   CHECK(changed("envs_path: [/old]\n", "envs_dirs", conda::RcValue{"", {"/new"}, {}}) ==
         "envs_dirs:\n  - /new\n");
