@@ -15,7 +15,7 @@ constexpr milliseconds plenty{30000};
 
 TEST_CASE("what a task apart returns comes back whole", "[apart]") {
   const std::string text(apart_answer_limit, 'x');
-  const ApartResult result = run_apart([&] { return text; }, plenty);
+  const ApartResult result = run_apart([&] { return std::string(text); }, plenty);
   CHECK(result.end == End::answered);
   CHECK(result.answer == text);
 }

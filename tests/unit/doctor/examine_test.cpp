@@ -31,6 +31,7 @@ Finding bad(const doctor::Subject& subject) {
 
 std::vector<std::string> ids_of(const std::vector<Finding>& findings) {
   std::vector<std::string> ids;
+  ids.reserve(findings.size());
   for (const Finding& finding : findings) ids.push_back(finding.id);
   return ids;
 }
