@@ -83,9 +83,11 @@ class CapturedReader final : public HostReader {
 
   std::optional<base::FileSystemFacts> file_system(const std::string& path) const override {
     const Json& known = member(host_, "file_systems");
-    const auto found = known.find(path);
-    if (found == known.end()) return std::nullopt;
-    return facts_of(*found);
+    for (std::filesystem::path folder = path;; folder = folder.parent_path()) {
+      const auto found = known.find(folder.native());
+      if (found != known.end()) return facts_of(*found);
+      if (folder == folder.parent_path()) return std::nullopt;
+    }
   }
 
   LibcudaAnswer ask_libcuda(const LibcudaQuestion& question) const override {
