@@ -74,12 +74,16 @@ void read_dynamic(Bytes file, const std::vector<Elf64_Phdr>& headers, ElfFacts& 
   }
   std::vector<std::uint64_t> needed;
   std::optional<std::uint64_t> soname;
+  std::optional<std::uint64_t> rpath;
+  std::optional<std::uint64_t> runpath;
   Bytes strings;
   for (std::uint64_t i = 0; i < entry_limit; ++i) {
     const auto entry = at<Elf64_Dyn>(dynamic, i * sizeof(Elf64_Dyn));
     if (!entry || entry->d_tag == DT_NULL) break;
     if (entry->d_tag == DT_NEEDED) needed.push_back(entry->d_un.d_val);
     if (entry->d_tag == DT_SONAME) soname = entry->d_un.d_val;
+    if (entry->d_tag == DT_RPATH) rpath = entry->d_un.d_val;
+    if (entry->d_tag == DT_RUNPATH) runpath = entry->d_un.d_val;
     if (entry->d_tag == DT_STRTAB) {
       const auto offset = offset_of(headers, entry->d_un.d_ptr);
       if (offset && *offset < file.size()) strings = file.subspan(*offset);
@@ -87,6 +91,8 @@ void read_dynamic(Bytes file, const std::vector<Elf64_Phdr>& headers, ElfFacts& 
   }
   for (const std::uint64_t offset : needed) facts.needed.push_back(string_at(strings, offset));
   if (soname) facts.soname = string_at(strings, *soname);
+  if (rpath) facts.rpath = string_at(strings, *rpath);
+  if (runpath) facts.runpath = string_at(strings, *runpath);
 }
 
 void read_sections(Bytes file, const Elf64_Ehdr& header, ElfFacts& facts) {

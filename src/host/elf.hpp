@@ -41,6 +41,8 @@ struct ElfFacts {
   std::uint16_t machine = 0;  ///< e_machine: 62 x86-64, 183 aarch64
   std::string soname;
   std::vector<std::string> needed;  ///< DT_NEEDED, in order
+  std::string rpath;                ///< DT_RPATH as it stands ("$ORIGIN:..."); the older form
+  std::string runpath;              ///< DT_RUNPATH; the loader leaves `rpath` aside where it is
   std::vector<ElfSection> sections;
 
   /// The bytes of the first section of that name within `file`; empty where there is none.

@@ -106,6 +106,24 @@ TEST_CASE("sections of a real library are found", "[fatbin][elf]") {
   CHECK(targets->ptx == std::set<int>{86});
 }
 
+TEST_CASE("both forms of a run path are read as they stand", "[elf]") {
+  const tests::TemporaryDirectory directory;
+  const base::fs::path source = directory.path() / "empty.S";
+  REQUIRE(base::write_file(source, "\n"));
+  const auto facts_with = [&](const char* dtags) {
+    const base::fs::path library = directory.path() / "libpaths.so";
+    tests::run_gcc({"-shared", "-nostdlib", "-Wl,-rpath,$ORIGIN/../lib:/opt/x", dtags, "-o",
+                    library.native(), source.native()});
+    return host::read_elf(host::MappedFile::open(library)->bytes());
+  };
+  const auto newer = facts_with("-Wl,--enable-new-dtags");
+  CHECK(newer->runpath == "$ORIGIN/../lib:/opt/x");
+  CHECK(newer->rpath.empty());
+  const auto older = facts_with("-Wl,--disable-new-dtags");
+  CHECK(older->rpath == "$ORIGIN/../lib:/opt/x");
+  CHECK(older->runpath.empty());
+}
+
 TEST_CASE("what is no ELF file is refused, and one cut anywhere never hurts", "[elf]") {
   const auto text = host::read_elf(bytes_of("#!/bin/sh\nexit 0\n" + std::string(100, ' ')));
   REQUIRE_FALSE(text);
