@@ -26,6 +26,20 @@ std::optional<T> integer_in(const Json& object, const char* key) {
   return static_cast<T>(value);
 }
 
+/// An array's integers of that type; what is none is left out.
+template <class T>
+std::vector<T> integers_in(const Json& object, const char* key) {
+  std::vector<T> numbers;
+  const auto found = object.find(key);
+  if (found == object.end() || !found->is_array()) return numbers;
+  for (const Json& member : *found) {
+    if (!member.is_number_integer()) continue;
+    const auto number = member.get<std::int64_t>();
+    if (std::in_range<T>(number)) numbers.push_back(static_cast<T>(number));
+  }
+  return numbers;
+}
+
 inline std::uint64_t bytes_in(const Json& object, const char* key) {
   const auto found = object.find(key);
   const bool usable = found != object.end() && found->is_number_unsigned();

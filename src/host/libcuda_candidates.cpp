@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/text.hpp"
+#include "host/compat.hpp"
 #include "host/elf.hpp"
 #include "host/loader_cache.hpp"
 
@@ -42,13 +43,12 @@ std::vector<std::string> fixed_directories(const std::string& machine) {
 }
 
 /// A stub needs no library at all, is small, and lies where toolkits keep their stubs.
-bool looks_like_stub(const HostReader& reader, const std::string& path,
+bool looks_like_stub(std::span<const std::byte> file, const std::string& path,
                      const std::string& real_path) {
-  const Result<MappedFile> file = MappedFile::open(reader.openable(path));
-  if (!file || file->bytes().size() >= stub_size_limit) return false;
+  if (file.size() >= stub_size_limit) return false;
   const bool in_stubs =
       path.find("/stubs/") != std::string::npos || real_path.find("/stubs/") != std::string::npos;
-  const Result<ElfFacts> elf = read_elf(file->bytes());
+  const Result<ElfFacts> elf = read_elf(file);
   return in_stubs || (elf && elf->needed.empty());
 }
 
@@ -93,7 +93,10 @@ LibcudaCandidate describe_libcuda(const HostReader& reader, const std::string& p
   const std::size_t slash = candidate.real_path.rfind('/');
   candidate.file_version = driver_version_in(
       std::string_view(candidate.real_path).substr(slash == std::string::npos ? 0 : slash + 1));
-  candidate.is_stub = looks_like_stub(reader, path, candidate.real_path);
+  if (const Result<MappedFile> file = MappedFile::open(reader.openable(path))) {
+    candidate.is_stub = looks_like_stub(file->bytes(), path, candidate.real_path);
+    candidate.compat = read_compat_note(file->bytes());
+  }
   return candidate;
 }
 

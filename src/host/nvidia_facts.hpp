@@ -16,6 +16,7 @@ namespace hpcenv::host {
 struct CompatNote {
   std::string cuda;          ///< "13.1"
   std::vector<int> drivers;  ///< branches of kernel drivers that it works on
+  std::vector<int> brands;   ///< of GPUs, by NVML's numbers
 };
 
 /// One libcuda.so.1 that a program on this node could load.

@@ -32,6 +32,20 @@ CudaDevice device_from_json(const Json& value) {
   return device;
 }
 
+Json note_to_json(const CompatNote& note) {
+  return {{"cuda", note.cuda}, {"drivers", note.drivers}, {"brands", note.brands}};
+}
+
+std::optional<CompatNote> note_from_json(const Json& value) {
+  const auto found = value.find("compat");
+  if (found == value.end() || !found->is_object()) return std::nullopt;
+  CompatNote note;
+  note.cuda = base::string_or(*found, "cuda");
+  note.drivers = integers_in<int>(*found, "drivers");
+  note.brands = integers_in<int>(*found, "brands");
+  return note;
+}
+
 Json candidate_to_json(const LibcudaCandidate& candidate) {
   Json value = {{"path", candidate.path},
                 {"real_path", candidate.real_path},
@@ -42,6 +56,7 @@ Json candidate_to_json(const LibcudaCandidate& candidate) {
                 {"detail", candidate.detail},
                 {"init_end", name_of(candidate.init_end)},
                 {"init_detail", candidate.init_detail}};
+  if (candidate.compat) value["compat"] = note_to_json(*candidate.compat);
   put(value, "version_code", candidate.version_code);
   put(value, "cuda_version", candidate.cuda_version);
   put(value, "init_code", candidate.init_code);
@@ -61,6 +76,7 @@ LibcudaCandidate candidate_from_json(const Json& value) {
   candidate.found_in = base::string_or(value, "found_in");
   candidate.file_version = base::string_or(value, "file_version");
   candidate.is_stub = flag_in(value, "is_stub");
+  candidate.compat = note_from_json(value);
   candidate.end = probe_end_from(base::string_or(value, "end"));
   candidate.detail = base::string_or(value, "detail");
   candidate.version_code = integer_in<int>(value, "version_code");
