@@ -3,10 +3,10 @@
 #include <utility>
 
 #include "base/text.hpp"
-#include "conda/version.hpp"
 #include "doctor/groups.hpp"
 #include "doctor/make_finding.hpp"
 #include "doctor/subject_facts.hpp"
+#include "host/compat.hpp"
 
 namespace hpcenv::doctor {
 
@@ -106,24 +106,6 @@ Finding examine_stub(const Subject& subject) {
       std::move(evidence));
 }
 
-bool is_compat(const LibcudaCandidate& library) {
-  return library.path.find("/compat/") != std::string::npos ||
-         library.path.find("/cuda-compat/") != std::string::npos;
-}
-
-bool is_older(const std::string& left, const std::string& right) {
-  const auto a = conda::Version::parse(left);
-  const auto b = conda::Version::parse(right);
-  return a && b && *a < *b;
-}
-
-Remedy drop_compat(const Subject& subject, const LibcudaCandidate& library) {
-  const std::string directory = library.path.substr(0, library.path.rfind('/'));
-  return {
-      "Take the forward-compatibility directory out of LD_LIBRARY_PATH.",
-      {drop_entries_command("LD_LIBRARY_PATH", variable(subject, "LD_LIBRARY_PATH"), {directory})}};
-}
-
 Finding examine_match(const Subject& subject) {
   const std::string& module = subject.profile->nvidia.kernel_module;
   const LibcudaCandidate* library = winning_library(*subject.profile);
@@ -135,17 +117,9 @@ Finding examine_match(const Subject& subject) {
   if (library->file_version == module) {
     return pass(fmt::format("libcuda and the kernel module are both {}", module));
   }
-  if (is_compat(*library) && is_older(library->file_version, module)) {
-    return failure(fmt::format("the forward-compatibility library {} ({}) is older than the kernel "
-                               "module {}: CUDA fails with error 803",
-                               library->path, library->file_version, module),
-                   drop_compat(subject, *library));
-  }
-  if (is_compat(*library)) {
-    return info(
-        fmt::format("a forward-compatibility library ({}) stands before driver {}: it "
-                    "works on data-centre GPUs only",
-                    library->file_version, module));
+  if (host::is_compat_library(*library, module)) {
+    return pass(fmt::format("the library in front is one for forward compatibility ({}), see D07",
+                            library->file_version));
   }
   return failure(fmt::format("libcuda is {}, the kernel module is {}: CUDA fails with error 803 "
                              "(the driver was updated and the node not rebooted)",
@@ -234,6 +208,7 @@ constexpr std::array checks = {
     Check{"D02", "kmod.loaded", "Kernel module of the driver", false, examine_module},
     Check{"D04", "libcuda.stub", "Stub libraries in place of the driver", false, examine_stub},
     Check{"D06", "kmod.match", "Driver library and kernel module agree", false, examine_match},
+    Check{"D07", "compat.valid", "Forward-compatibility library in front", false, examine_compat},
     Check{"D08", "cuda.version", "CUDA version of the driver", false, examine_version},
     Check{"D10", "cuinit", "The driver starts", false, examine_init},
 };

@@ -15,6 +15,8 @@ std::span<const Check> storage_checks();
 std::span<const Check> host_checks();
 std::span<const Check> slurm_checks();
 
+/// D07, of the group driver: whether a forward-compatibility library in front may be there.
+Finding examine_compat(const Subject& subject);
 /// P04, of the group toolkit: reads every CUDA library of the environment.
 Finding examine_coverage(const Subject& subject);
 

@@ -118,18 +118,69 @@ TEST_CASE("D04 stubs in LD_LIBRARY_PATH that nothing loads yet, and in LD_PRELOA
   CHECK(installed.remedy->text.find("Tell who administers") == 0);
 }
 
-TEST_CASE("D06 forward-compatibility libraries", "[driver]") {
+TEST_CASE("D06 leaves forward-compatibility libraries to D07", "[driver]") {
   Node node;
   node.library.path = "/opt/cuda/compat/libcuda.so.1";
   node.library.file_version = "535.54.03";
-  node.set("LD_LIBRARY_PATH", "/opt/cuda/compat");
-  const Finding old = node.examine("D06");
-  CHECK(old.severity == Severity::failure);
-  CHECK(only_command(old) == "unset LD_LIBRARY_PATH");
-  node.library.file_version = "580.65.06";
-  CHECK(node.examine("D06").severity == Severity::info);
+  CHECK(node.examine("D06").severity == Severity::pass);
   node.library.file_version.clear();
   CHECK(node.examine("D06").severity == Severity::unavailable);
+}
+
+/// A forward-compatibility library in front of driver 550's A100.
+struct CompatNode : Node {
+  explicit CompatNode(const char* version, const char* device = "NVIDIA A100-SXM4-80GB") {
+    library.path = "/opt/cuda/compat/libcuda.so.1";
+    library.real_path = std::string("/opt/cuda/compat/libcuda.so.") + version;
+    library.found_in = "LD_LIBRARY_PATH";
+    library.file_version = version;
+    library.cuda_version.reset();
+    library.devices.front().name = device;
+    set("LD_LIBRARY_PATH", "/opt/cuda/compat:/opt/mine");
+  }
+};
+
+TEST_CASE("D07 a forward-compatibility library that may be there", "[driver]") {
+  CHECK(Node().examine("D07").severity == Severity::pass);
+  const Finding allowed = CompatNode("580.65.06").examine("D07");
+  CHECK(allowed.severity == Severity::pass);
+  CHECK(allowed.text == "cuda-compat 580.65.06 (CUDA 13.0) works on driver 550.54.15 (CUDA 12.4)");
+  CHECK(allowed.evidence.at(0).find("found in LD_LIBRARY_PATH") != std::string::npos);
+  CHECK(CompatNode("550.163.01").examine("D07").severity == Severity::info);
+  const Finding doubtful = CompatNode("580.65.06", "NVIDIA RTX A6000").examine("D07");
+  CHECK(doubtful.severity == Severity::info);
+  CHECK(doubtful.text.find("such as NVIDIA RTX A6000 only some may use it") != std::string::npos);
+}
+
+TEST_CASE("D07 a forward-compatibility library that breaks CUDA", "[driver]") {
+  const Finding old = CompatNode("535.54.03").examine("D07");
+  CHECK(old.severity == Severity::failure);
+  CHECK(old.text.find("error 803") != std::string::npos);
+  CHECK(only_command(old) == "export LD_LIBRARY_PATH=/opt/mine");
+  const Finding device = CompatNode("580.65.06", "NVIDIA GeForce RTX 4090").examine("D07");
+  CHECK(device.severity == Severity::failure);
+  CHECK(device.text.find("error 804") != std::string::npos);
+  CompatNode driver("590.44.01");
+  driver.library.compat = host::CompatNote{"13.1", {535, 570}, {}};
+  CHECK(driver.examine("D07").severity == Severity::failure);
+  CHECK(driver.examine("D07").text.find("535, 570") != std::string::npos);
+}
+
+TEST_CASE("D07 where the loader's configuration has it, the administrators are told", "[driver]") {
+  CompatNode node("535.54.03");
+  node.library.found_in = "ld.so.cache";
+  const Finding finding = node.examine("D07");
+  CHECK(finding.severity == Severity::failure);
+  CHECK(finding.remedy->commands.empty());
+  CHECK(finding.remedy->text.find("Tell the administrators that /opt/cuda/compat has to go") == 0);
+}
+
+TEST_CASE("D07 without a driver or a library there is nothing to judge", "[driver]") {
+  CompatNode node("590.44.01");
+  node.profile.nvidia.kernel_module.clear();
+  CHECK(node.examine("D07").severity == Severity::unavailable);
+  node.library.is_stub = true;
+  CHECK(node.examine("D07").severity == Severity::unavailable);
 }
 
 TEST_CASE("D08 a library outside the loader's path, one that crashes, none", "[driver]") {
@@ -384,8 +435,9 @@ TEST_CASE("words and lists as a shell takes them", "[finding]") {
 }
 
 TEST_CASE("the table of checks is well formed", "[finding]") {
-  const std::vector<std::string> ids{"D01", "D02", "D04", "D06", "D08", "D10", "G02", "P01", "P03",
-                                     "P04", "P09", "E01", "E03", "E04", "F02", "F03", "H01", "S03"};
+  const std::vector<std::string> ids{"D01", "D02", "D04", "D06", "D07", "D08", "D10",
+                                     "G02", "P01", "P03", "P04", "P09", "E01", "E03",
+                                     "E04", "F02", "F03", "H01", "S03"};
   std::vector<std::string> found;
   for (const doctor::Check& check : doctor::all_checks()) {
     found.emplace_back(check.id);
