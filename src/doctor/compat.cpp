@@ -1,6 +1,7 @@
 // D07: a forward-compatibility libcuda in front of the driver's own.
 #include "host/compat.hpp"
 
+#include <optional>
 #include <utility>
 
 #include "doctor/groups.hpp"
@@ -27,6 +28,24 @@ Remedy drop_compat(const Subject& subject, const LibcudaCandidate& library) {
       {drop_entries_command("LD_LIBRARY_PATH", variable(subject, "LD_LIBRARY_PATH"), {directory})}};
 }
 
+/// Of a node that is here the kernel module says which GPUs there are, also where cuInit fails.
+host::CompatVerdict judged(const Subject& subject, const LibcudaCandidate& library) {
+  host::CompatQuestion question = host::compat_question(library, subject.profile->nvidia);
+  const bool is_here = subject.reader != nullptr && subject.target.empty();
+  if (question.devices.empty() && is_here) question.devices = host::gpu_models(*subject.reader);
+  return host::compat_verdict(question);
+}
+
+/// cuInit itself refuses such a library: then nothing that versions and names say counts.
+std::optional<std::string> refusal_of(const LibcudaCandidate& library) {
+  constexpr int mismatch = 803;
+  constexpr int not_on_device = 804;
+  if (library.init_code != mismatch && library.init_code != not_on_device) return std::nullopt;
+  const host::CudaError& error = host::cuda_error(*library.init_code);
+  return fmt::format("with cuda-compat {} in front, cuInit fails with {} {}: {}",
+                     library.file_version, error.code, error.name, error.meaning);
+}
+
 }  // namespace
 
 Finding examine_compat(const Subject& subject) {
@@ -37,26 +56,29 @@ Finding examine_compat(const Subject& subject) {
   if (!host::is_compat_library(*library, nvidia.kernel_module)) {
     return pass("no forward-compatibility library stands before the driver's own");
   }
-  const host::CompatVerdict verdict = host::compat_verdict(host::compat_question(*library, nvidia));
+  const host::CompatVerdict verdict = judged(subject, *library);
   std::vector<std::string> evidence{
       fmt::format("{} -> {}, found in {}", library->path, library->real_path, library->found_in)};
-  switch (verdict.use) {
-    case CompatUse::allowed:
-      if (!verdict.doubt.empty()) {
-        return with_evidence(info(verdict.reason + "; " + verdict.doubt), std::move(evidence));
-      }
-      return with_evidence(pass(verdict.reason), std::move(evidence));
-    case CompatUse::not_needed:
-      return with_evidence(info(verdict.reason), std::move(evidence));
-    case CompatUse::unknown:
-      return with_evidence(unavailable(verdict.reason), std::move(evidence));
-    case CompatUse::too_old:
-    case CompatUse::wrong_driver:
-    case CompatUse::wrong_device:
-      break;
+  const bool is_refused = verdict.use == CompatUse::too_old ||
+                          verdict.use == CompatUse::wrong_driver ||
+                          verdict.use == CompatUse::wrong_device;
+  if (is_refused) {
+    return with_evidence(failure(verdict.reason, drop_compat(subject, *library)),
+                         std::move(evidence));
   }
-  return with_evidence(failure(verdict.reason, drop_compat(subject, *library)),
-                       std::move(evidence));
+  if (const auto refusal = refusal_of(*library)) {
+    return with_evidence(failure(*refusal, drop_compat(subject, *library)), std::move(evidence));
+  }
+  if (verdict.use == CompatUse::unknown) {
+    return with_evidence(unavailable(verdict.reason), std::move(evidence));
+  }
+  if (verdict.use == CompatUse::not_needed) {
+    return with_evidence(info(verdict.reason), std::move(evidence));
+  }
+  if (!verdict.doubt.empty()) {
+    return with_evidence(info(verdict.reason + "; " + verdict.doubt), std::move(evidence));
+  }
+  return with_evidence(pass(verdict.reason), std::move(evidence));
 }
 
 }  // namespace hpcenv::doctor

@@ -166,6 +166,17 @@ TEST_CASE("D07 a forward-compatibility library that breaks CUDA", "[driver]") {
   CHECK(driver.examine("D07").text.find("535, 570") != std::string::npos);
 }
 
+TEST_CASE("D07 what cuInit says of a forward-compatibility library counts most", "[driver]") {
+  CompatNode node("580.65.06");
+  node.library.devices.clear();
+  node.library.init_code = 804;
+  const Finding finding = node.examine("D07");
+  CHECK(finding.severity == Severity::failure);
+  CHECK(finding.text.find("CUDA_ERROR_COMPAT_NOT_SUPPORTED_ON_DEVICE") != std::string::npos);
+  node.library.init_code = 100;
+  CHECK(node.examine("D07").severity == Severity::info);
+}
+
 TEST_CASE("D07 where the loader's configuration has it, the administrators are told", "[driver]") {
   CompatNode node("535.54.03");
   node.library.found_in = "ld.so.cache";
