@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Prints a folder that holds a libcuda.so.1 of the kind asked for; makes it at the first call and keeps it in the cache.
 
-    drivers.py real-470 | real-525 | real-535 | hang-init | hang-version | crash | stub | noisy | no-device | a100-12.4 |
-               a100-13.0
+    drivers.py real-450 | real-460 | real-470 | real-525 | real-535 | real-550 | real-555 | hang-init | hang-version | crash |
+               stub | noisy | wild | no-device | a100-12.4 | a100-13.0
 
 The real ones are NVIDIA's own libraries of that driver branch (535 has CUDA 12.2), out of Debian's non-free packages: they
 work without a GPU as far as cuDriverGetVersion. The others are compiled from tests/fake/libcuda.c. Put the folder in front with
@@ -24,9 +24,12 @@ from channelkit.errors import Unavailable
 
 SOURCE = Path(__file__).resolve().parents[1] / "fake/libcuda.c"
 FAKES = {"hang-init": ["-DHANG_INIT"], "hang-version": ["-DHANG_VERSION"], "crash": ["-DCRASH"], "stub": ["-DSTUB"],
-         "noisy": ["-DNOISY"], "no-device": ["-DNO_DEVICE", "-DVERSION=12020"],
+         "noisy": ["-DNOISY"], "wild": ["-DWILD"], "no-device": ["-DNO_DEVICE", "-DVERSION=12020"],
          "a100-12.4": ["-DVERSION=12040"], "a100-13.0": ["-DVERSION=13000"]}
-REAL = {"real-470": "libnvidia-tesla-470-cuda1", "real-525": "libnvidia-tesla-cuda1", "real-535": "libcuda1"}
+# Package and Debian release of each branch.
+REAL = {"real-450": ("libnvidia-tesla-450-cuda1", apt.OLDER_RELEASE), "real-460": ("libnvidia-tesla-460-cuda1", apt.OLDER_RELEASE),
+        "real-470": ("libnvidia-tesla-470-cuda1", apt.RELEASE), "real-525": ("libnvidia-tesla-cuda1", apt.RELEASE),
+        "real-535": ("libcuda1", apt.RELEASE), "real-550": ("libcuda1", "trixie"), "real-555": ("libcuda1", "experimental")}
 
 
 def _compile(options: list[str], folder: Path) -> None:
@@ -40,8 +43,8 @@ def _compile(options: list[str], folder: Path) -> None:
     (folder / "libcuda.so").symlink_to("libcuda.so.1")
 
 
-def _real(package: str, root: Path, folder: Path) -> None:
-    deb = apt.Apt(root / "downloads", "non-free").fetch([package])[package]
+def _real(package: str, release: str, root: Path, folder: Path) -> None:
+    deb = apt.Apt(root / "downloads", "non-free", release).fetch([package])[package]
     apt.unpack(deb, folder / "unpacked")
     library = next((path for path in (folder / "unpacked").rglob("libcuda.so.*") if not path.is_symlink()), None)
     if library is None:
@@ -63,7 +66,7 @@ def ensure(kind: str, root: Path | None = None) -> Path:
         if kind in FAKES:
             _compile(FAKES[kind], scratch)
         else:
-            _real(REAL[kind], root, scratch)
+            _real(*REAL[kind], root, scratch)
     return target
 
 

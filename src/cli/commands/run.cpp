@@ -8,6 +8,7 @@
 #include "cli/commands/named_environment.hpp"
 #include "cli/session.hpp"
 #include "ops/activate.hpp"
+#include "ops/cuda_compat.hpp"
 #include "ops/locations.hpp"
 
 namespace hpcenv::cli {
@@ -23,6 +24,8 @@ constexpr std::array options{
     OptionSpec{"-p,--prefix", "PREFIX", "or its path; without both: the active one"},
     OptionSpec{"--cwd", "DIR", "start the program there"},
     OptionSpec{"-e,--env", "NAME=VALUE", "a variable for the program", OptionSpec::Kind::many},
+    OptionSpec{"--cuda-compat", "", "with the environment's newer libcuda, if this node may use it",
+               OptionSpec::Kind::flag},
     OptionSpec{"--no-capture-output,--live-stream", "", "accepted: nothing is ever captured",
                OptionSpec::Kind::flag},
 };
@@ -30,6 +33,7 @@ constexpr std::array options{
 constexpr std::array examples{
     "hpcenv run -n work python train.py --epochs 3",
     "hpcenv run -p /scratch/me/env -- nvcc --version",
+    "hpcenv run -n torch --cuda-compat -- python train.py",
     "hpcenv run -n work -e OMP_NUM_THREADS=4 --cwd results ./simulate",
 };
 
@@ -45,6 +49,17 @@ Result<> add_variables(const Arguments& arguments, shell::Activation& activation
         {shell::Operation::Kind::set, word.substr(0, equal), word.substr(equal + 1)});
   }
   return {};
+}
+
+// Decided on the node that runs the program, for this process only.
+void add_compat(const ops::EnvironmentRef& environment, Session& session,
+                shell::Activation& activation) {
+  const ops::CompatDecision decision =
+      ops::decide_compat(environment.prefix, session.reader(), session.clock());
+  if (!decision.words.empty()) session.reporter().warning(decision.words);
+  if (decision.directory.empty()) return;
+  activation.operations.push_back(
+      {shell::Operation::Kind::prepend, "LD_LIBRARY_PATH", decision.directory});
 }
 
 Result<> enter_directory(const std::string& directory) {
@@ -63,6 +78,7 @@ Result<int> run(const Arguments& arguments, Session& session) {
   HPCENV_ASSIGN(const ops::EnvironmentRef environment, named_environment(arguments, locations));
   HPCENV_ASSIGN(shell::Activation activation, ops::activation_for(environment, session.reporter()));
   HPCENV_TRY(add_variables(arguments, activation));
+  if (arguments.has("cuda-compat")) add_compat(environment, session, activation);
   HPCENV_TRY(enter_directory(arguments.value("cwd")));
   std::string warning;
   Error error = ops::run_in(activation, arguments.operands(), session.environment(), warning);
@@ -84,6 +100,11 @@ constexpr CommandSpec run_command{
         "code.\n"
         "It starts from a clean state: variables of another conda and PYTHONPATH are not handed "
         "on.\n"
+        "--cuda-compat puts PREFIX/cuda-compat (package cuda-compat) in front of LD_LIBRARY_PATH "
+        "where\n"
+        "the driver and GPU of this node may use it: a data-centre GPU, and a driver that is "
+        "older.\n"
+        "Elsewhere it says why not, and the program runs with the driver's own libcuda.\n"
         "Failures of hpcenv itself leave with 125, a program that cannot be executed with 126, one "
         "that\n"
         "is not found with 127.",

@@ -1,0 +1,37 @@
+#include "ops/cuda_compat.hpp"
+
+#include <fmt/format.h>
+
+#include "host/compat.hpp"
+#include "host/libcuda_candidates.hpp"
+#include "host/nvidia.hpp"
+
+namespace hpcenv::ops {
+
+CompatDecision decide_compat(const std::filesystem::path& prefix, const host::HostReader& reader,
+                             const base::Clock& clock) {
+  const std::filesystem::path directory = prefix / "cuda-compat";
+  const std::string path = (directory / host::libcuda_name).string();
+  if (!reader.exists(path)) {
+    return {{},
+            fmt::format("--cuda-compat does nothing: there is no {} (package cuda-compat)", path)};
+  }
+  const std::vector<std::string> models = host::gpu_models(reader);
+  const auto depth = models.empty() ? host::ProbeDepth::automatic : host::ProbeDepth::versions;
+  const host::NvidiaFacts node = host::probe_nvidia(reader, clock, depth).facts;
+  host::CompatQuestion question =
+      host::compat_question(host::describe_libcuda(reader, path, "environment"), node);
+  if (question.devices.empty()) question.devices = models;
+  const host::CompatVerdict verdict = host::compat_verdict(question);
+  if (verdict.use != host::CompatUse::allowed) {
+    return {{}, fmt::format("--cuda-compat is not used: {}", verdict.reason)};
+  }
+  CompatDecision decision;
+  decision.directory = directory.string();
+  if (!verdict.doubt.empty()) {
+    decision.words = fmt::format("{}; {}", verdict.reason, verdict.doubt);
+  }
+  return decision;
+}
+
+}  // namespace hpcenv::ops
