@@ -61,8 +61,8 @@ std::string describe(const std::string& path, const host::FatbinTargets& targets
                      const Capability& capability) {
   std::vector<std::string> codes;
   codes.reserve(targets.sass.size() + targets.ptx.size());
-  for (const int code : targets.sass) codes.push_back(fmt::format("sm_{}", code));
-  for (const int code : targets.ptx) codes.push_back(fmt::format("compute_{}", code));
+  for (const auto& [code, count] : targets.sass) codes.push_back("sm_" + code.text());
+  for (const auto& [code, count] : targets.ptx) codes.push_back("compute_" + code.text());
   return fmt::format("{} for {}: it has {}", path, text_of(capability), base::join(codes, " "));
 }
 

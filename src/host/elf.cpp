@@ -110,7 +110,7 @@ void read_sections(Bytes file, const Elf64_Ehdr& header, ElfFacts& facts) {
 
 }  // namespace
 
-Result<MappedFile> MappedFile::open(const std::filesystem::path& path) {
+Result<MappedFile> MappedFile::open(const std::filesystem::path& path, Access access) {
   HPCENV_ASSIGN(const base::Fd fd, base::open_read(path));
   struct stat status{};
   if (fstat(fd.get(), &status) != 0) {
@@ -122,6 +122,7 @@ Result<MappedFile> MappedFile::open(const std::filesystem::path& path) {
   const auto size = static_cast<std::size_t>(status.st_size);
   void* address = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd.get(), 0);
   if (address == MAP_FAILED) return fail_errno(errno, fmt::format("cannot map {}", path.native()));
+  if (access == Access::scattered) static_cast<void>(madvise(address, size, MADV_RANDOM));
   return MappedFile(Bytes(static_cast<const std::byte*>(address), size));
 }
 

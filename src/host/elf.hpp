@@ -17,8 +17,12 @@ namespace hpcenv::host {
 /// A file mapped read-only. The mapping lives as long as this object.
 class MappedFile {
  public:
+  enum class Access {
+    usual,
+    scattered,  ///< a few bytes here and there: the kernel reads no more than the pages touched
+  };
   /// Kind not_found or io; refused for an empty file or what is no regular file.
-  static Result<MappedFile> open(const std::filesystem::path& path);
+  static Result<MappedFile> open(const std::filesystem::path& path, Access access = Access::usual);
   MappedFile(MappedFile&& other) noexcept;
   MappedFile& operator=(MappedFile&& other) noexcept;
   MappedFile(const MappedFile&) = delete;

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "base/fs.hpp"
+#include "base/text.hpp"
 #include "host/elf.hpp"
 #include "host/fatbin.hpp"
 #include "host/loader_cache.hpp"
@@ -23,7 +24,11 @@ void append(std::string& text, T value) {
   text.append(reinterpret_cast<const char*>(&value), sizeof value);
 }
 
-std::string entry(std::uint16_t kind, std::uint32_t capability, std::size_t payload) {
+constexpr std::uint64_t specific = 0x108011;
+constexpr std::uint64_t family = 0x1208011;
+
+std::string entry(std::uint16_t kind, std::uint32_t capability, std::size_t payload,
+                  std::uint64_t flags = 0x8011) {
   std::string text;
   append<std::uint16_t>(text, kind);
   append<std::uint16_t>(text, 0x0101);
@@ -34,6 +39,9 @@ std::string entry(std::uint16_t kind, std::uint32_t capability, std::size_t payl
   append<std::uint16_t>(text, 0);
   append<std::uint16_t>(text, 8);
   append<std::uint32_t>(text, capability);
+  append<std::uint32_t>(text, 64);
+  append<std::uint32_t>(text, 0);
+  append(text, flags);
   text.resize(64);
   return text + std::string(payload, '\x5a');
 }
@@ -49,13 +57,32 @@ std::string container(const std::string& entries) {
   return text;
 }
 
+/// "75 90a" of machine code, as counts.
+std::string sass_of(const FatbinTargets& targets) {
+  std::string text;
+  for (const auto& [code, count] : targets.sass) text += code.text() + " ";
+  for (const auto& [code, count] : targets.ptx) text += "+" + code.text() + " ";
+  return text;
+}
+
 TEST_CASE("fat binaries tell what they hold code for", "[fatbin]") {
   const std::string section = container(entry(2, 75, 40) + entry(2, 80, 8)) +
-                              std::string(16, '\0') + container(entry(1, 90, 3));
+                              std::string(16, '\0') +
+                              container(entry(1, 90, 3) + entry(2, 80, 3, specific));
   const FatbinTargets targets = host::scan_fatbin_section(bytes_of(section));
-  CHECK(targets.sass == std::set<int>{75, 80});
-  CHECK(targets.ptx == std::set<int>{90});
-  CHECK(targets.entries == 3);
+  CHECK(sass_of(targets) == "75 80 80a +90 ");
+  CHECK(targets.sass.at(*host::parse_gpu_code("75")) == 1);
+  const FatbinTargets twice = host::scan_fatbin_section(bytes_of(section + section));
+  CHECK(twice.ptx.at(*host::parse_gpu_code("90")) == 2);
+}
+
+TEST_CASE("codes and lists of them are read as they are written", "[fatbin]") {
+  for (const char* text : {"75", "90a", "120f"}) CHECK(host::parse_gpu_code(text)->text() == text);
+  for (const char* text : {"", "a", "9x", "-5", "90af", "123456"}) {
+    CHECK_FALSE(host::parse_gpu_code(text));
+  }
+  CHECK(sass_of(host::parse_architecture_list("5.0;7.5; 9.0a,12.0+PTX")) == "50 75 90a 120 +120 ");
+  CHECK(host::parse_architecture_list("Volta;;.;+PTX").empty());
 }
 
 TEST_CASE("a fat binary cut anywhere, or lying about its sizes, ends the scan", "[fatbin]") {
@@ -67,21 +94,46 @@ TEST_CASE("a fat binary cut anywhere, or lying about its sizes, ends the scan", 
   for (const std::size_t place : {8U, 16U + 4U, 16U + 8U}) {
     std::string bad = endless;
     std::memset(bad.data() + place, 0xff, 4);
-    CHECK(host::scan_fatbin_section(bytes_of(bad)).entries <= 1);
+    CHECK(host::scan_fatbin_section(bytes_of(bad)).sass.size() <= 1);
     std::memset(bad.data() + place, 0, 4);
-    CHECK(host::scan_fatbin_section(bytes_of(bad)).entries <= 1);
+    CHECK(host::scan_fatbin_section(bytes_of(bad)).sass.size() <= 1);
   }
 }
 
+/// From words: "80 90a +90f".
+FatbinTargets targets_of(const std::string& words) {
+  FatbinTargets targets;
+  for (const std::string_view word : base::split_words(words)) {
+    const bool ptx = word.starts_with('+');
+    const auto code = host::parse_gpu_code(word.substr(ptx ? 1 : 0));
+    REQUIRE(code);
+    ++(ptx ? targets.ptx : targets.sass)[*code];
+  }
+  return targets;
+}
+
 TEST_CASE("coverage follows the rules of binary compatibility", "[fatbin]") {
-  const FatbinTargets targets{{75, 80, 90}, {90}, 4};
+  const FatbinTargets targets = targets_of("75 80 90 +90");
   CHECK(host::coverage_of(targets, 8, 0) == Coverage::covered);
   CHECK(host::coverage_of(targets, 8, 9) == Coverage::covered);
   CHECK(host::coverage_of(targets, 7, 0) == Coverage::none);
   CHECK(host::coverage_of(targets, 7, 5) == Coverage::covered);
   CHECK(host::coverage_of(targets, 12, 0) == Coverage::jit_only);
-  CHECK(host::coverage_of({{100, 120}, {}, 2}, 12, 1) == Coverage::covered);
+  CHECK(host::coverage_of(targets_of("100 120"), 12, 1) == Coverage::covered);
   CHECK(host::coverage_of({}, 8, 0) == Coverage::unknown);
+}
+
+TEST_CASE("variants cover what they say and no more", "[fatbin]") {
+  CHECK(host::coverage_of(targets_of("90a"), 9, 0) == Coverage::covered);
+  CHECK(host::coverage_of(targets_of("100a"), 10, 3) == Coverage::none);
+  CHECK(host::coverage_of(targets_of("100f"), 10, 3) == Coverage::covered);
+  CHECK(host::coverage_of(targets_of("103f"), 10, 0) == Coverage::none);
+  CHECK(host::coverage_of(targets_of("100f"), 12, 0) == Coverage::none);
+  CHECK(host::coverage_of(targets_of("+90a"), 9, 0) == Coverage::jit_only);
+  CHECK(host::coverage_of(targets_of("+90a"), 10, 0) == Coverage::none);
+  CHECK(host::coverage_of(targets_of("+100f"), 10, 3) == Coverage::jit_only);
+  CHECK(host::coverage_of(targets_of("+100f"), 12, 0) == Coverage::none);
+  CHECK(host::coverage_of(targets_of("+90"), 8, 9) == Coverage::none);
 }
 
 TEST_CASE("sections of a real library are found", "[fatbin][elf]") {
@@ -102,8 +154,26 @@ TEST_CASE("sections of a real library are found", "[fatbin][elf]") {
   CHECK(elf->needed.front() == "libm.so.6");
   const auto targets = host::scan_fatbin_file(file->bytes());
   REQUIRE(targets);
-  CHECK(targets->sass == std::set<int>{86});
-  CHECK(targets->ptx == std::set<int>{86});
+  CHECK(sass_of(*targets) == "86 +86 ");
+  CHECK(*host::scan_fatbin_path(library) == *targets);
+}
+
+TEST_CASE("relocatable code counts where nothing was linked", "[fatbin][elf]") {
+  const tests::TemporaryDirectory directory;
+  const auto build = [&](const std::string& linked) {
+    REQUIRE(base::write_file(directory.path() / "linked.bin", linked));
+    REQUIRE(base::write_file(directory.path() / "loose.bin", container(entry(2, 75, 24))));
+    const base::fs::path source = directory.path() / "code.S";
+    REQUIRE(base::write_file(source,
+                             ".section .nv_fatbin,\"a\"\n.balign 8\n.incbin \"linked.bin\"\n"
+                             ".section __nv_relfatbin,\"a\"\n.balign 8\n.incbin \"loose.bin\"\n"));
+    const base::fs::path library = directory.path() / "libkernels.so";
+    tests::run_gcc({"-shared", "-nostdlib", "-Wa,-I" + directory.path().native(), "-o",
+                    library.native(), source.native()});
+    return sass_of(*host::scan_fatbin_path(library));
+  };
+  CHECK(build(container(entry(2, 86, 24))) == "86 ");
+  CHECK(build(std::string(16, '\0')) == "75 ");
 }
 
 TEST_CASE("both forms of a run path are read as they stand", "[elf]") {
