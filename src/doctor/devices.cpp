@@ -59,10 +59,17 @@ Finding examine_visible(const Subject& subject) {
     return pass(fmt::format("{} is not set: programs see what the node gives", visible_name));
   const std::string value(base::trim(*given));
   if (value.empty() || value == "-1" || value == "NoDevFiles") return hidden(subject, value);
+  const std::vector<std::string_view> entries = base::split(value, ',');
+  const host::LibcudaCandidate* library = winning_library(*subject.profile);
+  // Then the driver took each of them; `devices` holds these only.
+  if (library != nullptr && library->visible_devices &&
+      static_cast<std::size_t>(*library->visible_devices) == entries.size()) {
+    return pass(fmt::format("{}={} names GPUs of this node", visible_name, value));
+  }
   const KnownDevices known = known_devices(*subject.profile);
   std::vector<std::string> good;
   std::vector<std::string> faults;
-  for (const std::string_view raw : base::split(value, ',')) {
+  for (const std::string_view raw : entries) {
     const std::string entry(base::trim(raw));
     std::string fault = fault_of(entry, known);
     if (fault.empty() && std::ranges::find(good, entry) != good.end()) fault = "it is named twice";

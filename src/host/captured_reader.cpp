@@ -75,6 +75,13 @@ class CapturedReader final : public HostReader {
   }
 
   std::string openable(const std::string& path) const override { return root_.native() + path; }
+  std::optional<int> open_error(const std::string& path) const override {
+    const Json& known = member(host_, "open_errors");
+    const auto found = known.find(path);
+    if (found == known.end() || !found->is_number_integer()) return std::nullopt;
+    return found->get<int>();
+  }
+
   const base::Environment& environment() const override { return environment_; }
   std::string hostname() const override { return base::string_or(host_, "hostname"); }
   std::string kernel_release() const override { return base::string_or(host_, "kernel"); }
@@ -91,7 +98,7 @@ class CapturedReader final : public HostReader {
   }
 
   LibcudaAnswer ask_libcuda(const LibcudaQuestion& question) const override {
-    const char* stage = question.stage == ProbeStage::version ? "version" : "devices";
+    const std::string_view stage = name_of(question.stage);
     const bool as_set = question.visible == LibcudaQuestion::VisibleDevices::as_set;
     for (const Json& row : member(host_, "answers")) {
       const bool same = base::string_or(row, "library") == question.library &&

@@ -1,5 +1,6 @@
 #include "host/libcuda.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <limits>
@@ -15,6 +16,16 @@ namespace hpcenv::host {
 
 namespace {
 
+std::string without(const std::string& search, const std::vector<std::string>& dropped) {
+  std::vector<std::string> kept;
+  for (const std::string_view entry : base::split(base::replace_all(search, ";", ":"), ':')) {
+    std::string_view folder = entry;
+    while (folder.size() > 1 && folder.ends_with('/')) folder.remove_suffix(1);
+    if (std::ranges::find(dropped, folder) == dropped.end()) kept.emplace_back(entry);
+  }
+  return base::join(kept, ":");
+}
+
 /// Variables that make libcuda load other people's code or hide devices from the question.
 base::Environment helper_environment(const LibcudaQuestion& question,
                                      const base::Environment& environment) {
@@ -23,6 +34,9 @@ base::Environment helper_environment(const LibcudaQuestion& question,
   made.unset("CUDA_INJECTION64_PATH");
   made.unset("CUDA_INJECTION32_PATH");
   if (question.visible == LibcudaQuestion::VisibleDevices::all) made.unset("CUDA_VISIBLE_DEVICES");
+  if (const auto search = made.get("LD_LIBRARY_PATH"); search && !question.dropped.empty()) {
+    made.set("LD_LIBRARY_PATH", without(*search, question.dropped));
+  }
   return made;
 }
 
@@ -31,6 +45,38 @@ int small_integer(const base::Json& line, std::string_view key, int fallback) {
   const bool fits =
       value >= std::numeric_limits<int>::min() && value <= std::numeric_limits<int>::max();
   return fits ? static_cast<int>(value) : fallback;
+}
+
+/// The helper writes -1 where the driver does not know the attribute.
+std::optional<bool> flag_of(const base::Json& line, std::string_view key) {
+  const int value = small_integer(line, key, -1);
+  if (value < 0) return std::nullopt;
+  return value != 0;
+}
+
+std::optional<std::uint64_t> bytes_of(const base::Json& line, std::string_view key) {
+  const std::int64_t value = base::integer_or(line, key, -1);
+  if (value < 0) return std::nullopt;
+  return static_cast<std::uint64_t>(value);
+}
+
+std::optional<int> number_of(const base::Json& line, std::string_view key) {
+  const int value = small_integer(line, key, -1);
+  if (value < 0) return std::nullopt;
+  return value;
+}
+
+ManagedGpu managed_of(const base::Json& line) {
+  ManagedGpu gpu;
+  gpu.code = small_integer(line, "code", 0);
+  gpu.uuid = base::string_or(line, "uuid");
+  gpu.brand = number_of(line, "brand");
+  gpu.persistence = flag_of(line, "persistence");
+  gpu.mig = flag_of(line, "mig");
+  gpu.slices = number_of(line, "slices");
+  gpu.total_bytes = bytes_of(line, "total");
+  gpu.free_bytes = bytes_of(line, "free");
+  return gpu;
 }
 
 CudaDevice device_of(const base::Json& line) {
@@ -44,6 +90,8 @@ CudaDevice device_of(const base::Json& line) {
   device.multiprocessors = small_integer(line, "multiprocessors", 0);
   device.compute_mode = small_integer(line, "mode", 0);
   device.ecc = small_integer(line, "ecc", 0) == 1;
+  device.integrated = flag_of(line, "integrated");
+  device.mps = flag_of(line, "mps");
   return device;
 }
 
@@ -67,6 +115,10 @@ void take_step(const base::Json& line, LibcudaAnswer& into) {
     if (const int code = small_integer(line, "code", -1); code != 0) into.init_code = code;
   } else if (step == "device") {
     into.devices.push_back(device_of(line));
+  } else if (step == "management") {
+    into.management_code = small_integer(line, "code", -1);
+  } else if (step == "managed") {
+    into.managed.push_back(managed_of(line));
   }
 }
 
@@ -77,9 +129,20 @@ std::string start_failure(int error) {
   return fmt::format("the helper that asks libcuda cannot be started: {}", std::strerror(error));
 }
 
+bool has_answer(ProbeStage stage, const LibcudaAnswer& answer) {
+  switch (stage) {
+    case ProbeStage::version:
+      return answer.version_code.has_value();
+    case ProbeStage::devices:
+      return answer.init_code.has_value();
+    case ProbeStage::management:
+      return answer.management_code.has_value();
+  }
+  return false;
+}
+
 void judge(const LibcudaQuestion& question, const HelperRun& run, LibcudaAnswer& answer) {
-  const bool wanted = question.stage == ProbeStage::version ? answer.version_code.has_value()
-                                                            : answer.init_code.has_value();
+  const bool wanted = has_answer(question.stage, answer);
   switch (run.end) {
     case HelperRun::End::exited:
       if (wanted || question.library.empty()) {
@@ -110,6 +173,18 @@ void judge(const LibcudaQuestion& question, const HelperRun& run, LibcudaAnswer&
 
 }  // namespace
 
+const char* name_of(ProbeStage stage) {
+  switch (stage) {
+    case ProbeStage::version:
+      return "version";
+    case ProbeStage::devices:
+      return "devices";
+    case ProbeStage::management:
+      return "management";
+  }
+  return "version";
+}
+
 void read_probe_lines(const std::string& lines, LibcudaAnswer& into) {
   for (const std::string_view text : base::split_lines(lines)) {
     const Result<base::Json> line = base::parse_json(text, "the libcuda helper's answer");
@@ -124,11 +199,11 @@ LibcudaAnswer ask_libcuda(const LibcudaQuestion& question, const base::Environme
     answer.detail = "this hpcenv was built without the libcuda helper";
     return answer;
   }
-  const char* stage = question.stage == ProbeStage::version ? "version" : "devices";
-  const HelperRequest request{*image,
-                              {question.library, std::to_string(answer_fd), stage},
-                              helper_environment(question, environment),
-                              question.deadline};
+  const HelperRequest request{
+      *image,
+      {question.library, std::to_string(answer_fd), name_of(question.stage)},
+      helper_environment(question, environment),
+      question.deadline};
   const HelperRun run = run_helper(request);
   read_probe_lines(run.output, answer);
   judge(question, run, answer);

@@ -22,6 +22,20 @@ struct CudaDevice {
   int multiprocessors = 0;
   int compute_mode = 0;  ///< 0 default, 2 prohibited, 3 exclusive process
   bool ecc = false;
+  std::optional<bool> integrated;  ///< on the processor's chip, as Jetson's
+  std::optional<bool> mps;  ///< programs of this user get it through MPS (from driver 525 on)
+};
+
+/// One GPU as NVML, the management library, knows it: also those that CUDA is not shown.
+struct ManagedGpu {
+  int code = 0;  ///< nvmlReturn_t: 0, or why the GPU cannot be asked (15 lost, 16 needs a reset)
+  std::string uuid;                 ///< of the whole GPU, also where it is cut into slices
+  std::optional<int> brand;         ///< nvmlBrandType_t
+  std::optional<bool> persistence;  ///< the driver keeps the GPU started between programs
+  std::optional<bool> mig;          ///< MIG mode is on; unset: the GPU has none
+  std::optional<int> slices;        ///< MIG devices that there are, where MIG is on
+  std::optional<std::uint64_t> total_bytes;
+  std::optional<std::uint64_t> free_bytes;
 };
 
 /// How asking one libcuda ended.
@@ -30,7 +44,11 @@ enum class ProbeEnd { answered, cannot_load, timed_out, crashed, not_run };
 enum class ProbeStage {
   version,  ///< cuDriverGetVersion: no side effect, needs no GPU
   devices,  ///< cuInit and the devices: opens device nodes, may load the kernel module
+  /// The question goes to a libnvidia-ml instead: nvmlInit and the GPUs. Never to one that may be a
+  /// stub: that prints on stdout and starts lsof.
+  management,
 };
+const char* name_of(ProbeStage stage);
 
 struct LibcudaQuestion {
   enum class VisibleDevices { all, as_set };
@@ -38,7 +56,8 @@ struct LibcudaQuestion {
       library;  ///< a path; "libcuda.so.1": the loader's choice; empty: glibc's version only
   ProbeStage stage = ProbeStage::version;
   VisibleDevices visible =
-      VisibleDevices::all;  ///< whether CUDA_VISIBLE_DEVICES reaches the driver
+      VisibleDevices::all;           ///< whether CUDA_VISIBLE_DEVICES reaches the driver
+  std::vector<std::string> dropped;  ///< folders that are taken out of LD_LIBRARY_PATH
   std::chrono::milliseconds deadline{0};
 };
 
@@ -53,6 +72,8 @@ struct LibcudaAnswer {
   std::optional<int> init_code;     ///< CUresult of cuInit
   std::optional<std::int64_t> init_milliseconds;
   std::vector<CudaDevice> devices;
+  std::optional<int> management_code;  ///< nvmlReturn_t of nvmlInit, or of counting the GPUs
+  std::vector<ManagedGpu> managed;
 };
 
 /// Starts the embedded helper and waits for it until the deadline; then its process group is

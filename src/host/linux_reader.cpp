@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <utility>
 
 #include "host/reader.hpp"
@@ -53,6 +54,11 @@ class LinuxReader final : public HostReader {
   }
 
   std::string openable(const std::string& path) const override { return path; }
+  std::optional<int> open_error(const std::string& path) const override {
+    const base::Fd fd(open(path.c_str(), O_RDWR | O_CLOEXEC | O_NONBLOCK));
+    return fd.valid() ? 0 : errno;
+  }
+
   const base::Environment& environment() const override { return environment_; }
   std::string hostname() const override { return &system_.nodename[0]; }
   std::string kernel_release() const override { return &system_.release[0]; }

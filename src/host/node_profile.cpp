@@ -121,10 +121,23 @@ const LibcudaCandidate* driver_library(const NodeProfile& profile) {
   const auto is_real = [](const LibcudaCandidate& candidate) {
     return !candidate.is_stub && candidate.cuda_version.has_value();
   };
-  if (nvidia.winner && *nvidia.winner < nvidia.libcuda.size()) {
-    const LibcudaCandidate& winner = nvidia.libcuda[*nvidia.winner];
-    if (is_real(winner)) return &winner;
-  }
+  // Codes of a library that does not belong to this kernel module or GPU (facts/cuda.md 2.2).
+  const auto fits = [&](const LibcudaCandidate& candidate) {
+    constexpr int mismatch = 803;
+    constexpr int no_compatibility = 804;
+    return is_real(candidate) && candidate.init_code != mismatch &&
+           candidate.init_code != no_compatibility;
+  };
+  const bool has_winner = nvidia.winner && *nvidia.winner < nvidia.libcuda.size();
+  const LibcudaCandidate* winner = has_winner ? &nvidia.libcuda[*nvidia.winner] : nullptr;
+  if (winner != nullptr && fits(*winner)) return winner;
+  // One that does not start yields to one that does, not to any other.
+  const bool tells = winner != nullptr && is_real(*winner);
+  const auto better = std::ranges::find_if(nvidia.libcuda, [&](const LibcudaCandidate& candidate) {
+    return fits(candidate) && (!tells || candidate.init_code == 0);
+  });
+  if (better != nvidia.libcuda.end()) return &*better;
+  if (tells) return winner;
   const auto first = std::ranges::find_if(nvidia.libcuda, is_real);
   return first == nvidia.libcuda.end() ? nullptr : &*first;
 }

@@ -37,8 +37,8 @@ struct NodeProfile {
 enum class ProbeDepth {
   versions,   ///< stage A: cuDriverGetVersion only; safe on a login node, no side effect
   devices,    ///< stages A and B: cuInit and devices, in a throw-away child
-  automatic,  ///< devices where /dev/nvidiactl or /dev/dxg is there and we are not root, else
-              ///< versions
+  automatic,  ///< devices where /dev/nvidiactl or /dev/dxg is there and, for root, no device file
+              ///< is missing that the driver would make; else versions
 };
 
 /// Never fails for what the node lacks; an error is a failure of ours.

@@ -4,9 +4,10 @@
 #include <chrono>
 #include <utility>
 
-#include "base/text.hpp"
 #include "host/cuda_tables.hpp"
 #include "host/libcuda_candidates.hpp"
+#include "host/nvidia_devices.hpp"
+#include "host/nvidia_kernel.hpp"
 
 namespace hpcenv::host {
 
@@ -16,41 +17,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds version_deadline{8000};
 constexpr milliseconds all_versions_deadline{12000};
-/// cuInit takes seconds a GPU where persistence mode is off (facts/cuda.md 6).
-constexpr milliseconds devices_deadline{20000};
 constexpr int stub_code = 34;
-
-std::string trimmed_file(const HostReader& reader, const std::string& path) {
-  return std::string(base::trim(reader.read_text(path).value_or("")));
-}
-
-int count_pci_gpus(const HostReader& reader) {
-  const std::string devices = "/sys/bus/pci/devices";
-  int count = 0;
-  for (const std::string& name : reader.list(devices)) {
-    const std::string folder = fmt::format("{}/{}", devices, name);
-    const bool nvidia = trimmed_file(reader, folder + "/vendor") == "0x10de";
-    if (nvidia && trimmed_file(reader, folder + "/class").starts_with("0x03")) ++count;
-  }
-  return count;
-}
-
-NvidiaFacts kernel_facts(const HostReader& reader) {
-  NvidiaFacts facts;
-  facts.pci_gpus = count_pci_gpus(reader);
-  const KernelModule module =
-      parse_kernel_module(reader.read_text("/proc/driver/nvidia/version").value_or(""));
-  facts.open_kernel_module = module.open;
-  facts.kernel_module = trimmed_file(reader, "/sys/module/nvidia/version");
-  if (facts.kernel_module.empty()) facts.kernel_module = module.version;
-  facts.nouveau = reader.exists("/sys/module/nouveau");
-  facts.uvm = reader.exists("/sys/module/nvidia_uvm");
-  facts.wsl = reader.exists("/dev/dxg");
-  for (const std::string& name : reader.list("/dev")) {
-    if (name.starts_with("nvidia")) facts.device_nodes.push_back("/dev/" + name);
-  }
-  return facts;
-}
 
 void take_version(const LibcudaAnswer& answer, LibcudaCandidate& candidate) {
   candidate.end = answer.end;
@@ -130,58 +97,14 @@ void ask_versions(const HostReader& reader, const base::Clock& clock, NvidiaProb
   }
 }
 
-bool wants_devices(const HostReader& reader, const NvidiaFacts& facts, ProbeDepth depth) {
-  if (depth != ProbeDepth::automatic) return depth == ProbeDepth::devices;
-  // As root cuInit makes device nodes; without a node it has nothing to say.
-  const bool has_node = facts.wsl || std::ranges::find(facts.device_nodes, "/dev/nvidiactl") !=
-                                         facts.device_nodes.end();
-  return has_node && !reader.is_root();
-}
-
-void ask_devices(const HostReader& reader, LibcudaCandidate& winner) {
-  LibcudaQuestion question;
-  question.library = winner.path;
-  question.stage = ProbeStage::devices;
-  question.deadline = devices_deadline;
-  LibcudaAnswer answer = reader.ask_libcuda(question);
-  winner.init_end = answer.end;
-  winner.init_detail = answer.detail;
-  winner.init_code = answer.init_code;
-  winner.init_milliseconds = answer.init_milliseconds;
-  winner.devices = std::move(answer.devices);
-  if (!reader.environment().has("CUDA_VISIBLE_DEVICES") || winner.init_code != 0) return;
-  question.visible = LibcudaQuestion::VisibleDevices::as_set;
-  const LibcudaAnswer visible = reader.ask_libcuda(question);
-  if (visible.end == ProbeEnd::answered) {
-    winner.visible_devices = static_cast<int>(visible.devices.size());
-  }
-}
-
 }  // namespace
-
-KernelModule parse_kernel_module(std::string_view text) {
-  KernelModule module;
-  const std::vector<std::string_view> lines = base::split_lines(text);
-  if (lines.empty() || !lines[0].starts_with("NVRM version:")) return module;
-  module.open = lines[0].find("Open Kernel Module") != std::string_view::npos;
-  for (const std::string_view word : base::split_words(lines[0])) {
-    if (!driver_version_in("libcuda.so." + std::string(word)).empty()) {
-      module.version = word;
-      break;
-    }
-  }
-  return module;
-}
 
 NvidiaProbe probe_nvidia(const HostReader& reader, const base::Clock& clock, ProbeDepth depth) {
   NvidiaProbe probe;
   probe.facts = kernel_facts(reader);
   probe.facts.libcuda = find_libcuda(reader);
   ask_versions(reader, clock, probe);
-  if (!probe.facts.winner) return probe;
-  LibcudaCandidate& winner = probe.facts.libcuda[*probe.facts.winner];
-  const bool usable = winner.end == ProbeEnd::answered && !winner.is_stub;
-  if (usable && wants_devices(reader, probe.facts, depth)) ask_devices(reader, winner);
+  ask_devices(reader, clock, depth, probe.facts);
   return probe;
 }
 

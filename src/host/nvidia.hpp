@@ -14,14 +14,7 @@ struct NvidiaProbe {
   std::string glibc;  ///< the helper says it along the way; empty where it cannot run
 };
 
-/// Takes at most 12 s for versions and 20 s more for devices, whatever the libraries do.
+/// Takes at most 12 s for versions and 40 s more for devices, whatever the libraries do.
 NvidiaProbe probe_nvidia(const HostReader& reader, const base::Clock& clock, ProbeDepth depth);
-
-/// Version and flavour from the text of /proc/driver/nvidia/version.
-struct KernelModule {
-  std::string version;
-  bool open = false;
-};
-KernelModule parse_kernel_module(std::string_view text);
 
 }  // namespace hpcenv::host

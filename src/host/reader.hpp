@@ -27,6 +27,9 @@ class HostReader {
   virtual std::optional<std::string> real_path(const std::string& path) const = 0;
   /// The path as this process can open it (a captured tree lies elsewhere).
   virtual std::string openable(const std::string& path) const = 0;
+  /// The errno of opening a device file for reading and writing, 0 where it opens; nullopt: not
+  /// known. Only for files whose opening starts nothing: never /dev/nvidiaN.
+  virtual std::optional<int> open_error(const std::string& path) const = 0;
   virtual const base::Environment& environment() const = 0;
   virtual std::string hostname() const = 0;
   virtual std::string kernel_release() const = 0;  ///< "6.1.0-18-amd64"

@@ -3,6 +3,9 @@
 
    -DVERSION=N -DDEVICES=N  other numbers
    -DNO_DEVICE    cuInit returns 100, as on a login node that has the driver's files
+   -DINIT_CODE=N  cuInit returns N
+   -DBAD_VISIBLE  cuInit returns 101 where CUDA_VISIBLE_DEVICES is set
+   -DNEEDS_CLEAN_PATH   cuInit returns 999 where LD_LIBRARY_PATH names a folder "compat"
    -DSTUB         every function returns 34 and touches nothing, as the toolkit's stub does
    -DNO_VERSION   a library without cuDriverGetVersion
    -DHANG_LOAD -DHANG_VERSION -DHANG_INIT      loading or that function never returns
@@ -67,6 +70,13 @@ int cuInit(unsigned flags) {
   sleep_for_ever();
 #elif defined(NO_DEVICE)
   return no_device;
+#elif defined(INIT_CODE)
+  return INIT_CODE;
+#elif defined(BAD_VISIBLE)
+  if (getenv("CUDA_VISIBLE_DEVICES")) return invalid_device;
+#elif defined(NEEDS_CLEAN_PATH)
+  const char* search = getenv("LD_LIBRARY_PATH");
+  if (search && strstr(search, "/compat")) return 999;
 #elif defined(CRASH_INIT)
   abort();
 #elif defined(EXIT_INIT)

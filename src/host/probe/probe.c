@@ -2,8 +2,9 @@
 
    LIBRARY  a path, or "libcuda.so.1" for what the loader takes; empty: only the version of libc
    FD       where the answer goes, a JSON object a line, flushed before each call that may not
-   return STAGE    "version": dlopen and cuDriverGetVersion; "devices": cuInit and the devices
-   besides
+            return
+   STAGE    "version": dlopen and cuDriverGetVersion; "devices": cuInit and the devices besides;
+            "management": LIBRARY is a libnvidia-ml, nvmlInit and the GPUs
 
    It is linked against stub libraries, so that it needs no symbol newer than the first glibc of its
    architecture. It has no constructors and no stdio: stdout and stderr may carry the noise of the
@@ -37,11 +38,15 @@ enum {
 /* CUdevice_attribute */
 enum {
   multiprocessor_count = 16,
+  integrated = 18,
   compute_mode = 20,
   ecc_enabled = 32,
   capability_major = 75,
-  capability_minor = 76
+  capability_minor = 76,
+  mps_enabled = 133
 };
+
+enum { nvml_uuid_size = 96, nvml_not_found = 6, max_slices = 16 };
 
 struct address_info {
   const char* file;
@@ -210,6 +215,8 @@ static void tell_device(void* library, int index) {
     number_member("multiprocessors", attribute(get_attribute, multiprocessor_count, device));
     number_member("mode", attribute(get_attribute, compute_mode, device));
     number_member("ecc", attribute(get_attribute, ecc_enabled, device));
+    number_member("integrated", attribute(get_attribute, integrated, device));
+    number_member("mps", attribute(get_attribute, mps_enabled, device));
   }
   end_step();
 }
@@ -232,6 +239,76 @@ static void tell_devices(void* library) {
   end_step();
   if (count_code != 0) return;
   for (int i = 0; i < count && i < max_devices; ++i) tell_device(library, i);
+}
+
+/* A number that an NVML function of (device, number*) gives. */
+static void managed_number(void* library, const char* name, const char* key, void* device) {
+  unsigned value = 0;
+  const function get = find(library, name);
+  if (get && get(device, &value) == 0) number_member(key, (long)value);
+}
+
+/* How many slices there are: the driver keeps a place for each that there could be. */
+static void managed_slices(void* library, void* device) {
+  unsigned current = 0;
+  unsigned pending = 0;
+  unsigned places = 0;
+  const function get_mode = find(library, "nvmlDeviceGetMigMode");
+  const function get_places = find(library, "nvmlDeviceGetMaxMigDeviceCount");
+  const function get_slice = find(library, "nvmlDeviceGetMigDeviceHandleByIndex");
+  if (!get_mode || get_mode(device, &current, &pending) != 0) return;
+  number_member("mig", (long)current);
+  if (!current || !get_places || !get_slice || get_places(device, &places) != 0) return;
+  long count = 0;
+  for (unsigned i = 0; i < places && i < max_slices; ++i) {
+    void* slice = 0;
+    if (get_slice(device, i, &slice) == 0) ++count;
+  }
+  number_member("slices", count);
+}
+
+static void tell_managed(void* library, unsigned index) {
+  static char uuid[nvml_uuid_size];
+  struct {
+    unsigned long long total, free, used;
+  } memory = {0, 0, 0};
+  void* device = 0;
+  const function get_device = find(library, "nvmlDeviceGetHandleByIndex_v2");
+  const function get_uuid = find(library, "nvmlDeviceGetUUID");
+  const function get_memory = find(library, "nvmlDeviceGetMemoryInfo");
+  const int code = get_device ? get_device(index, &device) : nvml_not_found;
+  const int memory_code = code == 0 && get_memory ? get_memory(device, &memory) : nvml_not_found;
+  step("managed");
+  number_member("index", (long)index);
+  /* A GPU that fell off the bus has a handle still; only questions to it fail. */
+  number_member("code", code == 0 && (memory_code == 15 || memory_code == 16) ? memory_code : code);
+  if (code == 0) {
+    uuid[0] = 0;
+    if (get_uuid && get_uuid(device, uuid, nvml_uuid_size) == 0) {
+      uuid[nvml_uuid_size - 1] = 0;
+      string_member("uuid", uuid);
+    }
+    managed_number(library, "nvmlDeviceGetBrand", "brand", device);
+    managed_number(library, "nvmlDeviceGetPersistenceMode", "persistence", device);
+    managed_slices(library, device);
+  }
+  if (memory_code == 0) {
+    number_member("total", (long)memory.total);
+    number_member("free", (long)memory.free);
+  }
+  end_step();
+}
+
+static void tell_management(void* library) {
+  const function init = require(library, "nvmlInit_v2");
+  const function get_count = require(library, "nvmlDeviceGetCount_v2");
+  unsigned count = 0;
+  int code = init();
+  if (code == 0) code = get_count(&count);
+  step("management");
+  number_member("code", code);
+  end_step();
+  for (unsigned i = 0; code == 0 && i < count && i < max_devices; ++i) tell_managed(library, i);
 }
 
 static void* load(const char* path) {
@@ -263,6 +340,12 @@ static int run(int argc, char** argv, char** environment) {
   end_step();
   if (!argv[1][0]) _exit(0);
   void* library = load(argv[1]);
+  if (argv[3][0] == 'm') {
+    tell_management(library);
+    step("end");
+    end_step();
+    _exit(0);
+  }
   const function get_version = require(library, "cuDriverGetVersion");
   tell_path(get_version, argv[1]);
   int version = -1;

@@ -244,6 +244,11 @@ TEST_CASE("G02 entries: twice, unknown uuid, words, an unset job", "[devices]") 
   CHECK(only_command(with("gpu0,0")) == "export CUDA_VISIBLE_DEVICES=0");
   CHECK(with("").severity == Severity::warning);
   CHECK(only_command(with("-1")) == "unset CUDA_VISIBLE_DEVICES");
+  // The driver took both entries, so it shows these alone.
+  node.library.visible_devices = 2;
+  node.library.devices.resize(2);
+  CHECK(with("2,3").severity == Severity::pass);
+  CHECK(with("2,3,4").severity == Severity::failure);
 }
 
 TEST_CASE("P01 cuda-compat, other names of the toolkit, no driver", "[toolkit]") {

@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include "host/libcuda_candidates.hpp"
+#include "host/nvidia_kernel.hpp"
 #include "unit/host/stand_in.hpp"
 
 namespace {
@@ -42,17 +43,6 @@ TEST_CASE("the first library in LD_LIBRARY_PATH wins, and is asked once", "[nvid
   CHECK(winner.devices.size() == 2);
   CHECK_FALSE(winner.visible_devices);
   CHECK_FALSE(probed.glibc.empty());
-}
-
-TEST_CASE("what CUDA_VISIBLE_DEVICES leaves is told beside all devices", "[nvidia]") {
-  const tests::TemporaryDirectory directory;
-  tests::make_libcuda(directory.path(), "");
-  base::Environment environment = with_library_path(directory.path().native());
-  environment.set("CUDA_VISIBLE_DEVICES", "1");
-  const NvidiaProbe probed = probe(environment, ProbeDepth::devices);
-  REQUIRE(probed.facts.winner);
-  CHECK(probed.facts.libcuda[*probed.facts.winner].devices.size() == 2);
-  CHECK(probed.facts.libcuda[*probed.facts.winner].visible_devices == 1);
 }
 
 TEST_CASE("a stub in front is the winner, and the driver behind it is still asked", "[nvidia]") {
