@@ -20,4 +20,9 @@ Finding examine_compat(const Subject& subject);
 /// P04, of the group toolkit: reads every CUDA library of the environment.
 Finding examine_coverage(const Subject& subject);
 
+/// H04, H05 and H07, of the group host.
+Finding examine_limits(const Subject& subject);
+Finding examine_shared_memory(const Subject& subject);
+Finding examine_container(const Subject& subject);
+
 }  // namespace hpcenv::doctor

@@ -66,7 +66,8 @@ class CapturedReader final : public HostReader {
   }
 
   bool exists(const std::string& path) const override {
-    return member(host_, "links").contains(path) || base::path_exists(openable(path));
+    return member(host_, "links").contains(path) || member(host_, "file_systems").contains(path) ||
+           base::path_exists(openable(path));
   }
 
   std::optional<std::string> real_path(const std::string& path) const override {

@@ -165,6 +165,12 @@ std::vector<std::string_view> lineage(std::string_view name) {
   return line;
 }
 
+bool is_known(std::string_view name) {
+  return std::ranges::any_of(ancestors, [&](const Ancestor& ancestor) {
+    return ancestor.name == name || ancestor.of == name;
+  });
+}
+
 }  // namespace
 
 int x86_64_level(std::string_view flags) { return level_of(words_of(flags)); }
@@ -183,6 +189,22 @@ std::string common_microarchitecture(const std::string& one, const std::string& 
     if (std::ranges::find(ours, name) != ours.end()) return std::string(name);
   }
   return machine;
+}
+
+int x86_64_level_of(const std::string& name) {
+  constexpr std::array levels = {"x86_64", "x86_64_v2", "x86_64_v3", "x86_64_v4"};
+  const std::vector<std::string_view> line = lineage(name);
+  for (int level = static_cast<int>(levels.size()); level > 0; --level) {
+    const std::string_view wanted = levels[static_cast<std::size_t>(level - 1)];
+    if (std::ranges::find(line, wanted) != line.end()) return level;
+  }
+  return 0;
+}
+
+std::vector<std::string> runnable_microarchitectures(const std::string& name) {
+  if (!is_known(name)) return {};
+  const std::vector<std::string_view> line = lineage(name);
+  return {line.begin(), line.end()};
 }
 
 }  // namespace hpcenv::host

@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace hpcenv::host {
 
@@ -16,5 +17,12 @@ int x86_64_level(std::string_view flags);
 /// orders them; `machine` ("x86_64") where a name is not known.
 std::string common_microarchitecture(const std::string& one, const std::string& other,
                                      const std::string& machine);
+
+/// The psABI level of x86-64 that a microarchitecture by name has, 1 to 4; 0 for a name that is not
+/// known or no x86-64.
+int x86_64_level_of(const std::string& name);
+/// The microarchitectures whose code a CPU by name runs, itself first; empty for a name that is not
+/// known.
+std::vector<std::string> runnable_microarchitectures(const std::string& name);
 
 }  // namespace hpcenv::host

@@ -9,6 +9,7 @@
 #include "host/cpu.hpp"
 #include "host/cuda_tables.hpp"
 #include "host/nvidia.hpp"
+#include "host/system.hpp"
 
 namespace hpcenv::host {
 
@@ -17,9 +18,14 @@ namespace {
 // Variables that checks read. Named one by one: SLURM_JWT, CONDA_TOKEN and the like are secrets.
 constexpr std::array environment_names = {
     "HOME",
+    "PATH",
     "TMPDIR",
     "XDG_RUNTIME_DIR",
     "XDG_CACHE_HOME",
+    "TRITON_CACHE_DIR",
+    "TORCH_HOME",
+    "HF_HOME",
+    "CUPY_CACHE_DIR",
     "SCRATCH",
     "WORK",
     "LD_LIBRARY_PATH",
@@ -36,6 +42,7 @@ constexpr std::array environment_names = {
     "CONDA_PREFIX",
     "CONDA_SHLVL",
     "CONDA_DEFAULT_ENV",
+    "CONDA_EXE",
     "MAMBA_ROOT_PREFIX",
     "CONDA_OVERRIDE_ARCHSPEC",
     "CONDA_OVERRIDE_CUDA",
@@ -59,7 +66,10 @@ constexpr std::array environment_names = {
     "SLURM_TMPDIR",
     "SLURMD_NODENAME",
     "SINGULARITY_NAME",
+    "SINGULARITY_CONTAINER",
     "APPTAINER_NAME",
+    "APPTAINER_CONTAINER",
+    "KUBERNETES_SERVICE_HOST",
 };
 
 base::Environment allowed_environment(const base::Environment& all) {
@@ -108,6 +118,7 @@ Result<NodeProfile> probe_node(const HostReader& reader, base::ProcessRunner& /*
   profile.cpu = microarchitecture(reader.read_text("/proc/cpuinfo").value_or(""), profile.machine);
   profile.memory_bytes = memory_of(reader.read_text("/proc/meminfo").value_or(""));
   profile.mounts = mounts_of(reader);
+  profile.system = read_system(reader);
   profile.environment = allowed_environment(reader.environment());
   NvidiaProbe nvidia = probe_nvidia(reader, clock, depth);
   HPCENV_TRY(base::check_interrupt());
