@@ -5,8 +5,10 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <map>
 #include <optional>
 #include <utility>
 
@@ -21,6 +23,7 @@ using Bytes = std::span<const std::byte>;
 /// More of either is no library that anybody made.
 constexpr std::uint64_t entry_limit = 65536;
 constexpr std::size_t string_limit = 4096;
+constexpr std::uint64_t version_limit = 8192;
 
 /// Copies: entries of a hostile file need not be aligned.
 template <class T>
@@ -67,32 +70,92 @@ std::optional<std::uint64_t> offset_of(const std::vector<Elf64_Phdr>& headers,
   return std::nullopt;
 }
 
-void read_dynamic(Bytes file, const std::vector<Elf64_Phdr>& headers, ElfFacts& facts) {
-  Bytes dynamic;
-  for (const Elf64_Phdr& header : headers) {
-    if (header.p_type == PT_DYNAMIC) dynamic = part(file, header.p_offset, header.p_filesz);
-  }
+/// The entries of the dynamic section; of several with one tag the last counts, but for DT_NEEDED.
+struct Dynamic {
   std::vector<std::uint64_t> needed;
-  std::optional<std::uint64_t> soname;
-  std::optional<std::uint64_t> rpath;
-  std::optional<std::uint64_t> runpath;
+  std::map<std::int64_t, std::uint64_t> values;
   Bytes strings;
-  for (std::uint64_t i = 0; i < entry_limit; ++i) {
-    const auto entry = at<Elf64_Dyn>(dynamic, i * sizeof(Elf64_Dyn));
-    if (!entry || entry->d_tag == DT_NULL) break;
-    if (entry->d_tag == DT_NEEDED) needed.push_back(entry->d_un.d_val);
-    if (entry->d_tag == DT_SONAME) soname = entry->d_un.d_val;
-    if (entry->d_tag == DT_RPATH) rpath = entry->d_un.d_val;
-    if (entry->d_tag == DT_RUNPATH) runpath = entry->d_un.d_val;
-    if (entry->d_tag == DT_STRTAB) {
-      const auto offset = offset_of(headers, entry->d_un.d_ptr);
-      if (offset && *offset < file.size()) strings = file.subspan(*offset);
-    }
+
+  std::optional<std::uint64_t> value(std::int64_t tag) const {
+    const auto found = values.find(tag);
+    return found == values.end() ? std::nullopt : std::optional(found->second);
   }
-  for (const std::uint64_t offset : needed) facts.needed.push_back(string_at(strings, offset));
-  if (soname) facts.soname = string_at(strings, *soname);
-  if (rpath) facts.rpath = string_at(strings, *rpath);
-  if (runpath) facts.runpath = string_at(strings, *runpath);
+  std::string text(std::int64_t tag) const {
+    const auto offset = value(tag);
+    return offset ? string_at(strings, *offset) : std::string();
+  }
+};
+
+Dynamic dynamic_of(Bytes file, const std::vector<Elf64_Phdr>& headers) {
+  Bytes section;
+  for (const Elf64_Phdr& header : headers) {
+    if (header.p_type == PT_DYNAMIC) section = part(file, header.p_offset, header.p_filesz);
+  }
+  Dynamic dynamic;
+  for (std::uint64_t i = 0; i < entry_limit; ++i) {
+    const auto entry = at<Elf64_Dyn>(section, i * sizeof(Elf64_Dyn));
+    if (!entry || entry->d_tag == DT_NULL) break;
+    if (entry->d_tag == DT_NEEDED) dynamic.needed.push_back(entry->d_un.d_val);
+    dynamic.values[entry->d_tag] = entry->d_un.d_val;
+  }
+  const auto strings = dynamic.value(DT_STRTAB);
+  const auto offset = strings ? offset_of(headers, *strings) : std::nullopt;
+  if (offset && *offset < file.size()) dynamic.strings = file.subspan(*offset);
+  return dynamic;
+}
+
+/// Of the table that a tag of the dynamic section tells the address of.
+std::optional<std::uint64_t> table_offset(const std::vector<Elf64_Phdr>& headers,
+                                          const Dynamic& dynamic, std::int64_t tag) {
+  const auto address = dynamic.value(tag);
+  return address ? offset_of(headers, *address) : std::nullopt;
+}
+
+void read_needed_versions(Bytes file, const std::vector<Elf64_Phdr>& headers,
+                          const Dynamic& dynamic, ElfFacts& facts) {
+  auto place = table_offset(headers, dynamic, DT_VERNEED);
+  std::uint64_t left = version_limit;
+  while (place && left > 0) {
+    const auto need = at<Elf64_Verneed>(file, *place);
+    if (!need) return;
+    const std::string library = string_at(dynamic.strings, need->vn_file);
+    std::uint64_t entry = *place + need->vn_aux;
+    for (unsigned i = 0; i < need->vn_cnt && left > 0; ++i, --left) {
+      const auto version = at<Elf64_Vernaux>(file, entry);
+      if (!version) return;
+      const bool weak = (version->vna_flags & VER_FLG_WEAK) != 0;
+      if (!weak) {
+        facts.version_needs.push_back({library, string_at(dynamic.strings, version->vna_name)});
+      }
+      if (version->vna_next == 0) break;
+      entry += version->vna_next;
+    }
+    if (need->vn_next == 0) return;
+    *place += need->vn_next;
+    --left;
+  }
+}
+
+void read_defined_versions(Bytes file, const std::vector<Elf64_Phdr>& headers,
+                           const Dynamic& dynamic, ElfFacts& facts) {
+  auto place = table_offset(headers, dynamic, DT_VERDEF);
+  for (std::uint64_t i = 0; place && i < version_limit; ++i) {
+    const auto definition = at<Elf64_Verdef>(file, *place);
+    if (!definition) return;
+    const auto name = at<Elf64_Verdaux>(file, *place + definition->vd_aux);
+    if (name) facts.versions.push_back(string_at(dynamic.strings, name->vda_name));
+    if (definition->vd_next == 0) return;
+    *place += definition->vd_next;
+  }
+}
+
+void take_dynamic(const Dynamic& dynamic, ElfFacts& facts) {
+  for (const std::uint64_t offset : dynamic.needed) {
+    facts.needed.push_back(string_at(dynamic.strings, offset));
+  }
+  facts.soname = dynamic.text(DT_SONAME);
+  facts.rpath = dynamic.text(DT_RPATH);
+  facts.runpath = dynamic.text(DT_RUNPATH);
 }
 
 void read_sections(Bytes file, const Elf64_Ehdr& header, ElfFacts& facts) {
@@ -144,7 +207,9 @@ Bytes ElfFacts::section(Bytes file, std::string_view name) const {
   return {};
 }
 
-Result<ElfFacts> read_elf(Bytes file) {
+namespace {
+
+Result<Elf64_Ehdr> header_of(Bytes file) {
   const auto header = at<Elf64_Ehdr>(file, 0);
   const bool is_elf = header && std::memcmp(&header->e_ident[0], ELFMAG, SELFMAG) == 0 &&
                       header->e_ident[EI_CLASS] == ELFCLASS64 &&
@@ -153,10 +218,31 @@ Result<ElfFacts> read_elf(Bytes file) {
   if (header->e_phoff > file.size()) {
     return fail(ErrorKind::refused, "an ELF file whose program headers lie behind its end");
   }
+  return *header;
+}
+
+}  // namespace
+
+Result<ElfFacts> read_elf(Bytes file) {
+  HPCENV_ASSIGN(const Elf64_Ehdr header, header_of(file));
   ElfFacts facts;
-  facts.machine = header->e_machine;
-  read_dynamic(file, program_headers(file, *header), facts);
-  read_sections(file, *header, facts);
+  facts.machine = header.e_machine;
+  take_dynamic(dynamic_of(file, program_headers(file, header)), facts);
+  read_sections(file, header, facts);
+  return facts;
+}
+
+Result<ElfFacts> read_elf_dynamic(Bytes file) {
+  HPCENV_ASSIGN(const Elf64_Ehdr header, header_of(file));
+  const std::vector<Elf64_Phdr> headers = program_headers(file, header);
+  const Dynamic dynamic = dynamic_of(file, headers);
+  ElfFacts facts;
+  facts.machine = header.e_machine;
+  facts.has_interpreter = std::ranges::any_of(
+      headers, [](const Elf64_Phdr& entry) { return entry.p_type == PT_INTERP; });
+  take_dynamic(dynamic, facts);
+  read_needed_versions(file, headers, dynamic, facts);
+  read_defined_versions(file, headers, dynamic, facts);
   return facts;
 }
 

@@ -41,6 +41,12 @@ struct ElfSection {
   std::uint64_t size = 0;
 };
 
+/// A version of another library's symbols without which the loader gives up, "GLIBCXX_3.4.30".
+struct ElfVersionNeed {
+  std::string library;  ///< as in DT_NEEDED
+  std::string version;
+};
+
 struct ElfFacts {
   std::uint16_t machine = 0;  ///< e_machine: 62 x86-64, 183 aarch64
   std::string soname;
@@ -48,6 +54,9 @@ struct ElfFacts {
   std::string rpath;                ///< DT_RPATH as it stands ("$ORIGIN:..."); the older form
   std::string runpath;              ///< DT_RUNPATH; the loader leaves `rpath` aside where it is
   std::vector<ElfSection> sections;
+  bool has_interpreter = false;               ///< a program that the loader starts
+  std::vector<ElfVersionNeed> version_needs;  ///< `read_elf_dynamic` only; weak ones left out
+  std::vector<std::string> versions;          ///< defined here; `read_elf_dynamic` only
 
   /// The bytes of the first section of that name within `file`; empty where there is none.
   std::span<const std::byte> section(std::span<const std::byte> file, std::string_view name) const;
@@ -58,5 +67,7 @@ inline constexpr std::uint16_t elf_aarch64 = 183;
 
 /// Kind refused: no ELF64 file, or a table that leaves the file. A stripped section table is fine.
 Result<ElfFacts> read_elf(std::span<const std::byte> file);
+/// What the loader looks at: no sections, so that few pages of a large library are touched.
+Result<ElfFacts> read_elf_dynamic(std::span<const std::byte> file);
 
 }  // namespace hpcenv::host
