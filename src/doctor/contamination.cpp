@@ -1,118 +1,66 @@
 #include <algorithm>
 #include <array>
-#include <set>
+#include <filesystem>
 #include <utility>
 
+#include "base/fs.hpp"
 #include "base/text.hpp"
 #include "doctor/groups.hpp"
 #include "doctor/make_finding.hpp"
+#include "doctor/shell_facts.hpp"
 #include "doctor/subject_facts.hpp"
 
 namespace hpcenv::doctor {
 
 namespace {
 
-constexpr std::string_view standard_library = "libstdc++.so.6";
-constexpr std::size_t pairs_shown = 8;
+namespace fs = std::filesystem;
 
-/// Names of the libraries in PREFIX/lib, links included.
-std::set<std::string> prefix_libraries(const Subject& subject) {
-  std::set<std::string> names;
-  if (subject.environment == nullptr) return names;
-  for (const conda::PrefixRecord& package : subject.environment->packages) {
-    for (const conda::InstalledPath& path : package.paths) {
-      constexpr std::string_view folder = "lib/";
-      if (!path.path.starts_with(folder)) continue;
-      const std::string name = path.path.substr(folder.size());
-      const bool library = name.starts_with("lib") && name.find(".so") != std::string::npos &&
-                           !name.ends_with(".so");
-      if (library && name.find('/') == std::string::npos) names.insert(name);
-    }
-  }
-  return names;
+constexpr std::size_t lines_shown = 8;
+
+/// What sites load into every program to count jobs or their reads and writes.
+bool is_monitoring(std::string_view library) {
+  constexpr std::array names = {"libxalt", "libdarshan", "libmonitor", "libjobinfo"};
+  return std::ranges::any_of(
+      names, [&](const char* name) { return library.find(name) != std::string_view::npos; });
 }
 
-/// The N of libstdc++.so.6.0.N among names; 0 where none is there.
-template <class Names>
-std::uint64_t newest_standard_library(const Names& names) {
-  std::uint64_t newest = 0;
-  for (const std::string& name : names) {
-    constexpr std::string_view start = "libstdc++.so.6.0.";
-    if (!name.starts_with(start)) continue;
-    newest = std::max(
-        newest, base::parse_unsigned(std::string_view(name).substr(start.size())).value_or(0));
+/// The entries of LD_PRELOAD (spaces or colons) and LD_AUDIT.
+std::vector<std::string> preloaded(const Subject& subject) {
+  std::vector<std::string> entries;
+  for (const char* name : {"LD_PRELOAD", "LD_AUDIT"}) {
+    const std::string value = base::replace_all(shell_variable(subject, name), ":", " ");
+    for (const std::string_view entry : base::split_words(value)) entries.emplace_back(entry);
   }
-  return newest;
+  return entries;
 }
 
-struct Shadows {
-  std::vector<std::string> pairs;    ///< what is taken instead of what
-  std::vector<std::string> entries;  ///< of LD_LIBRARY_PATH, that cause them
-  bool old_standard_library = false;
-};
-
-Shadows find_shadows(const Subject& subject) {
-  Shadows shadows;
-  const std::set<std::string> ours = prefix_libraries(subject);
-  const std::string prefix =
-      subject.environment == nullptr ? "" : subject.environment->prefix.native() + "/";
-  std::set<std::string> seen;
-  for (const std::string& entry : path_entries(subject, "LD_LIBRARY_PATH")) {
-    if (subject.reader == nullptr || (!prefix.empty() && (entry + "/").starts_with(prefix)))
-      continue;
-    const std::vector<std::string> theirs = subject.reader->list(entry);
-    bool shadowing = false;
-    for (const std::string& name : theirs) {
-      if (!ours.contains(name) || !seen.insert(name).second) continue;
-      shadowing = true;
-      shadows.pairs.push_back(fmt::format("{}/{} instead of {}lib/{}", entry, name, prefix, name));
-      const bool older = name == standard_library && newest_standard_library(theirs) > 0 &&
-                         newest_standard_library(theirs) < newest_standard_library(ours);
-      shadows.old_standard_library = shadows.old_standard_library || older;
-    }
-    if (shadowing) shadows.entries.push_back(entry);
-  }
-  if (shadows.pairs.size() > pairs_shown) {
-    const std::size_t more = shadows.pairs.size() - pairs_shown;
-    shadows.pairs.resize(pairs_shown);
-    shadows.pairs.push_back(fmt::format("and {} more", more));
-  }
-  return shadows;
-}
-
-std::vector<std::string> missing_entries(const Subject& subject) {
+/// Those that name a file which is not there: the loader complains before each program.
+std::vector<std::string> not_there(const Subject& subject, const std::vector<std::string>& paths) {
   std::vector<std::string> missing;
-  for (const std::string& entry : path_entries(subject, "LD_LIBRARY_PATH")) {
-    if (subject.reader != nullptr && !subject.reader->exists(entry)) missing.push_back(entry);
+  for (const std::string& path : paths) {
+    const bool looked = subject.reader != nullptr && path.starts_with('/');
+    if (looked && !subject.reader->exists(path)) missing.push_back(path + " is not there");
   }
   return missing;
 }
 
-Finding examine_library_path(const Subject& subject) {
-  const std::string value = variable(subject, "LD_LIBRARY_PATH");
-  if (path_entries(subject, "LD_LIBRARY_PATH").empty()) return pass("LD_LIBRARY_PATH is not set");
-  Shadows shadows = find_shadows(subject);
-  if (!shadows.pairs.empty()) {
-    const std::string command = drop_entries_command("LD_LIBRARY_PATH", value, shadows.entries);
-    const std::string where = base::join(shadows.entries, ", ");
-    if (shadows.old_standard_library) {
-      return with_evidence(
-          failure(fmt::format("LD_LIBRARY_PATH puts an older libstdc++ before the environment's "
-                              "({}): programs will miss GLIBCXX symbols",
-                              where),
-                  {"Take these directories out before you use the environment.", {command}}),
-          std::move(shadows.pairs));
-    }
-    return with_evidence(
-        warning(fmt::format("LD_LIBRARY_PATH puts other libraries before the environment's ({})",
-                            where),
-                {"Take these directories out before you use the environment.", {command}}),
-        std::move(shadows.pairs));
+Finding examine_preload(const Subject& subject) {
+  const std::vector<std::string> entries = preloaded(subject);
+  if (entries.empty()) return pass("no library is loaded into every program");
+  std::vector<std::string> evidence = not_there(subject, entries);
+  const std::string list = base::join(entries, ", ");
+  if (evidence.empty() && std::ranges::all_of(entries, is_monitoring)) {
+    return info("the site loads its job statistics into every program, which does no harm: " +
+                list);
   }
-  std::vector<std::string> missing = missing_entries(subject);
-  if (missing.empty()) return pass("LD_LIBRARY_PATH shadows nothing of the environment");
-  return with_evidence(info("LD_LIBRARY_PATH names directories that are not there"),
-                       std::move(missing));
+  for (std::string& line : where_set(subject, "LD_PRELOAD")) evidence.push_back(std::move(line));
+  return with_evidence(
+      warning(
+          "LD_PRELOAD or LD_AUDIT load libraries into every program, before the environment's: " +
+              list,
+          {"Unset them before you use the environment.", {"unset LD_PRELOAD LD_AUDIT"}}),
+      std::move(evidence));
 }
 
 /// "python3.11" from the environment's python.
@@ -127,10 +75,10 @@ std::string python_folder(const Subject& subject) {
 /// Packages in ~/.local that the environment's python would import first; empty where it cannot.
 std::vector<std::string> user_site(const Subject& subject) {
   const std::string python = python_folder(subject);
-  const std::string home = variable(subject, "HOME");
-  const bool off = !variable(subject, "PYTHONNOUSERSITE").empty();
+  const std::string home = shell_variable(subject, "HOME");
+  const bool off = !shell_variable(subject, "PYTHONNOUSERSITE").empty();
   if (python.empty() || subject.reader == nullptr || off) return {};
-  const std::string base = variable(subject, "PYTHONUSERBASE");
+  const std::string base = shell_variable(subject, "PYTHONUSERBASE");
   if (base.empty() && home.empty()) return {};
   const std::string folder =
       fmt::format("{}/lib/{}/site-packages", base.empty() ? home + "/.local" : base, python);
@@ -142,25 +90,50 @@ std::vector<std::string> user_site(const Subject& subject) {
   return found;
 }
 
-Finding examine_python(const Subject& subject) {
-  if (const std::string home = variable(subject, "PYTHONHOME"); !home.empty()) {
-    return failure(
-        fmt::format("PYTHONHOME={} sends every python to another standard library", home),
-        {"Unset it before you use the environment.", {"unset PYTHONHOME"}});
+/// Packages of PYTHONPATH that the environment has too, in its place.
+std::vector<std::string> hidden_packages(const Subject& subject) {
+  std::vector<std::string> hidden;
+  const std::string python = python_folder(subject);
+  if (subject.environment == nullptr || subject.reader == nullptr || python.empty()) return hidden;
+  const fs::path own = subject.environment->prefix / "lib" / python / "site-packages";
+  for (const std::string& entry : shell_entries(subject, "PYTHONPATH")) {
+    for (const std::string& name : subject.reader->list(entry)) {
+      const bool metadata = name.ends_with("-info") || name.starts_with("__");
+      if (metadata || !base::path_exists(own / name)) continue;
+      hidden.push_back(fmt::format("{}/{} instead of {}", entry, name, (own / name).native()));
+    }
   }
-  if (const std::string path = variable(subject, "PYTHONPATH"); !path.empty()) {
-    return warning(fmt::format("PYTHONPATH={} comes before the environment's packages", path),
-                   {"Unset it before you use the environment.", {"unset PYTHONPATH"}});
+  return hidden;
+}
+
+std::vector<std::string> shortened(std::vector<std::string> lines) {
+  if (lines.size() > lines_shown) lines.resize(lines_shown);
+  return lines;
+}
+
+Finding examine_python(const Subject& subject) {
+  if (const std::string home = shell_variable(subject, "PYTHONHOME"); !home.empty()) {
+    return with_evidence(
+        failure(fmt::format("PYTHONHOME={} sends every python to another standard library", home),
+                {"Unset it before you use the environment.", {"unset PYTHONHOME"}}),
+        where_set(subject, "PYTHONHOME"));
+  }
+  if (const std::string path = shell_variable(subject, "PYTHONPATH"); !path.empty()) {
+    std::vector<std::string> evidence = shortened(hidden_packages(subject));
+    for (std::string& line : where_set(subject, "PYTHONPATH")) evidence.push_back(std::move(line));
+    return with_evidence(
+        warning(fmt::format("PYTHONPATH={} comes before the environment's packages", path),
+                {"Unset it before you use the environment.", {"unset PYTHONPATH"}}),
+        std::move(evidence));
   }
   std::vector<std::string> foreign = user_site(subject);
   if (foreign.empty()) return pass("nothing comes before the environment's Python packages");
   const std::size_t count = foreign.size();
-  if (count > pairs_shown) foreign.resize(pairs_shown);
   return with_evidence(
       warning(
           fmt::format("{} packages from `pip install --user` come before the environment's", count),
           {"Tell python to leave them out.", {"export PYTHONNOUSERSITE=1"}}),
-      std::move(foreign));
+      shortened(std::move(foreign)));
 }
 
 bool is_risky_module(const std::string& module) {
@@ -173,7 +146,7 @@ bool is_risky_module(const std::string& module) {
 
 Finding examine_modules(const Subject& subject) {
   std::vector<std::string> risky;
-  for (const std::string& module : path_entries(subject, "LOADEDMODULES")) {
+  for (const std::string& module : shell_entries(subject, "LOADEDMODULES")) {
     if (is_risky_module(module)) risky.push_back(module);
   }
   if (risky.empty()) return pass("no loaded module interferes");
@@ -188,9 +161,18 @@ Finding examine_modules(const Subject& subject) {
 }
 
 constexpr std::array checks = {
-    Check{"E01", "ldpath", "LD_LIBRARY_PATH", false, examine_library_path},
-    Check{"E03", "python", "Python variables and user packages", false, examine_python},
-    Check{"E04", "modules", "Loaded modules", false, examine_modules},
+    Check{"E01", "ldpath", "LD_LIBRARY_PATH, as the loader looks", false, examine_library_path,
+          Looks::in_shell, Cost::slow},
+    Check{"E02", "ldpreload", "Libraries loaded into every program", false, examine_preload,
+          Looks::in_shell},
+    Check{"E03", "python", "Python variables and user packages", false, examine_python,
+          Looks::in_shell},
+    Check{"E04", "modules", "Loaded modules", false, examine_modules, Looks::in_shell},
+    Check{"E05", "other.conda", "Other conda installations", false, examine_other_conda,
+          Looks::in_shell},
+    Check{"E07", "jit.caches", "Where compiled GPU code is kept", false, examine_caches,
+          Looks::in_shell},
+    Check{"E08", "path", "Programs that PATH finds first", false, examine_path, Looks::in_shell},
 };
 
 }  // namespace

@@ -88,7 +88,7 @@ Finding examined_apart(const Check& check, const Subject& subject) {
 
 bool can_run(const Check& check, const Subject& subject) {
   if (check.needs_environment && subject.environment == nullptr) return false;
-  return check.looks == Looks::at_profile || subject.target.empty();
+  return check.looks != Looks::here || subject.target.empty();
 }
 
 bool is_named(const Check& check, const std::string& word) {

@@ -34,6 +34,7 @@ struct Finding {
 /// Where a check finds its answer.
 enum class Looks {
   at_profile,  ///< in the profile of the node alone: works for a target too
+  in_shell,    ///< in this process' variables, which a job inherits: also with --on
   here,        ///< in files, variables or limits of this machine; left out with --on
 };
 

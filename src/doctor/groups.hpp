@@ -25,4 +25,10 @@ Finding examine_limits(const Subject& subject);
 Finding examine_shared_memory(const Subject& subject);
 Finding examine_container(const Subject& subject);
 
+/// E01, E05, E07 and E08, of the group shell.
+Finding examine_library_path(const Subject& subject);
+Finding examine_other_conda(const Subject& subject);
+Finding examine_caches(const Subject& subject);
+Finding examine_path(const Subject& subject);
+
 }  // namespace hpcenv::doctor

@@ -15,7 +15,9 @@ namespace hpcenv::doctor {
 struct Subject {
   const host::NodeProfile* profile = nullptr;  ///< the node that is judged
   std::string target;  ///< under whose name the node was profiled; empty: it is this machine
-  /// This machine, for checks that look at more than a profile holds; null: nobody looks.
+  /// This machine, for checks that look at more than a profile holds, and the shell that the user
+  /// is in: its variables reach jobs, so they count where a target is judged too. Null: nobody
+  /// looks.
   const host::HostReader* reader = nullptr;
   const prefix::PrefixState* environment = nullptr;  ///< null without -n
   std::string environment_name;

@@ -360,42 +360,6 @@ TEST_CASE("P04 code for this GPU, only PTX, none, and files that cannot be read"
   }
 }
 
-TEST_CASE("E01 an old libstdc++ is a failure, what is missing is told", "[contamination]") {
-  Node node;
-  const fs::path modules = node.folder / "module";
-  REQUIRE(base::make_directories(modules));
-  REQUIRE(base::write_file(modules / "libstdc++.so.6", ""));
-  REQUIRE(base::write_file(modules / "libstdc++.so.6.0.25", ""));
-  conda::PrefixRecord& package = node.install("libstdcxx", "15.1");
-  package.paths.resize(2);
-  package.paths[0].path = "lib/libstdc++.so.6";
-  package.paths[1].path = "lib/libstdc++.so.6.0.34";
-  node.environment.prefix = node.folder / "prefix";
-  node.set("LD_LIBRARY_PATH", modules.native() + ":/usr/local/other");
-  const Finding finding = node.examine("E01");
-  CHECK(finding.severity == Severity::failure);
-  CHECK(only_command(finding) == "export LD_LIBRARY_PATH=/usr/local/other");
-  node.set("LD_LIBRARY_PATH", "/nowhere/at/all");
-  CHECK(node.examine("E01").severity == Severity::info);
-  node.set("LD_LIBRARY_PATH", (node.folder / "prefix/lib").native());
-  CHECK(node.examine("E01").evidence.size() == 1);
-}
-
-TEST_CASE("E03 packages of pip install --user", "[contamination]") {
-  Node node;
-  node.install("python", "3.11.2");
-  const fs::path site = node.folder / ".local/lib/python3.11/site-packages";
-  REQUIRE(base::make_directories(site / "numpy"));
-  REQUIRE(base::make_directories(site / "numpy-1.0.dist-info"));
-  node.set("HOME", node.folder.native());
-  const Finding finding = node.examine("E03");
-  CHECK(finding.severity == Severity::warning);
-  CHECK(finding.evidence == std::vector<std::string>{(site / "numpy").native()});
-  CHECK(only_command(finding) == "export PYTHONNOUSERSITE=1");
-  node.set("PYTHONNOUSERSITE", "1");
-  CHECK(node.examine("E03").severity == Severity::pass);
-}
-
 TEST_CASE("F02 and F03 look at the paths that are given", "[storage]") {
   Node node;
   node.paths = {{"environments", node.folder.native()}};
