@@ -18,6 +18,11 @@ std::vector<std::string> Arguments::values(std::string_view key) const {
   return found == values_.end() ? std::vector<std::string>{} : found->second;
 }
 
+void Arguments::set_words(std::vector<std::string> words) {
+  command_line_ = base::join(words, " ");
+  words_ = std::move(words);
+}
+
 void Arguments::add(std::string key, std::vector<std::string> values) {
   values_[std::move(key)] = std::move(values);
 }

@@ -30,14 +30,17 @@ class Arguments {
   std::vector<std::string> values(std::string_view key) const;
   const std::vector<std::string>& operands() const { return operands_; }
   const std::string& command_line() const { return command_line_; }
+  /// The words of the command line, with the program's name.
+  const std::vector<std::string>& words() const { return words_; }
 
   void add(std::string key, std::vector<std::string> values);
   void set_operands(std::vector<std::string> operands) { operands_ = std::move(operands); }
-  void set_command_line(std::string text) { command_line_ = std::move(text); }
+  void set_words(std::vector<std::string> words);
 
  private:
   std::map<std::string, std::vector<std::string>, std::less<>> values_;
   std::vector<std::string> operands_;
+  std::vector<std::string> words_;
   std::string command_line_;
 };
 

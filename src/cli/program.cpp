@@ -228,7 +228,9 @@ int run_program(const std::vector<std::string>& words, const base::Environment& 
     output.print(command_help(command));
     return 0;
   }
-  arguments->set_command_line("hpcenv " + base::join(words, " "));
+  std::vector<std::string> line{"hpcenv"};
+  line.insert(line.end(), words.begin(), words.end());
+  arguments->set_words(std::move(line));
   const Result<int> code = run_command(command, *arguments, environment, output);
   if (!code) {
     report_error(code.error(), output);

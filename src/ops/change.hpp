@@ -75,7 +75,8 @@ struct ChangeRequest {
   Run run = Run::real;
   prefix::LinkOptions link;
   prefix::LockRequest lock;
-  std::string command_line;  ///< for the history
+  std::string command_line;        ///< for the history
+  std::vector<std::string> words;  ///< the same word by word: for what could be typed instead
   enum class Register { no, yes };
   Register registration = Register::yes;  ///< in ~/.conda/environments.txt
   packages::CacheCheck cache_check = packages::CacheCheck::newer;

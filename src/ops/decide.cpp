@@ -7,6 +7,7 @@
 #include "conda/platform.hpp"
 #include "ops/explain.hpp"
 #include "ops/question.hpp"
+#include "ops/runnable.hpp"
 #include "ops/standing_wishes.hpp"
 
 namespace hpcenv::ops {
@@ -71,20 +72,6 @@ Result<index::ChannelIndex> read_channels(const ChangeRequest& request, const Ma
   return index::load_index(wanted, seams.http, seams.clock, seams.reporter);
 }
 
-/// Decision 3: a toolkit newer than the driver's minor installs, but PTX that is handed to the
-/// driver fails with error 222.
-Result<Specs> soft_bounds(const Machine& machine) {
-  Specs preferences;
-  for (const host::VirtualPackage& package : machine.virtual_packages.packages) {
-    if (package.name == "__cuda") {
-      HPCENV_ASSIGN(conda::MatchSpec bound,
-                    conda::MatchSpec::parse("cuda-version <=" + package.version));
-      preferences.push_back(std::move(bound));
-    }
-  }
-  return preferences;
-}
-
 Result<solve::SolveRequest> solve_request(const ChangeRequest& request, const Question& question,
                                           const prefix::PrefixState& state,
                                           const Machine& machine) {
@@ -102,7 +89,7 @@ Result<solve::SolveRequest> solve_request(const ChangeRequest& request, const Qu
   for (const conda::PrefixRecord& package : state.packages) {
     wanted.installed.push_back(package.record);
   }
-  HPCENV_ASSIGN(wanted.preferences, soft_bounds(machine));
+  HPCENV_ASSIGN(wanted.preferences, bounds_of(machine));
   wanted.priority = request.rules.priority;
   wanted.channel_alias = request.rules.channel_alias;
   wanted.exclude_newer = request.rules.exclude_newer;
@@ -111,13 +98,10 @@ Result<solve::SolveRequest> solve_request(const ChangeRequest& request, const Qu
 }
 
 Result<solve::SolveOutcome> solve_question(const ChangeRequest& request, const Question& question,
-                                           solve::SolveRequest wanted, const Seams& seams) {
-  seams.reporter.step("Solving");
-  HPCENV_ASSIGN(solve::SolveOutcome outcome, solve::solve(wanted));
-  if (auto* conflict = std::get_if<solve::Conflict>(&outcome)) {
-    HPCENV_TRY(add_hints(*conflict, wanted, question));
-    return outcome;
-  }
+                                           solve::SolveRequest wanted, const Machine& machine) {
+  const MachineQuestion asked{wanted, question, machine, request.words};
+  HPCENV_ASSIGN(solve::SolveOutcome outcome, solve_for_machine(asked));
+  if (std::holds_alternative<solve::Conflict>(outcome)) return outcome;
   const auto& solution = std::get<solve::Solution>(outcome);
   const bool wants_pip = request.rules.add_pip == ChoiceRules::AddPip::yes &&
                          find_package(solution, "python") != nullptr &&
@@ -126,7 +110,7 @@ Result<solve::SolveOutcome> solve_question(const ChangeRequest& request, const Q
   if (!wants_pip) return outcome;
   HPCENV_ASSIGN(conda::MatchSpec pip, conda::MatchSpec::parse("pip"));
   wanted.specs.push_back(std::move(pip));
-  HPCENV_ASSIGN(solve::SolveOutcome with_pip, solve::solve(wanted));
+  HPCENV_ASSIGN(solve::SolveOutcome with_pip, solve_for_machine(asked));
   // Nobody asked for pip by name: where none fits, there is none.
   return std::holds_alternative<solve::Conflict>(with_pip) ? std::move(outcome)
                                                            : std::move(with_pip);
@@ -191,8 +175,9 @@ Result<Decided> decide(const ChangeRequest& request, const prefix::PrefixState& 
   HPCENV_ASSIGN(solve::SolveRequest wanted, solve_request(request, question, state, machine));
   wanted.machine = words_of(machine, seams.reader.environment());
   wanted.index = &channels;
+  seams.reporter.step("Solving");
   HPCENV_ASSIGN(solve::SolveOutcome outcome,
-                solve_question(request, question, std::move(wanted), seams));
+                solve_question(request, question, std::move(wanted), machine));
   if (auto* conflict = std::get_if<solve::Conflict>(&outcome)) return Decided(std::move(*conflict));
   const auto& solution = std::get<solve::Solution>(outcome);
   const std::vector<std::string> reinstall = names_to_reinstall(request);

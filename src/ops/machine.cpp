@@ -57,6 +57,7 @@ Result<Machine> machine_of_target(const MachineRequest& request, const Locations
   machine.taken_at = target.nodes.front().taken_at;
   for (const host::NodeProfile& node : target.nodes) {
     machine.nodes.push_back(node.hostname);
+    machine.profiles.push_back(node);
     machine.taken_at = std::min(machine.taken_at, node.taken_at);
   }
   machine.virtual_packages = host::virtual_packages(target, environment, machine.subdir);
@@ -74,6 +75,7 @@ Result<Machine> this_machine(const MachineRequest& request, const Locations& loc
   machine.name = machine.runs_here() ? profile.hostname : machine.subdir + " (not this machine)";
   machine.virtual_packages =
       host::virtual_packages(profile, seams.reader.environment(), machine.subdir);
+  if (machine.runs_here()) machine.profiles.push_back(profile);
   return machine;
 }
 

@@ -24,8 +24,10 @@ struct Machine {
   std::string name;                ///< host name, target, or "linux-aarch64 (not this machine)"
   std::string target;              ///< empty: none was asked for
   std::vector<std::string> nodes;  ///< host names of a target's nodes
-  std::string target_file;         ///< that the target was read from
-  std::int64_t taken_at = 0;       ///< the oldest of a target's profiles, seconds since the epoch
+  /// Of a target's nodes, in the order of `nodes`, or of this machine; empty for another platform.
+  std::vector<host::NodeProfile> profiles;
+  std::string target_file;    ///< that the target was read from
+  std::int64_t taken_at = 0;  ///< the oldest of a target's profiles, seconds since the epoch
   std::string subdir;
   host::VirtualPackages virtual_packages;
   /// Whether programs of this subdir run on the machine that installs them.

@@ -265,6 +265,7 @@ Result<ops::ChangeRequest> change_request_of(ops::Action action, const Arguments
   request.lock.wait = lock_patience;
   request.lock.missing = missing_lock(session);
   request.command_line = arguments.command_line();
+  request.words = arguments.words();
   return request;
 }
 
