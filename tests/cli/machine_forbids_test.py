@@ -145,6 +145,9 @@ class MachineForbids(CliCase):
 
     def test_a_processor_that_is_too_old(self):
         said, command = self.refused(*self.create("--on", "old", "fast=2"))
+        finding = self.doctor_says("H02", "old", self.forced("fast=2"))
+        self.assertEqual(finding["severity"], "failure")
+        self.assertIn(finding["text"], said)
         self.assertIn("the processor of target old is broadwell", said)
         self.paste(command)
         self.assertEqual(self.installed(self.prefix), {"fast": "1.0", "_x86_64-microarch-level": "3"})
