@@ -28,14 +28,6 @@ Remedy drop_compat(const Subject& subject, const LibcudaCandidate& library) {
       {drop_entries_command("LD_LIBRARY_PATH", variable(subject, "LD_LIBRARY_PATH"), {directory})}};
 }
 
-/// Of a node that is here the kernel module says which GPUs there are, also where cuInit fails.
-host::CompatVerdict judged(const Subject& subject, const LibcudaCandidate& library) {
-  host::CompatQuestion question = host::compat_question(library, subject.profile->nvidia);
-  const bool is_here = subject.reader != nullptr && subject.target.empty();
-  if (question.devices.empty() && is_here) question.devices = host::gpu_models(*subject.reader);
-  return host::compat_verdict(question);
-}
-
 /// cuInit itself refuses such a library: then nothing that versions and names say counts.
 std::optional<std::string> refusal_of(const LibcudaCandidate& library) {
   constexpr int mismatch = 803;
@@ -56,7 +48,7 @@ Finding examine_compat(const Subject& subject) {
   if (!host::is_compat_library(*library, nvidia.kernel_module)) {
     return pass("no forward-compatibility library stands before the driver's own");
   }
-  const host::CompatVerdict verdict = judged(subject, *library);
+  const host::CompatVerdict verdict = host::compat_verdict(host::compat_question(*library, nvidia));
   std::vector<std::string> evidence{
       fmt::format("{} -> {}, found in {}", library->path, library->real_path, library->found_in)};
   const bool is_refused = verdict.use == CompatUse::too_old ||

@@ -226,21 +226,12 @@ CompatQuestion compat_question(const LibcudaCandidate& library, const NvidiaFact
   for (const LibcudaCandidate& one : node.libcuda) {
     for (const CudaDevice& device : one.devices) question.devices.push_back(device.name);
   }
-  return question;
-}
-
-std::vector<std::string> gpu_models(const HostReader& reader) {
-  const std::string folder = "/proc/driver/nvidia/gpus";
-  std::vector<std::string> models;
-  for (const std::string& gpu : reader.list(folder)) {
-    const std::string text =
-        reader.read_text(fmt::format("{}/{}/information", folder, gpu)).value_or("");
-    for (const std::string_view line : base::split_lines(text)) {
-      constexpr std::string_view key = "Model:";
-      if (line.starts_with(key)) models.emplace_back(base::trim(line.substr(key.size())));
-    }
+  if (!question.devices.empty()) return question;
+  // Where cuInit was not tried, or fails because of such a library.
+  for (const GpuFacts& gpu : node.gpus) {
+    if (!gpu.model.empty()) question.devices.push_back(gpu.model);
   }
-  return models;
+  return question;
 }
 
 }  // namespace hpcenv::host

@@ -11,7 +11,6 @@
 
 #include "host/cuda_tables.hpp"
 #include "host/nvidia_facts.hpp"
-#include "host/reader.hpp"
 
 namespace hpcenv::host {
 
@@ -57,9 +56,5 @@ CompatVerdict compat_verdict(const CompatQuestion& question);
 /// The same of a library on a node: the driver is the kernel's module, or the first library there
 /// that is no compatibility library itself.
 CompatQuestion compat_question(const LibcudaCandidate& library, const NvidiaFacts& node);
-
-/// Names of the GPUs as the kernel module gives them, without a device being opened; empty where it
-/// is not loaded.
-std::vector<std::string> gpu_models(const HostReader& reader);
 
 }  // namespace hpcenv::host

@@ -16,12 +16,14 @@ CompatDecision decide_compat(const std::filesystem::path& prefix, const host::Ho
     return {{},
             fmt::format("--cuda-compat does nothing: there is no {} (package cuda-compat)", path)};
   }
-  const std::vector<std::string> models = host::gpu_models(reader);
-  const auto depth = models.empty() ? host::ProbeDepth::automatic : host::ProbeDepth::versions;
-  const host::NvidiaFacts node = host::probe_nvidia(reader, clock, depth).facts;
-  host::CompatQuestion question =
-      host::compat_question(host::describe_libcuda(reader, path, "environment"), node);
-  if (question.devices.empty()) question.devices = models;
+  const host::LibcudaCandidate library = host::describe_libcuda(reader, path, "environment");
+  host::CompatQuestion question = host::compat_question(
+      library, host::probe_nvidia(reader, clock, host::ProbeDepth::versions).facts);
+  // The driver's files name the GPUs at no cost; starting it takes seconds on some nodes.
+  if (question.devices.empty()) {
+    question = host::compat_question(
+        library, host::probe_nvidia(reader, clock, host::ProbeDepth::automatic).facts);
+  }
   const host::CompatVerdict verdict = host::compat_verdict(question);
   if (verdict.use != host::CompatUse::allowed) {
     return {{}, fmt::format("--cuda-compat is not used: {}", verdict.reason)};
