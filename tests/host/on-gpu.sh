@@ -4,7 +4,8 @@
 # HPCENV is the static program, CHANNEL a folder with a channel (the profile `cuda` or `whole` of tests/channel/build_channel.py,
 # or what gpu_channel.py makes of it). Creates an environment with nvcc, a C++ compiler, cuBLAS and cuDNN, builds on_gpu.cu in
 # it and runs that. Nothing else of the machine is used: no compiler, no CUDA. WORK is kept; without it a temporary folder is
-# taken and removed. Exit code 0: all results agree with the processor's; 1: not; 77: skipped, with a reason.
+# taken and removed. What probe and doctor say of the machine, as text and as JSON, is left in WORK/machine (printed where WORK was
+# none), with what `probe --capture` wrote: a folder for tests/host. Exit code 0: all results agree with the processor's; 1: not; 77: skipped, with a reason.
 # --without-gpu does what needs no GPU, then skips.
 set -euo pipefail
 
@@ -77,6 +78,23 @@ for library in libcudart libcublas libcublasLt libcudnn libstdc++; do
   grep -qF "$library.so" "$work/ldd.log" || die "$library is not linked"
   grep -F "$library.so" "$work/ldd.log" | grep -qF "=> $prefix/" || die "$library comes from elsewhere: $(grep -F "$library.so" "$work/ldd.log")"
 done
+
+# What the machine is, for a fixture. The doctor's answer may be "no" (1); anything else is a doctor that did not answer.
+machine=$work/machine
+mkdir -p "$machine"
+look() {
+  local file=$1 status=0; shift
+  "$hpcenv" "$@" >"$machine/$file" 2>"$machine/$file.err" || status=$?
+  ((status <= 1)) || { cat "$machine/$file.err" >&2; die "hpcenv $1 failed (exit code $status)"; }
+  [[ -s $machine/$file.err ]] || rm "$machine/$file.err"
+}
+say "probe and doctor"
+look probe.json probe --devices --json
+look probe.txt probe --devices
+look doctor.json doctor -n gpu --json
+look doctor.txt doctor -n gpu
+if "$hpcenv" probe --help | grep -q -- --capture; then look capture.txt probe --devices --capture "$machine/capture"; fi
+if (($# < 3)); then for file in "$machine"/*.json; do say "${file##*/}"; cat "$file"; done; fi
 
 say "on_gpu"
 status=0
