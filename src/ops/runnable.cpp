@@ -30,10 +30,15 @@ constexpr std::array judges_of_all = {
     Judge{"H01", {"__glibc", {}}, true},          Judge{"H02", {"__archspec", {}}, true},
     Judge{"P10", {"__cuda", "__cuda_arch"}, true}};
 
-bool is_detected(const Machine& machine, std::string_view name) {
+const host::VirtualPackage* find_virtual(const Machine& machine, std::string_view name) {
   const auto& packages = machine.virtual_packages.packages;
   const auto found = std::ranges::find(packages, name, &host::VirtualPackage::name);
-  return found != packages.end() && found->origin == host::VirtualPackage::Origin::detected;
+  return found == packages.end() ? nullptr : &*found;
+}
+
+bool is_detected(const Machine& machine, std::string_view name) {
+  const host::VirtualPackage* package = find_virtual(machine, name);
+  return package != nullptr && package->origin == host::VirtualPackage::Origin::detected;
 }
 
 bool can_judge(const Machine& machine, const Judge& judge) {
@@ -258,7 +263,10 @@ Result<bool> told_by_machine(const MachineQuestion& asked, solve::Conflict& conf
   const auto* solution = std::get_if<solve::Solution>(&elsewhere);
   if (solution == nullptr) return false;
   add_findings(new_failures(asked, solution->packages, Judges::all), conflict);
-  conflict.hints.insert(conflict.hints.begin(), what_runs(asked));
+  // Without a driver the question is rather which machine the jobs run on.
+  const auto place = find_virtual(asked.machine, "__cuda") != nullptr ? conflict.hints.begin()
+                                                                      : conflict.hints.end();
+  conflict.hints.insert(place, what_runs(asked));
   return true;
 }
 

@@ -8,7 +8,7 @@ import unittest
 from pathlib import Path
 
 import tiny_channel
-from cli_case import PROGRAM, CliCase
+from cli_case import PROGRAM, CliCase, skip
 
 MACHINES = Path(os.environ["HPCENV_SOURCE_DIR"]) / "tests/host"
 RECORDS = [
@@ -151,6 +151,14 @@ class MachineForbids(CliCase):
         self.assertIn("the processor of target old is broadwell", said)
         self.paste(command)
         self.assertEqual(self.installed(self.prefix), {"fast": "1.0", "_x86_64-microarch-level": "3"})
+
+    def test_without_a_driver_the_jobs_machine_is_asked_for_first(self):
+        if os.path.exists("/proc/driver/nvidia/version"):
+            skip("there is a driver here")
+        done = self.run_program(*self.create("pytorch-gpu>=2"), check=1)
+        hints = [line for line in done.stderr.splitlines() if line.startswith("hint: ")]
+        self.assertIn("if the jobs run elsewhere", hints[0])
+        self.assertIn("nothing in these channels that this machine runs", hints[1])
 
     def test_where_nothing_runs_that_is_said(self):
         done = self.run_program(*self.create("--on", "old", "flash-attn>=2"), check=1)
