@@ -115,7 +115,10 @@ Result<NodeProfile> probe_node(const HostReader& reader, base::ProcessRunner& /*
   profile.taken_at = clock.now();
   profile.machine = reader.machine();
   profile.kernel = reader.kernel_release();
-  profile.cpu = microarchitecture(reader.read_text("/proc/cpuinfo").value_or(""), profile.machine);
+  // Without the file nothing is known, which is not the same as a processor of the oldest kind.
+  if (const auto cpuinfo = reader.read_text("/proc/cpuinfo")) {
+    profile.cpu = microarchitecture(*cpuinfo, profile.machine);
+  }
   profile.memory_bytes = memory_of(reader.read_text("/proc/meminfo").value_or(""));
   profile.mounts = mounts_of(reader);
   profile.system = read_system(reader);

@@ -1,0 +1,3 @@
+# >>> conda initialize >>>
+# <<< conda initialize <<<
+export LD_PRELOAD=$HOME/lib/libtcmalloc.so.4
