@@ -160,6 +160,23 @@ class MachineForbids(CliCase):
         self.assertIn("if the jobs run elsewhere", hints[0])
         self.assertIn("nothing in these channels that this machine runs", hints[1])
 
+    def volta(self):
+        """V100s with a driver that is as new as can be: CUDA 13 starts, and finds no code for them."""
+        def change(profile):
+            profile["glibc"] = "2.34"
+            profile["nvidia"]["kernel_module"] = "580.95.05"
+            for library in profile["nvidia"]["libcuda"]:
+                library.update(cuda_version=13000, file_version="580.95.05")
+                for device in library["devices"]:
+                    device.update(name="Tesla V100-SXM2-32GB", capability_major=7, capability_minor=0)
+
+        self.target("v100", "p100-centos7", change)
+
+    def test_what_an_old_gpu_runs_is_preferred(self):
+        self.volta()
+        self.run_program(*self.create("--on", "v100", "libcudnn", "cuda-toolkit"), check=0)
+        self.assertEqual(self.installed(self.prefix), {"libcudnn": "9.10.2", "cuda-toolkit": "12.9", "cuda-version": "12.9"})
+
     def test_where_nothing_runs_that_is_said(self):
         done = self.run_program(*self.create("--on", "old", "flash-attn>=2"), check=1)
         self.assertIn("hint: nothing in these channels that target old runs meets the wishes", done.stderr)
