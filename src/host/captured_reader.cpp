@@ -84,6 +84,11 @@ class CapturedReader final : public HostReader {
   }
 
   const base::Environment& environment() const override { return environment_; }
+  std::optional<std::int64_t> taken_at() const override {
+    const Json& time = member(host_, "taken_at");
+    if (!time.is_number_integer()) return std::nullopt;
+    return time.get<std::int64_t>();
+  }
   std::string hostname() const override { return base::string_or(host_, "hostname"); }
   std::string kernel_release() const override { return base::string_or(host_, "kernel"); }
   std::string machine() const override { return base::string_or(host_, "machine"); }

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <system_error>
 
 #include "base/text.hpp"
 
@@ -29,6 +31,41 @@ constexpr std::array branches = {
     Branch{580, {13, 0}}, Branch{590, {13, 1}}, Branch{595, {13, 2}}, Branch{610, {13, 3}},
     Branch{615, {13, 4}}, Branch{616, {13, 4}},
 };
+
+constexpr const char* long_term = "long-term support branch";
+constexpr const char* production = "production branch";
+constexpr const char* new_features = "new-feature branch";
+
+// NVIDIA's "Supported Drivers and CUDA Toolkit Versions" of September 2026 and, for the branches
+// before 2022, its PDF of March 2021 (facts/cuda.md 1.4). Left out where no source says when.
+constexpr std::array lives = {
+    BranchLife{340, production, 0},      BranchLife{390, production, 0},
+    BranchLife{410, new_features, 0},    BranchLife{418, long_term, 202203},
+    BranchLife{440, production, 202011}, BranchLife{450, long_term, 202307},
+    BranchLife{455, new_features, 0},    BranchLife{460, production, 202201},
+    BranchLife{465, new_features, 0},    BranchLife{470, long_term, 0},
+    BranchLife{495, new_features, 0},    BranchLife{510, production, 0},
+    BranchLife{515, production, 0},      BranchLife{520, new_features, 0},
+    BranchLife{525, production, 0},      BranchLife{530, new_features, 0},
+    BranchLife{535, long_term, 202606},  BranchLife{545, new_features, 0},
+    BranchLife{550, production, 0},      BranchLife{555, new_features, 0},
+    BranchLife{560, new_features, 0},    BranchLife{565, new_features, 0},
+    BranchLife{570, production, 202602}, BranchLife{575, new_features, 0},
+    BranchLife{580, long_term, 202806},  BranchLife{590, new_features, 0},
+    BranchLife{595, production, 202703}, BranchLife{610, new_features, 202608},
+};
+
+struct LastBranch {
+  int capability;  ///< below it, ten times major plus minor
+  int branch;
+};
+// facts/cuda.md 1.6: Fermi, Kepler, and Maxwell, Pascal and Volta together.
+constexpr std::array last_branches = {LastBranch{30, 390}, LastBranch{50, 470},
+                                      LastBranch{75, 580}};
+
+// The first ids of Turing (TU102) and of Blackwell (GB100).
+constexpr unsigned long first_turing_id = 0x1e00;
+constexpr unsigned long first_blackwell_id = 0x2900;
 
 struct Floor {
   CudaVersion toolkit;
@@ -129,6 +166,13 @@ constexpr std::array errors = {
 constexpr CudaError unknown_error{-1, "unknown code", "hpcenv does not know this code",
                                   "Look the code up in CUDA's driver API reference."};
 
+/// 535 of "535.261.03"; 0 where that is no version of a driver.
+int branch_of(std::string_view driver_version) {
+  constexpr std::uint64_t limit = 9999;
+  const auto number = base::parse_unsigned(base::split(driver_version, '.')[0]);
+  return number && *number <= limit ? static_cast<int>(*number) : 0;
+}
+
 }  // namespace
 
 std::string CudaVersion::text() const { return fmt::format("{}.{}", major, minor); }
@@ -149,12 +193,46 @@ std::optional<CudaVersion> parse_cuda_version(std::string_view text) {
 }
 
 std::optional<CudaVersion> cuda_of_driver(std::string_view driver_version) {
-  const auto number = base::parse_unsigned(base::split(driver_version, '.')[0]);
-  const auto found = std::ranges::find_if(branches, [&](const Branch& branch) {
-    return number && static_cast<std::uint64_t>(branch.number) == *number;
-  });
+  const auto found = std::ranges::find(branches, branch_of(driver_version), &Branch::number);
   if (found == branches.end()) return std::nullopt;
   return found->cuda;
+}
+
+std::optional<BranchLife> branch_life(std::string_view driver_version) {
+  const auto found = std::ranges::find(lives, branch_of(driver_version), &BranchLife::branch);
+  if (found == lives.end()) return std::nullopt;
+  return *found;
+}
+
+bool is_newer_than_table(std::string_view driver_version) {
+  return branch_of(driver_version) > lives.back().branch;
+}
+
+std::optional<int> last_branch_for(int major, int minor) {
+  const auto found = std::ranges::find_if(last_branches, [&](const LastBranch& row) {
+    return major > 0 && major * 10 + minor < row.capability;
+  });
+  if (found == last_branches.end()) return std::nullopt;
+  return found->branch;
+}
+
+ModuleFlavour flavour_for(int major, int minor) {
+  constexpr int turing = 75;
+  constexpr int blackwell = 100;
+  if (major <= 0) return ModuleFlavour::either;
+  const int capability = major * 10 + minor;
+  if (capability < turing) return ModuleFlavour::proprietary;
+  return capability < blackwell ? ModuleFlavour::either : ModuleFlavour::open;
+}
+
+ModuleFlavour flavour_for_pci(std::string_view pci_id) {
+  const std::string text(pci_id.starts_with("0x") ? pci_id.substr(2) : std::string_view{});
+  constexpr int hexadecimal = 16;
+  unsigned long id = 0;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), id, hexadecimal);
+  if (read.ec != std::errc{} || read.ptr != text.data() + text.size()) return ModuleFlavour::either;
+  if (id < first_turing_id) return ModuleFlavour::proprietary;
+  return id < first_blackwell_id ? ModuleFlavour::either : ModuleFlavour::open;
 }
 
 std::optional<std::string> driver_floor(CudaVersion toolkit) {

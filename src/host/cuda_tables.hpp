@@ -28,6 +28,27 @@ std::optional<std::string> driver_floor(CudaVersion toolkit);
 /// Branches from oldest to newest that carry at least that CUDA: the first one ("13.0" -> "580").
 std::optional<std::string> first_branch_with(CudaVersion toolkit);
 
+/// How long NVIDIA keeps a driver branch.
+struct BranchLife {
+  int branch;
+  const char* kind;  ///< "long-term support branch"
+  int last_month;    ///< 202806: its updates end in June 2028; 0: they ended before the table was
+                     ///< made
+};
+/// Of the branch of a driver version; nullopt for one that the table does not know.
+std::optional<BranchLife> branch_life(std::string_view driver_version);
+/// Whether the table ends before that driver's branch.
+bool is_newer_than_table(std::string_view driver_version);
+/// The last branch that drives GPUs of that compute capability; nullopt while there is no last one.
+std::optional<int> last_branch_for(int major, int minor);
+
+/// The flavour of the kernel module that a GPU works with.
+enum class ModuleFlavour { either, proprietary, open };
+ModuleFlavour flavour_for(int major, int minor);
+/// The same from the PCI id of the device ("0x1db6"), where the module that is loaded does not take
+/// the GPU. NVIDIA hands ids out in the order of its architectures, so two bounds tell them apart.
+ModuleFlavour flavour_for_pci(std::string_view pci_id);
+
 struct CudaError {
   int code;
   const char* name;

@@ -60,6 +60,7 @@ class LinuxReader final : public HostReader {
   }
 
   const base::Environment& environment() const override { return environment_; }
+  std::optional<std::int64_t> taken_at() const override { return std::nullopt; }
   std::string hostname() const override { return &system_.nodename[0]; }
   std::string kernel_release() const override { return &system_.release[0]; }
   std::string machine() const override { return &system_.machine[0]; }

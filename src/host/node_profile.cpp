@@ -112,7 +112,7 @@ Result<NodeProfile> probe_node(const HostReader& reader, base::ProcessRunner& /*
                                const base::Clock& clock, ProbeDepth depth) {
   NodeProfile profile;
   profile.hostname = reader.hostname();
-  profile.taken_at = clock.now();
+  profile.taken_at = reader.taken_at().value_or(clock.now());
   profile.machine = reader.machine();
   profile.kernel = reader.kernel_release();
   // Without the file nothing is known, which is not the same as a processor of the oldest kind.

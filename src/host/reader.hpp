@@ -2,6 +2,7 @@
 // reads /, tests read a captured tree.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -31,6 +32,8 @@ class HostReader {
   /// known. Only for files whose opening starts nothing: never /dev/nvidiaN.
   virtual std::optional<int> open_error(const std::string& path) const = 0;
   virtual const base::Environment& environment() const = 0;
+  /// When what is read was written down, seconds since the epoch; nullopt: it is as it is now.
+  virtual std::optional<std::int64_t> taken_at() const = 0;
   virtual std::string hostname() const = 0;
   virtual std::string kernel_release() const = 0;  ///< "6.1.0-18-amd64"
   virtual std::string machine() const = 0;         ///< "x86_64"

@@ -48,6 +48,7 @@ class MadeMachine final : public host::HostReader {
     return found->second;
   }
   const base::Environment& environment() const override { return variables; }
+  std::optional<std::int64_t> taken_at() const override { return std::nullopt; }
   std::string hostname() const override { return "made"; }
   std::string kernel_release() const override { return "5.14.0"; }
   std::string machine() const override { return processor; }

@@ -43,6 +43,38 @@ TEST_CASE("floors: one a major from 11 on, one a release before", "[tables]") {
   CHECK_FALSE(driver_floor({14, 0}));
 }
 
+TEST_CASE("branches of the driver and when they end", "[tables]") {
+  CHECK(branch_life("580.95.05")->last_month == 202806);
+  CHECK(std::string_view(branch_life("535.54")->kind) == "long-term support branch");
+  CHECK(branch_life("550.163.01")->last_month == 0);
+  CHECK_FALSE(branch_life("616.56"));
+  CHECK_FALSE(branch_life(""));
+  CHECK_FALSE(branch_life("580x.1"));
+  CHECK(is_newer_than_table("616.56"));
+  CHECK_FALSE(is_newer_than_table("610.88"));
+  CHECK_FALSE(is_newer_than_table("99999999999.1"));
+}
+
+TEST_CASE("the last branch for old GPUs, and the module that a GPU needs", "[tables]") {
+  CHECK(last_branch_for(2, 1) == 390);
+  CHECK(last_branch_for(3, 7) == 470);
+  CHECK(last_branch_for(7, 0) == 580);
+  CHECK_FALSE(last_branch_for(7, 5));
+  CHECK_FALSE(last_branch_for(0, 0));
+  
+  CHECK(flavour_for(7, 0) == ModuleFlavour::proprietary);
+  CHECK(flavour_for(9, 0) == ModuleFlavour::either);
+  CHECK(flavour_for(12, 0) == ModuleFlavour::open);
+  CHECK(flavour_for(0, 0) == ModuleFlavour::either);
+  CHECK(flavour_for_pci("0x1db6") == ModuleFlavour::proprietary);
+  CHECK(flavour_for_pci("0x1eb8") == ModuleFlavour::either);
+  CHECK(flavour_for_pci("0x2335") == ModuleFlavour::either);
+  CHECK(flavour_for_pci("0x2b85") == ModuleFlavour::open);
+  for (const char* text : {"", "0x", "20b2", "0x20b2 ", "0xffffffffffffffffffff", "-1"}) {
+    CHECK(flavour_for_pci(text) == ModuleFlavour::either);
+  }
+}
+
 TEST_CASE("error codes have a name, a meaning and an advice", "[tables]") {
   CHECK(std::string(cuda_error(803).name) == "CUDA_ERROR_SYSTEM_DRIVER_MISMATCH");
   CHECK(std::string(cuda_error(34).name) == "CUDA_ERROR_STUB_LIBRARY");
