@@ -1,33 +1,36 @@
+// The driver as the kernel has it, and the table of the group. Its libraries and its start have
+// files of their own.
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <utility>
 
-#include "base/text.hpp"
 #include "doctor/groups.hpp"
 #include "doctor/make_finding.hpp"
 #include "doctor/subject_facts.hpp"
-#include "host/compat.hpp"
 
 namespace hpcenv::doctor {
 
 namespace {
 
-using host::LibcudaCandidate;
-using host::ProbeEnd;
-
-const Remedy other_node{
-    "Use another node, and tell the administrators of this one.",
-    {"sbatch --exclude=$(hostname) ..."},
-};
+using host::ModuleFlavour;
 
 Finding examine_pci(const Subject& subject) {
   const host::NvidiaFacts& nvidia = subject.profile->nvidia;
   if (nvidia.wsl) return pass("Windows shares its GPU with this Linux (/dev/dxg)");
+  if (!nvidia.jetson.empty()) {
+    return pass(fmt::format("the GPU is part of this board ({})", nvidia.jetson));
+  }
   if (nvidia.pci_gpus == 0) {
     return info("no NVIDIA GPU is plugged into this node; a driver library is here all the same");
   }
-  return pass(fmt::format("{} NVIDIA GPU{} on the PCI bus", nvidia.pci_gpus,
-                          nvidia.pci_gpus == 1 ? "" : "s"));
+  std::vector<std::string> evidence;
+  for (const host::GpuFacts& gpu : nvidia.gpus) {
+    evidence.push_back(fmt::format("{} {}", gpu.bus, gpu.model.empty() ? gpu.pci_id : gpu.model));
+  }
+  return with_evidence(pass(fmt::format("{} NVIDIA GPU{} on the PCI bus", nvidia.pci_gpus,
+                                        nvidia.pci_gpus == 1 ? "" : "s")),
+                       std::move(evidence));
 }
 
 Finding examine_module(const Subject& subject) {
@@ -37,180 +40,133 @@ Finding examine_module(const Subject& subject) {
                             nvidia.open_kernel_module ? " (open flavour)" : ""));
   }
   if (nvidia.wsl) return info("Windows' driver serves this Linux; there is no kernel module here");
+  if (!nvidia.jetson.empty()) return info("the driver is part of this board's own kernel");
   if (nvidia.pci_gpus == 0) return info("no kernel module nvidia, and no GPU that needs it");
   if (nvidia.nouveau) {
-    return failure("the GPU is driven by nouveau, with which CUDA does not work", other_node);
+    return failure("the GPU is driven by nouveau, with which CUDA does not work",
+                   other_node(subject, "its GPU is driven by nouveau in place of nvidia"));
   }
-  return failure("there is a GPU, but the kernel module nvidia is not loaded", other_node);
+  return failure("there is a GPU, but the kernel module nvidia is not loaded",
+                 other_node(subject, "the kernel module nvidia is not loaded there"));
 }
 
-bool is_stub_directory(const std::string& entry) {
-  return entry.ends_with("/stubs") || entry.find("/stubs/") != std::string::npos;
+/// Of the kernel module, or of the library that programs get where there is none.
+std::string driver_version_of(const host::NodeProfile& profile) {
+  if (!profile.nvidia.kernel_module.empty()) return profile.nvidia.kernel_module;
+  const host::LibcudaCandidate* library = host::driver_library(profile);
+  return library == nullptr ? "" : library->file_version;
 }
 
-std::vector<std::string> stub_entries(const Subject& subject) {
-  std::vector<std::string> entries;
-  for (const std::string& entry : path_entries(subject, "LD_LIBRARY_PATH")) {
-    const bool holds_stub = std::ranges::any_of(
-        subject.profile->nvidia.libcuda, [&](const LibcudaCandidate& candidate) {
-          return candidate.is_stub && candidate.found_in == "LD_LIBRARY_PATH" &&
-                 candidate.path == entry + "/libcuda.so.1";
-        });
-    if (holds_stub || is_stub_directory(entry)) entries.push_back(entry);
-  }
-  return entries;
+/// 202611 at any time of November 2026.
+int month_of(std::int64_t seconds) {
+  constexpr int hundred = 100;
+  constexpr std::int64_t last_second = 253'402'300'799;  // of the year 9999
+  const std::chrono::sys_seconds time{
+      std::chrono::seconds{std::clamp(seconds, std::int64_t{0}, last_second)}};
+  const std::chrono::year_month_day day{std::chrono::floor<std::chrono::days>(time)};
+  return static_cast<int>(day.year()) * hundred +
+         static_cast<int>(static_cast<unsigned>(day.month()));
 }
 
-std::vector<std::string> cuda_modules(const Subject& subject) {
-  std::vector<std::string> evidence;
-  for (const std::string& module : path_entries(subject, "LOADEDMODULES")) {
-    const std::string name = base::to_lower(module);
-    const bool related =
-        name.find("cuda") != std::string::npos || name.find("nvhpc") != std::string::npos;
-    if (related) evidence.push_back("loaded module that may have set it: " + module);
-  }
-  return evidence;
+std::string month_text(int month) {
+  constexpr int hundred = 100;
+  return fmt::format("{}-{:02}", month / hundred, month % hundred);
 }
 
-Finding examine_stub(const Subject& subject) {
-  const LibcudaCandidate* first = winning_library(*subject.profile);
-  const std::vector<std::string> entries = stub_entries(subject);
-  Remedy remedy{
-      "Take the stub's directory out of LD_LIBRARY_PATH, in the module, rc file or job "
-      "script that puts it there.",
-      {drop_entries_command("LD_LIBRARY_PATH", variable(subject, "LD_LIBRARY_PATH"), entries)}};
-  std::vector<std::string> evidence = cuda_modules(subject);
-  if (first != nullptr && first->is_stub) {
-    if (entries.empty()) {
-      remedy = {fmt::format("Tell who administers this machine that {} is a link-time stub and "
-                            "has to go from the loader's path.",
-                            first->path),
-                {}};
-    }
-    evidence.insert(evidence.begin(), first->path + " found in " + first->found_in);
-    return with_evidence(
-        failure(
-            fmt::format("programs load the stub {}, which is no driver (error 34)", first->path),
-            std::move(remedy)),
-        std::move(evidence));
+/// "; it is the last one for ..." where the GPUs of the node have a last branch and this is it.
+std::string last_for_gpus(const host::NodeProfile& profile, int branch) {
+  for (const host::CudaDevice& device : known_devices(profile)) {
+    const auto last = host::last_branch_for(device.capability_major, device.capability_minor);
+    if (last == branch) return fmt::format("; it is the last one for {}", device.name);
   }
-  const std::string preload = variable(subject, "LD_PRELOAD");
-  if (preload.find("/stubs/") != std::string::npos) {
-    return warning("LD_PRELOAD names a stub: " + preload,
-                   {"Take the stub out of LD_PRELOAD.", {"unset LD_PRELOAD"}});
-  }
-  if (entries.empty()) return pass("no link-time stub of libcuda where programs look");
-  return with_evidence(
-      warning(fmt::format("LD_LIBRARY_PATH holds stubs of CUDA: {}", base::join(entries, ", ")),
-              std::move(remedy)),
-      std::move(evidence));
+  return {};
 }
 
-Finding examine_match(const Subject& subject) {
-  const std::string& module = subject.profile->nvidia.kernel_module;
-  const LibcudaCandidate* library = winning_library(*subject.profile);
-  if (library == nullptr || library->is_stub) return unavailable("no driver library to compare");
-  if (module.empty()) return unavailable("no kernel module to compare the library with");
-  if (library->file_version.empty()) {
-    return unavailable(fmt::format("the file name of {} holds no version", library->path));
+Finding examine_branch(const Subject& subject) {
+  const std::string version = driver_version_of(*subject.profile);
+  if (version.empty()) return unavailable("no version of a driver to look up");
+  const auto life = host::branch_life(version);
+  if (!life && host::is_newer_than_table(version)) {
+    return pass(fmt::format("driver {} is newer than what this hpcenv knows of", version));
   }
-  if (library->file_version == module) {
-    return pass(fmt::format("libcuda and the kernel module are both {}", module));
+  if (!life)
+    return info(fmt::format("driver {} is of a branch that hpcenv does not know", version));
+  const std::string what =
+      fmt::format("driver {} is of NVIDIA's {} R{}", version, life->kind, life->branch);
+  const std::string last = last_for_gpus(*subject.profile, life->branch);
+  const bool is_over = life->last_month < month_of(subject.profile->taken_at);
+  if (!is_over) {
+    return pass(fmt::format("{}, kept until {}{}", what, month_text(life->last_month), last));
   }
-  if (host::is_compat_library(*library, module)) {
-    return pass(fmt::format("the library in front is one for forward compatibility ({}), see D07",
-                            library->file_version));
-  }
-  return failure(fmt::format("libcuda is {}, the kernel module is {}: CUDA fails with error 803 "
-                             "(the driver was updated and the node not rebooted)",
-                             library->file_version, module),
-                 {"Use another node, and tell the administrators that this one needs a reboot.",
-                  {"sbatch --exclude=$(hostname) ..."}});
+  const std::string since =
+      life->last_month == 0 ? "any more" : "since " + month_text(life->last_month);
+  return info(
+      fmt::format("{}, which NVIDIA does not keep {}{}; programs do not mind, but say so "
+                  "where you report a fault",
+                  what, since, last));
 }
 
-/// Why no library answered, in one finding.
-Finding no_version(const Subject& subject) {
-  const host::NodeProfile& profile = *subject.profile;
-  for (const LibcudaCandidate& library : profile.nvidia.libcuda) {
-    if (library.is_stub || library.end == ProbeEnd::cannot_load) continue;
-    const auto cuda = host::cuda_of_driver(library.file_version);
-    const std::string what = fmt::format("{} does not say its version: {}", library.path,
-                                         library.detail.empty() ? "no answer" : library.detail);
-    if (!cuda) return failure(what, other_node);
-    return warning(fmt::format("{}; by its file name it supports CUDA {}", what, cuda->text()),
-                   {"If that is right, tell hpcenv so; but jobs on this node may hang as well.",
-                    {"export CONDA_OVERRIDE_CUDA=" + cuda->text()}});
+/// A GPU that wants the other flavour of the module, by what is known of it.
+struct Unserved {
+  std::string gpu;
+  ModuleFlavour needs = ModuleFlavour::either;
+};
+
+std::optional<Unserved> unserved(const host::NodeProfile& profile) {
+  const ModuleFlavour loaded =
+      profile.nvidia.open_kernel_module ? ModuleFlavour::open : ModuleFlavour::proprietary;
+  const auto wrong = [&](ModuleFlavour needs) {
+    return needs != ModuleFlavour::either && needs != loaded;
+  };
+  for (const host::CudaDevice& device : known_devices(profile)) {
+    const ModuleFlavour needs = host::flavour_for(device.capability_major, device.capability_minor);
+    if (wrong(needs)) return Unserved{device.name, needs};
   }
-  if (!profile.nvidia.kernel_module.empty()) {
-    return failure(
-        fmt::format("the kernel has nvidia {}, but programs find no libcuda.so.1 (a container "
-                    "started without the driver?)",
-                    profile.nvidia.kernel_module),
-        {"Start the container with the host's driver in it.", {"apptainer exec --nv IMAGE ..."}});
+  for (const host::GpuFacts& gpu : profile.nvidia.gpus) {
+    const ModuleFlavour needs = host::flavour_for_pci(gpu.pci_id);
+    const std::string name = gpu.model.empty() ? fmt::format("the GPU at {}", gpu.bus) : gpu.model;
+    if (wrong(needs)) return Unserved{name, needs};
   }
-  return info("no driver library that answers, so packages for CUDA cannot run on this node");
+  return std::nullopt;
 }
 
-Finding examine_version(const Subject& subject) {
-  const host::NodeProfile& profile = *subject.profile;
-  const LibcudaCandidate* library = host::driver_library(profile);
-  const auto cuda = driver_cuda(profile);
-  if (library == nullptr || !cuda) return no_version(subject);
-  std::vector<std::string> evidence{
-      fmt::format("{} -> {}, found in {}", library->path, library->real_path, library->found_in)};
-  const std::string text = fmt::format("{} supports CUDA up to {} (__cuda={})",
-                                       driver_words(profile), cuda->text(), cuda->text());
-  if (winning_library(profile) == nullptr) {
-    return with_evidence(info(text + ", but it lies where the loader does not look"),
-                         std::move(evidence));
-  }
-  return with_evidence(pass(text), std::move(evidence));
+Finding examine_flavour(const Subject& subject) {
+  const host::NvidiaFacts& nvidia = subject.profile->nvidia;
+  if (nvidia.kernel_module.empty()) return unavailable("no kernel module nvidia is loaded");
+  const bool known = !nvidia.gpus.empty() || !known_devices(*subject.profile).empty();
+  if (!known) return unavailable("nothing tells which GPUs the kernel module has to serve");
+  const char* flavour = nvidia.open_kernel_module ? "open" : "proprietary";
+  const auto wrong = unserved(*subject.profile);
+  if (!wrong) return pass(fmt::format("the {} kernel module serves these GPUs", flavour));
+  const char* needs = wrong->needs == ModuleFlavour::open ? "open" : "proprietary";
+  return failure(
+      fmt::format("{} needs the {} kernel module, and the {} one is loaded", wrong->gpu, needs,
+                  flavour),
+      other_node(subject, fmt::format("{} needs the {} kernel module", wrong->gpu, needs)));
 }
 
-Finding failed_init(const Subject& subject, const LibcudaCandidate& library) {
-  constexpr int no_device = 100;
-  const host::CudaError& error = host::cuda_error(*library.init_code);
-  const std::string text =
-      fmt::format("cuInit failed with {} {}: {}", *library.init_code, error.name, error.meaning);
-  if (*library.init_code == no_device && subject.profile->nvidia.pci_gpus == 0) {
-    return info(
-        fmt::format("cuInit finds no GPU ({} {}), as this node has none", no_device, error.name));
-  }
-  Remedy remedy{error.advice, {}};
-  if (*library.init_code == no_device) remedy.commands = {"srun --gpus=1 hpcenv doctor"};
-  return failure(text, std::move(remedy));
-}
-
-Finding examine_init(const Subject& subject) {
-  const LibcudaCandidate* library = winning_library(*subject.profile);
-  if (library == nullptr || library->is_stub) return unavailable("no driver library to start");
-  if (library->init_end == ProbeEnd::timed_out) {
-    return failure(
-        fmt::format("the driver hangs when it is started (cuInit, {})", library->init_detail),
-        other_node);
-  }
-  if (library->init_end == ProbeEnd::crashed) {
-    return failure(
-        fmt::format("the driver crashes when it is started (cuInit: {})", library->init_detail),
-        other_node);
-  }
-  if (!library->init_code) {
-    return info("cuInit was not tried: this node shows no /dev/nvidiactl, or we are root");
-  }
-  if (*library->init_code != 0) return failed_init(subject, *library);
-  return pass(fmt::format("the driver starts in {} ms and shows {} GPU{}",
-                          library->init_milliseconds.value_or(0), library->devices.size(),
-                          library->devices.size() == 1 ? "" : "s"));
+constexpr Check in_job(const char* id, const char* name, const char* title,
+                       Finding (*examine)(const Subject& subject)) {
+  return Check{id, name, title, false, examine, Looks::at_profile, Cost::quick, true};
 }
 
 constexpr std::array checks = {
     Check{"D01", "gpu.pci", "NVIDIA GPUs of this node", false, examine_pci},
     Check{"D02", "kmod.loaded", "Kernel module of the driver", false, examine_module},
+    Check{"D03", "libcuda.found", "Driver library where programs look", false, examine_found},
     Check{"D04", "libcuda.stub", "Stub libraries in place of the driver", false, examine_stub},
+    Check{"D05", "libcuda.unique", "One driver library, not several", false, examine_unique},
     Check{"D06", "kmod.match", "Driver library and kernel module agree", false, examine_match},
     Check{"D07", "compat.valid", "Forward-compatibility library in front", false, examine_compat},
     Check{"D08", "cuda.version", "CUDA version of the driver", false, examine_version},
-    Check{"D10", "cuinit", "The driver starts", false, examine_init},
+    Check{"D09", "cuda.override", "CUDA version that the solver is told", false, examine_override},
+    in_job("D10", "cuinit", "The driver starts", examine_init),
+    in_job("D11", "cuinit.time", "How long the driver takes to start", examine_init_time),
+    in_job("D12", "uvm", "Unified memory of the driver (nvidia-uvm)", examine_uvm),
+    in_job("D13", "devnodes", "Device files that programs may open", examine_nodes),
+    in_job("D14", "fabric", "NVSwitch fabric between the GPUs", examine_fabric),
+    Check{"D15", "driver.branch", "Branch of the driver and its end", false, examine_branch},
+    Check{"D16", "module.flavour", "Open or proprietary kernel module", false, examine_flavour},
 };
 
 }  // namespace

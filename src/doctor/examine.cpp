@@ -19,7 +19,8 @@ namespace {
 /// Neither a device nor a driver: D and G checks have nothing to look at.
 bool has_no_gpu(const host::NodeProfile& profile) {
   const host::NvidiaFacts& nvidia = profile.nvidia;
-  if (nvidia.pci_gpus > 0 || !nvidia.kernel_module.empty() || nvidia.wsl) return false;
+  if (nvidia.pci_gpus > 0 || !nvidia.kernel_module.empty()) return false;
+  if (nvidia.wsl || !nvidia.jetson.empty()) return false;
   return std::ranges::all_of(nvidia.libcuda, [](const host::LibcudaCandidate& candidate) {
     return candidate.found_in == "loader" && candidate.end != host::ProbeEnd::answered &&
            candidate.real_path.empty();

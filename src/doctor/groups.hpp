@@ -15,8 +15,20 @@ std::span<const Check> storage_checks();
 std::span<const Check> host_checks();
 std::span<const Check> slurm_checks();
 
-/// D07, of the group driver: whether a forward-compatibility library in front may be there.
-Finding examine_compat(const Subject& subject);
+// Of the group driver, whose table is in driver.cpp.
+Finding examine_found(const Subject& subject);      ///< D03
+Finding examine_stub(const Subject& subject);       ///< D04
+Finding examine_unique(const Subject& subject);     ///< D05
+Finding examine_match(const Subject& subject);      ///< D06
+Finding examine_compat(const Subject& subject);     ///< D07
+Finding examine_version(const Subject& subject);    ///< D08
+Finding examine_override(const Subject& subject);   ///< D09
+Finding examine_init(const Subject& subject);       ///< D10
+Finding examine_init_time(const Subject& subject);  ///< D11
+Finding examine_uvm(const Subject& subject);        ///< D12
+Finding examine_nodes(const Subject& subject);      ///< D13
+Finding examine_fabric(const Subject& subject);     ///< D14
+
 /// P04, of the group toolkit: reads every CUDA library of the environment.
 Finding examine_coverage(const Subject& subject);
 

@@ -87,6 +87,34 @@ bool has_gpu(const host::NodeProfile& profile) {
   });
 }
 
+const std::vector<host::CudaDevice>& known_devices(const host::NodeProfile& profile) {
+  static const std::vector<host::CudaDevice> none;
+  const host::LibcudaCandidate* winner = winning_library(profile);
+  if (winner != nullptr && !winner->devices.empty()) return winner->devices;
+  const auto other = std::ranges::find_if(
+      profile.nvidia.libcuda,
+      [](const host::LibcudaCandidate& library) { return !library.devices.empty(); });
+  return other == profile.nvidia.libcuda.end() ? none : other->devices;
+}
+
+Remedy ask_for_gpu(const Subject& subject) {
+  if (!variable(subject, "SLURM_JOB_ID").empty()) {
+    return {"Ask Slurm for a GPU when you submit.", {"sbatch --gpus=1 ..."}};
+  }
+  return {"See which of the node's device files are here and may be opened (D13, G06).",
+          {"ls -l /dev/nvidia*"}};
+}
+
+Remedy other_node(const Subject& subject, std::string_view fault) {
+  const std::string& host = subject.profile->hostname;
+  const std::string name = host.empty() ? "this node" : host.substr(0, host.find('.'));
+  Remedy remedy{
+      fmt::format("Use another node, and tell the administrators of {}: {}.", name, fault), {}};
+  const bool in_job = !variable(subject, "SLURM_JOB_ID").empty() && !host.empty();
+  if (in_job) remedy.commands = {fmt::format("sbatch --exclude={} ...", shell_word(name))};
+  return remedy;
+}
+
 std::string recreate_command(const Subject& subject, std::string_view suffix,
                              const std::vector<std::string>& specs) {
   std::vector<std::string> words{"hpcenv create -n"};

@@ -31,6 +31,14 @@ std::optional<host::CudaVersion> driver_cuda(const host::NodeProfile& profile);
 /// says.
 std::string driver_words(const host::NodeProfile& profile);
 bool has_gpu(const host::NodeProfile& profile);
+/// The GPUs that the driver told of: of the library that programs get, or of the node's own behind
+/// it. Empty: host::why_no_devices says why.
+const std::vector<host::CudaDevice>& known_devices(const host::NodeProfile& profile);
+
+/// What a user can do where programs are shown no GPU of a node that has some.
+Remedy ask_for_gpu(const Subject& subject);
+/// For what only the administrators can mend: to leave the node, and tell them of its `fault`.
+Remedy other_node(const Subject& subject, std::string_view fault);
 
 /// The command that makes the environment anew under NAME-`suffix`, with what was asked for, the
 /// channels that it came from, and `specs` besides; specs on a package that `specs` names are left

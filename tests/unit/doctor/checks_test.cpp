@@ -206,7 +206,7 @@ TEST_CASE("D08 a library outside the loader's path, one that crashes, none", "[d
   node.profile.nvidia.libcuda[0].file_version = "999.1";
   CHECK(node.examine("D08").severity == Severity::failure);
   node.profile.nvidia.libcuda.clear();
-  CHECK(node.examine("D08").text.find("container") != std::string::npos);
+  CHECK(node.examine("D08").text == "no driver library answers, see D03");
   node.profile.nvidia.kernel_module.clear();
   CHECK(node.examine("D08").severity == Severity::info);
 }
