@@ -5,6 +5,7 @@
 #include "base/text.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/session.hpp"
+#include "host/cuda_tables.hpp"
 #include "host/node_profile.hpp"
 
 namespace hpcenv::cli {
@@ -54,10 +55,36 @@ std::string library_table(const host::NvidiaFacts& nvidia) {
   return rows.size() == 1 ? "" : "\n" + table_text(rows);
 }
 
+/// The GPUs that the driver told of; of the library behind the one in front where that shows none.
+const std::vector<host::CudaDevice>* known_devices(const host::NvidiaFacts& nvidia) {
+  if (nvidia.winner && !nvidia.libcuda[*nvidia.winner].devices.empty()) {
+    return &nvidia.libcuda[*nvidia.winner].devices;
+  }
+  for (const host::LibcudaCandidate& library : nvidia.libcuda) {
+    if (!library.devices.empty()) return &library.devices;
+  }
+  return nullptr;
+}
+
+/// How the library that programs get started.
+std::string start_text(const host::NvidiaFacts& nvidia) {
+  const std::string why = host::why_no_devices(nvidia);
+  if (!nvidia.winner) return why;
+  const host::LibcudaCandidate& winner = nvidia.libcuda[*nvidia.winner];
+  if (winner.init_code.value_or(0) != 0) {
+    const std::string failed = fmt::format("cuInit failed with {} {}", *winner.init_code,
+                                           host::cuda_error(*winner.init_code).name);
+    return why.empty() ? failed + "; the node's own library behind it starts" : failed;
+  }
+  if (!why.empty()) return why;
+  return fmt::format("{} GPU{} in {} ms", winner.devices.size(),
+                     winner.devices.size() == 1 ? "" : "s", winner.init_milliseconds.value_or(0));
+}
+
 std::string device_table(const host::NvidiaFacts& nvidia) {
   std::vector<std::vector<std::string>> rows{{"GPU", "Capability", "Memory", "UUID"}};
-  if (nvidia.winner) {
-    for (const host::CudaDevice& device : nvidia.libcuda[*nvidia.winner].devices) {
+  if (const std::vector<host::CudaDevice>* devices = known_devices(nvidia)) {
+    for (const host::CudaDevice& device : *devices) {
       rows.push_back({device.name,
                       fmt::format("{}.{}", device.capability_major, device.capability_minor),
                       base::human_bytes(device.memory_bytes), device.uuid});
@@ -77,6 +104,7 @@ std::string profile_text(const host::NodeProfile& profile) {
       {"NVIDIA GPUs on PCI", std::to_string(profile.nvidia.pci_gpus)},
       {"NVIDIA kernel module", driver_text(profile.nvidia)},
       {"CUDA of the driver", cuda ? *cuda : "none"},
+      {"start of the driver", start_text(profile.nvidia)},
   };
   std::string text =
       table_text(rows) + library_table(profile.nvidia) + device_table(profile.nvidia);
@@ -121,7 +149,7 @@ constexpr CommandSpec probe_command{
     .details =
         "The driver is asked through its own library, in a process of its own with a deadline. "
         "Devices are\n"
-        "asked for where device files of NVIDIA are there and the user is not root.",
+        "asked for where device files of NVIDIA are there, as root only where none is missing.",
     .operands = CommandSpec::Operands::none,
     .options = options,
     .examples = examples,
