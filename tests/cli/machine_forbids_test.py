@@ -211,6 +211,14 @@ class MachineForbids(CliCase):
                          check=0)
         self.assertEqual(self.installed(prefix), {"cudatoolkit": "13.0", "plain": "1"})
 
+    def test_install_offers_an_install(self):
+        self.run_program(*self.create("--on", "gpu", "plain=1"), check=0)
+        _, command = self.refused("install", "-n", "work", "--override-channels", "-c", f"file://{self.cuda_channel}", "-y", "--on", "gpu",
+                                  "cuda-toolkit >=13")
+        self.assertTrue(command.startswith("hpcenv install -n work"), command)
+        self.paste(command)
+        self.assertEqual(self.installed(self.prefix), {"plain": "1", "cuda-toolkit": "12.2", "cuda-version": "12.2"})
+
     def test_json_has_the_same(self):
         answer = self.run_json(*self.create("--on", "gpu", "cuda-toolkit=13.*"), check=1)
         self.assertTrue(any("(P01): CUDA 13.0" in line for line in answer["error"]["context"]), answer)
