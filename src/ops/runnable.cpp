@@ -279,7 +279,7 @@ std::vector<Finding> failures_on(const Machine& machine, const std::vector<Packa
   prefix::PrefixState environment;
   for (const PackageRecord& record : packages) environment.packages.emplace_back().record = record;
   doctor::Subject subject;
-  subject.target = machine.name;
+  subject.target = machine.target;
   subject.environment = &environment;
   std::vector<std::vector<Finding>> findings;
   for (const host::NodeProfile& node : machine.profiles) {

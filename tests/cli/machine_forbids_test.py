@@ -177,6 +177,19 @@ class MachineForbids(CliCase):
         self.run_program(*self.create("--on", "v100", "libcudnn", "cuda-toolkit"), check=0)
         self.assertEqual(self.installed(self.prefix), {"libcudnn": "9.10.2", "cuda-toolkit": "12.9", "cuda-version": "12.9"})
 
+    def test_what_an_old_gpu_cannot_run(self):
+        """No record says so: the doctor's checks of GPU and toolkit do."""
+        self.volta()
+        listed = {check["id"] for check in self.run_json("doctor", "--list")["checks"]}
+        for check, wish, runs in (("P05", "libcudnn=9.14", {"libcudnn": "9.10.2"}), ("P07", "cuda-toolkit=13.0", {"cuda-toolkit": "12.9"})):
+            if check not in listed:
+                continue
+            with self.subTest(check):
+                said, command = self.refused(*self.create("--on", "v100", wish))
+                self.assertIn(f"({check}): ", said)
+                self.paste(f"{command} -p {self.home}/{check}".replace("-n work ", ""))
+                self.assertLessEqual(runs.items(), self.installed(f"{self.home}/{check}").items())
+
     def test_where_nothing_runs_that_is_said(self):
         done = self.run_program(*self.create("--on", "old", "flash-attn>=2"), check=1)
         self.assertIn("hint: nothing in these channels that target old runs meets the wishes", done.stderr)
