@@ -14,15 +14,15 @@ mkdir "$TMPDIR"
 # LeakSanitizer cannot work under ptrace.
 export ASAN_OPTIONS=detect_leaks=0
 
-# run NAME INJECTIONS...: the tests tagged [start] under strace.
+# run NAME INJECTIONS...: the tests tagged [start] under strace, a log a process: calls that overlap are cut in two else.
 run() {
   local name=$1; shift
   local options=(); local injection
   for injection in "$@"; do options+=(-e "inject=$injection"); done
-  if ! strace -f -o "$work/$name.log" -e trace=memfd_create,execveat,execve,openat,unlink "${options[@]}" \
+  if ! strace -ff -o "$work/$name.log" -e trace=memfd_create,execveat,execve,openat,unlink "${options[@]}" \
     "$test_host" "[start]" >"$work/$name.out" 2>&1; then
     cat "$work/$name.out"
-    tail -n 30 "$work/$name.log"
+    tail -n 30 "$work/$name.log".*
     echo "helper_start: $name failed" >&2
     exit 1
   fi
@@ -31,12 +31,12 @@ run() {
 
 # has NAME PATTERN: the system call was really made.
 has() {
-  grep -Eq "$2" "$work/$1.log" || { echo "helper_start: $1 shows no $2" >&2; tail -n 30 "$work/$1.log"; exit 1; }
+  grep -Eqh "$2" "$work/$1.log".* || { echo "helper_start: $1 shows no $2" >&2; tail -n 30 "$work/$1.log".*; exit 1; }
 }
 
 run plain
 has plain 'execveat\([0-9]+, "", .*AT_EMPTY_PATH\) = 0'
-if grep -q '\.hpcenv-probe-' "$work/plain.log"; then echo "helper_start: a file was made without need" >&2; exit 1; fi
+if grep -qh '\.hpcenv-probe-' "$work/plain.log".*; then echo "helper_start: a file was made without need" >&2; exit 1; fi
 
 run no_memfd memfd_create:error=ENOSYS
 has no_memfd "openat\(AT_FDCWD, \"$TMPDIR/\.hpcenv-probe-[^\"]*\", O_RDWR\|O_CREAT\|O_EXCL"
@@ -53,7 +53,7 @@ has old_kernel 'execve\("/proc/self/fd/[0-9]+", .*\) = 0'
 inside() {
   local name=$1 setup=$2
   unshare --user --map-root-user --mount --pid --fork --mount-proc bash -c "
-    $setup && exec strace -f -o '$work/$name.log' -e trace=memfd_create,execveat,openat,unlink '$test_host' '[start]'" \
+    $setup && exec strace -ff -o '$work/$name.log' -e trace=memfd_create,execveat,openat,unlink '$test_host' '[start]'" \
     >"$work/$name.out" 2>&1 || { cat "$work/$name.out"; echo "helper_start: $name failed" >&2; exit 1; }
 }
 
@@ -65,6 +65,6 @@ then
   has noexec 'execveat.* = -1 EACCES'
   has noexec 'execveat.* = 0'
   inside only_marked 'echo 1 >/proc/sys/vm/memfd_noexec'
-  if grep -q '\.hpcenv-probe-' "$work/only_marked.log"; then echo "helper_start: MFD_EXEC was not used" >&2; exit 1; fi
+  if grep -qh '\.hpcenv-probe-' "$work/only_marked.log".*; then echo "helper_start: MFD_EXEC was not used" >&2; exit 1; fi
 fi
 echo "memfd, file, old flags, old kernel, strict kernel: the helper starts"
