@@ -164,7 +164,7 @@ Finding examine_visible(const Subject& subject) {
   const std::string value(base::trim(*given));
   if (value.empty() || value == "-1" || value == "NoDevFiles") return hidden(subject, value);
   const std::vector<std::string_view> entries = base::split(value, ',');
-  const Finding fine = pass(fmt::format("{}={} names GPUs of this node", visible_name, value));
+  Finding fine = pass(fmt::format("{}={} names GPUs of this node", visible_name, value));
   const LibcudaCandidate* library = winning_library(*subject.profile);
   // Then the driver took each of them; `devices` holds these only.
   const bool taken = library != nullptr && library->visible_devices &&
@@ -196,6 +196,7 @@ Finding examine_order(const Subject& subject) {
     return pass("CUDA counts the GPUs in the order of the PCI bus, as nvidia-smi does");
   }
   std::vector<std::string> evidence;
+  evidence.reserve(devices.size());
   for (const CudaDevice& device : devices) evidence.push_back(named(device));
   return with_evidence(
       warning(
