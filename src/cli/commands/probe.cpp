@@ -68,7 +68,7 @@ const std::vector<host::CudaDevice>* known_devices(const host::NvidiaFacts& nvid
 
 /// How the library that programs get started.
 std::string start_text(const host::NvidiaFacts& nvidia) {
-  const std::string why = host::why_no_devices(nvidia);
+  std::string why = host::why_no_devices(nvidia);
   if (!nvidia.winner) return why;
   const host::LibcudaCandidate& winner = nvidia.libcuda[*nvidia.winner];
   if (winner.init_code.value_or(0) != 0) {

@@ -38,8 +38,9 @@ struct Node {
 
   void add_management(const std::string& define) {
     const fs::path library = folder.path() / "libnvidia-ml.so.550.54.15";
+    const std::string source = HPCENV_SOURCE_DIR "/tests/fake/libnvidia_ml.c";
     tests::run_gcc({"-shared", "-fPIC", "-w", define.empty() ? "-DPLAIN" : "-D" + define, "-o",
-                    library.native(), HPCENV_SOURCE_DIR "/tests/fake/libnvidia_ml.c"});
+                    library.native(), source});
     const fs::path link = folder.path() / "libnvidia-ml.so.1";
     fs::create_symlink(library.filename(), link);
     machine.links[link.native()] = library.native();
