@@ -111,6 +111,14 @@ Result<> require_known(const std::vector<std::string>& words) {
   return {};
 }
 
+/// The shell is one, whatever the nodes.
+bool looks_at_node(std::string_view id) {
+  const std::span<const Check> checks = all_checks();
+  const auto check =
+      std::ranges::find_if(checks, [&](const Check& candidate) { return id == candidate.id; });
+  return check == checks.end() || check->looks != Looks::in_shell;
+}
+
 int rank(Severity severity) {
   constexpr std::array order = {Severity::pass, Severity::info, Severity::unavailable,
                                 Severity::warning, Severity::failure};
@@ -160,7 +168,8 @@ std::vector<Finding> worst_of(const std::vector<std::vector<Finding>>& findings,
   for (std::size_t node = 0; node < findings.size(); ++node) {
     for (const Finding& finding : findings[node]) {
       Finding mine = finding;
-      if (findings.size() > 1) mine.evidence.insert(mine.evidence.begin(), "on " + nodes[node]);
+      if (findings.size() > 1 && looks_at_node(mine.id))
+        mine.evidence.insert(mine.evidence.begin(), "on " + nodes[node]);
       const auto same = std::ranges::find(worst, finding.id, &Finding::id);
       if (same == worst.end()) {
         worst.push_back(std::move(mine));

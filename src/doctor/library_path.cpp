@@ -75,7 +75,7 @@ class Search {
     std::set<std::string> needed;
     std::vector<std::string> objects;
     for (const std::string& path : paths_) {
-      const std::string full = prefix_ + "/" + path;
+      const std::string full = fmt::format("{}/{}", prefix_, path);
       const host::LoaderFile* file = files_.file(full);
       if (file == nullptr || file->kind != host::LoaderFile::Kind::object) continue;
       objects.push_back(full);

@@ -141,7 +141,7 @@ Finding examine_path(const Subject& subject) {
                                    "mpirun", "mpicc", "ptxas", "jupyter", "ipython"};
   std::vector<std::string> hidden;
   for (const char* program : programs) {
-    const std::string own = prefix + "/bin/" + program;
+    const std::string own = fmt::format("{}/bin/{}", prefix, program);
     if (!subject.reader->exists(own)) continue;
     const std::string first = first_on_path(subject, program);
     if (first == own) continue;

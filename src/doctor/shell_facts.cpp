@@ -29,7 +29,7 @@ std::vector<std::string> startup_lines(const Subject& subject, std::string_view 
   const std::string home = shell_variable(subject, "HOME");
   if (home.empty() || subject.reader == nullptr) return lines;
   for (const char* file : files) {
-    const std::string path = home + "/" + file;
+    const std::string path = fmt::format("{}/{}", home, file);
     const std::string content = subject.reader->read_text(path).value_or("");
     std::size_t number = 0;
     for (const std::string_view line : base::split_lines(content)) {

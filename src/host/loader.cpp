@@ -72,7 +72,7 @@ class Start {
     for (const std::string& directory : directories_for(loader)) {
       for (const std::string& place : with_hardware_directories(directory, question_.level)) {
         if (!files_.names(place).contains(name)) continue;
-        const std::string path = tidy(place + "/" + name);
+        const std::string path = tidy(fmt::format("{}/{}", place, name));
         if (const auto same = by_path_.find(path); same != by_path_.end()) return same->second;
         const LoaderFile* file = files_.file(path);
         if (file == nullptr || file->kind == LoaderFile::Kind::other_machine) continue;

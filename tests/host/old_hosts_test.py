@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -113,6 +114,40 @@ class OldSystems(Case):
 
     def test_bookworm(self) -> None:
         self.examine("bookworm", "2.36")
+
+    def test_an_older_libstdcxx_in_front_of_the_environment_s(self) -> None:
+        """E01 on a C++ program and bullseye's libstdc++: what the doctor says is what the loader then says."""
+        unpacked("libstdc++6", self.folder / "module", "bullseye")
+        module = self.folder / "module/usr/lib/x86_64-linux-gnu"
+        prefix = self.folder / "prefix"
+        for folder in ("lib", "bin", "conda-meta"):
+            (prefix / folder).mkdir(parents=True)
+        own = subprocess.run(["g++", "-print-file-name=libstdc++.so.6"], capture_output=True, text=True, check=True).stdout.strip()
+        shutil.copy(os.path.realpath(own), prefix / "lib/libstdc++.so.6")
+        source = self.folder / "main.cpp"
+        source.write_text("#include <memory_resource>\n#include <string>\nint main(int c, char**) {\n"
+                          "  std::pmr::monotonic_buffer_resource r; std::string s; s.reserve(c + 40);\n"
+                          "  return std::pmr::get_default_resource() == &r || s.capacity() == 0;\n}\n")
+        program = prefix / "bin/program"
+        subprocess.run(["g++", "-std=c++20", "-O0", "-o", str(program), str(source), "-Wl,-rpath,$ORIGIN/../lib",
+                        "-Wl,--enable-new-dtags"], check=True)
+        (prefix / "conda-meta/history").write_text("")
+        (prefix / "conda-meta/own-1-0.json").write_text(json.dumps(
+            {"name": "own", "version": "1", "build": "0", "build_number": 0, "subdir": "linux-64", "channel": "test", "depends": [],
+             "fn": "own-1-0.conda", "url": "https://conda.anaconda.org/test/linux-64/own-1-0.conda",
+             "files": ["bin/program", "lib/libstdc++.so.6"]}))
+        finding = self.finding(f"exec {shlex.quote(str(PROGRAM))} doctor E01 --json -p {shlex.quote(str(prefix))}",
+                               LD_LIBRARY_PATH=str(module))
+        started = subprocess.run([str(program)], env={"LD_LIBRARY_PATH": str(module)}, capture_output=True, text=True)
+        missing = re.search(r"version `(GLIBCXX_\S+)' not found", started.stderr)
+        if missing:
+            self.assertEqual(finding["severity"], "failure", finding)
+            self.assertRegex(finding["text"], r"bin/program needs GLIBCXX_3\.4\.\d+, which \S+/libstdc\+\+\.so\.6 lacks")
+        else:
+            self.assertEqual((started.returncode, finding["severity"]), (0, "warning"), finding)
+        self.assertIn(f"{module}/libstdc++.so.6 instead of {prefix}/lib/libstdc++.so.6 (for {program})", finding["evidence"])
+        self.assertEqual(finding["remedy"]["commands"], ["unset LD_LIBRARY_PATH"])
+        self.assertIsNotNone(missing, "this compiler makes programs that run with bullseye's libstdc++")
 
     def test_musl(self) -> None:
         unpacked("musl", self.root)

@@ -119,4 +119,12 @@ TEST_CASE("of several nodes the worst counts, and is named", "[examine]") {
   CHECK(doctor::worst_of({{fine}}, {"a"})[0].evidence.empty());
 }
 
+TEST_CASE("what is found in the shell is of no node", "[examine]") {
+  Finding shell = doctor::warning("PYTHONPATH is set", {"Unset it.", {"unset PYTHONPATH"}});
+  shell.id = "E03";
+  const auto worst = doctor::worst_of({{shell}, {shell}}, {"a", "b"});
+  REQUIRE(worst.size() == 1);
+  CHECK(worst[0].evidence.empty());
+}
+
 }  // namespace
