@@ -29,9 +29,6 @@ Finding examine_uvm(const Subject& subject);        ///< D12
 Finding examine_nodes(const Subject& subject);      ///< D13
 Finding examine_fabric(const Subject& subject);     ///< D14
 
-/// P04, of the group toolkit: reads every CUDA library of the environment.
-Finding examine_coverage(const Subject& subject);
-
 /// H04, H05 and H07, of the group host.
 Finding examine_limits(const Subject& subject);
 Finding examine_shared_memory(const Subject& subject);

@@ -1,6 +1,7 @@
 // What the doctor examines: the facts that its checks look at, gathered before.
 #pragma once
 
+#include <filesystem>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,6 +22,9 @@ struct Subject {
   const host::HostReader* reader = nullptr;
   const prefix::PrefixState* environment = nullptr;  ///< null without -n
   std::string environment_name;
+  /// Files of conda-meta that could not be read, each with the reason; `environment` lacks them.
+  std::vector<std::string> unreadable_records;
+  std::filesystem::path scan_cache;  ///< what was found in libraries before; empty: nothing is kept
   std::vector<std::pair<std::string, std::string>>
       paths;  ///< purpose, path: for the storage checks
 };

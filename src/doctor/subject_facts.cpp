@@ -16,6 +16,13 @@ std::string name_in(const std::string& spec) {
   return parsed ? parsed->name.text() : spec;
 }
 
+std::vector<std::string> options_of(const std::set<std::string>& channels) {
+  std::vector<std::string> options;
+  for (const std::string& channel : channels) options.push_back("-c " + shell_word(channel));
+  options.emplace_back("--override-channels");
+  return options;
+}
+
 std::vector<std::string> channel_options(const Subject& subject) {
   std::set<std::string> channels;
   for (const conda::PrefixRecord& package : subject.environment->packages) {
@@ -24,19 +31,50 @@ std::vector<std::string> channel_options(const Subject& subject) {
   const bool usual = std::ranges::all_of(channels, [](const std::string& channel) {
     return channel == "conda-forge" || channel == "https://conda.anaconda.org/conda-forge";
   });
-  std::vector<std::string> options;
-  if (usual) return options;
-  for (const std::string& channel : channels) options.push_back("-c " + shell_word(channel));
-  options.emplace_back("--override-channels");
-  return options;
+  return usual ? std::vector<std::string>() : options_of(channels);
 }
 
-std::vector<std::string> wishes(const Subject& subject) {
+bool is_tied_to_cuda(const conda::PrefixRecord& package) {
+  return package.record.name.starts_with("cuda") ||
+         std::ranges::any_of(package.record.depends, [](const std::string& spec) {
+           return spec.starts_with("cuda-version") || spec.starts_with("cudatoolkit");
+         });
+}
+
+enum class Wishes { as_they_are, for_another_cuda };
+std::set<std::string> wishes(const Subject& subject, Wishes how) {
   std::set<std::string> specs;
   for (const conda::PrefixRecord& package : subject.environment->packages) {
-    specs.insert(package.requested_specs.begin(), package.requested_specs.end());
+    for (const std::string& wish : package.requested_specs) {
+      const conda::PrefixRecord* wished = find_package(subject, name_in(wish));
+      const bool loose = how == Wishes::for_another_cuda && wished && is_tied_to_cuda(*wished);
+      specs.insert(loose ? name_in(wish) : wish);
+    }
   }
-  return {specs.begin(), specs.end()};
+  return specs;
+}
+
+std::string recreation(const Subject& subject, std::string_view suffix,
+                       const std::vector<std::string>& specs,
+                       const std::vector<std::string>& channels) {
+  std::vector<std::string> words{"hpcenv create -n"};
+  // An environment that was named by its path gives its last part.
+  std::string name = subject.environment_name.empty() ? "NAME" : subject.environment_name;
+  name = name.substr(name.rfind('/') + 1);
+  words.push_back(shell_word(fmt::format("{}-{}", name, suffix)));
+  if (!subject.target.empty()) words.push_back("--on " + shell_word(subject.target));
+  words.insert(words.end(), channels.begin(), channels.end());
+  const bool other_cuda = std::ranges::any_of(specs, [](const std::string& spec) {
+    return spec.starts_with("cuda-version") || spec.starts_with("cudatoolkit");
+  });
+  for (const std::string& wish :
+       wishes(subject, other_cuda ? Wishes::for_another_cuda : Wishes::as_they_are)) {
+    const bool replaced = std::ranges::any_of(
+        specs, [&](const std::string& spec) { return name_in(spec) == name_in(wish); });
+    if (!replaced) words.push_back(shell_word(wish));
+  }
+  for (const std::string& spec : specs) words.push_back(shell_word(spec));
+  return base::join(words, " ");
 }
 
 }  // namespace
@@ -115,19 +153,41 @@ Remedy other_node(const Subject& subject, std::string_view fault) {
   return remedy;
 }
 
+std::set<Capability> capabilities(const host::NodeProfile& profile) {
+  std::set<Capability> found;
+  for (const host::LibcudaCandidate& library : profile.nvidia.libcuda) {
+    for (const host::CudaDevice& device : library.devices) {
+      if (device.capability_major > 0) {
+        found.insert({device.capability_major, device.capability_minor});
+      }
+    }
+  }
+  return found;
+}
+
+std::string capability_text(const Capability& capability) {
+  return fmt::format("{}.{}", capability.first, capability.second);
+}
+
+std::string node_words(const Subject& subject) {
+  return subject.target.empty() ? "this node" : "the target " + subject.target;
+}
+
 std::string recreate_command(const Subject& subject, std::string_view suffix,
                              const std::vector<std::string>& specs) {
-  std::vector<std::string> words{"hpcenv create -n"};
-  const std::string name = subject.environment_name.empty() ? "NAME" : subject.environment_name;
-  words.push_back(shell_word(fmt::format("{}-{}", name, suffix)));
-  for (std::string& option : channel_options(subject)) words.push_back(std::move(option));
-  for (const std::string& wish : wishes(subject)) {
-    const bool replaced = std::ranges::any_of(
-        specs, [&](const std::string& spec) { return name_in(spec) == name_in(wish); });
-    if (!replaced) words.push_back(shell_word(wish));
-  }
-  for (const std::string& spec : specs) words.push_back(shell_word(spec));
-  return base::join(words, " ");
+  return recreation(subject, suffix, specs, channel_options(subject));
+}
+
+std::string recreate_command_from(const Subject& subject, std::string_view suffix,
+                                  const std::vector<std::string>& specs,
+                                  const std::string& channel) {
+  return recreation(subject, suffix, specs, options_of({channel}));
+}
+
+std::string environment_option(const Subject& subject) {
+  const std::string& name = subject.environment_name;
+  if (!name.empty() && name.find('/') == std::string::npos) return " -n " + shell_word(name);
+  return " -p " + shell_word(subject.environment->prefix.native());
 }
 
 std::string variable(const Subject& subject, std::string_view name) {

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "conda/prefix_record.hpp"
@@ -40,11 +42,25 @@ Remedy ask_for_gpu(const Subject& subject);
 /// For what only the administrators can mend: to leave the node, and tell them of its `fault`.
 Remedy other_node(const Subject& subject, std::string_view fault);
 
+/// Compute capabilities of the node's GPUs, 8.0 as {8, 0}; the lowest first.
+using Capability = std::pair<int, int>;
+std::set<Capability> capabilities(const host::NodeProfile& profile);
+std::string capability_text(const Capability& capability);
+/// "this node", or "the target gpu".
+std::string node_words(const Subject& subject);
+
 /// The command that makes the environment anew under NAME-`suffix`, with what was asked for, the
-/// channels that it came from, and `specs` besides; specs on a package that `specs` names are left
-/// out.
+/// channels that it came from, for the target that is judged, and `specs` besides. Wishes for a
+/// package that `specs` names are left out; where those choose another CUDA, wishes for packages
+/// that are tied to one keep their names only.
 std::string recreate_command(const Subject& subject, std::string_view suffix,
                              const std::vector<std::string>& specs);
+/// The same, from one channel.
+std::string recreate_command_from(const Subject& subject, std::string_view suffix,
+                                  const std::vector<std::string>& specs,
+                                  const std::string& channel);
+/// " -n NAME" or " -p PREFIX", for commands that change the environment as it is.
+std::string environment_option(const Subject& subject);
 
 /// A variable of the examined node.
 std::string variable(const Subject& subject, std::string_view name);

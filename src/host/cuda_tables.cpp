@@ -84,6 +84,29 @@ constexpr std::array release_floors = {
     Floor{{9, 2}, "396.26"},  Floor{{10, 0}, "410.48"}, Floor{{10, 1}, "418.39"},
     Floor{{10, 2}, "440.33"},
 };
+// The last release of a major that is over.
+constexpr std::array last_releases = {CudaVersion{11, 8}, CudaVersion{12, 9}};
+
+struct FirstToolkit {
+  int capability;  // 75 is 7.5
+  CudaVersion toolkit;
+};
+// The architecture lists of nvcc and CMake's CMakeCUDAArchitecturesAll (facts/cuda.md 3); by
+// capability.
+constexpr std::array first_toolkits = {
+    FirstToolkit{60, {8, 0}},   FirstToolkit{61, {8, 0}},   FirstToolkit{62, {8, 0}},
+    FirstToolkit{70, {9, 0}},   FirstToolkit{72, {9, 0}},   FirstToolkit{75, {10, 0}},
+    FirstToolkit{80, {11, 0}},  FirstToolkit{86, {11, 1}},  FirstToolkit{87, {11, 4}},
+    FirstToolkit{88, {13, 0}},  FirstToolkit{89, {11, 8}},  FirstToolkit{90, {11, 8}},
+    FirstToolkit{100, {12, 8}}, FirstToolkit{103, {12, 9}}, FirstToolkit{107, {13, 4}},
+    FirstToolkit{110, {13, 0}}, FirstToolkit{120, {12, 8}}, FirstToolkit{121, {12, 9}},
+};
+struct Lowest {
+  CudaVersion from;
+  int capability;
+};
+constexpr std::array lowest_capabilities = {Lowest{{13, 0}, 75}, Lowest{{12, 0}, 50},
+                                            Lowest{{11, 0}, 35}, Lowest{{9, 0}, 30}};
 
 // CUresult: names from cuda.h, what it means on a cluster and what to do from users' reports
 // (facts/cuda.md 2.2).
@@ -243,6 +266,54 @@ std::optional<std::string> driver_floor(CudaVersion toolkit) {
     if (floor.toolkit == toolkit) return floor.driver;
   }
   return std::nullopt;
+}
+
+bool is_older_driver(std::string_view driver, std::string_view than) {
+  const auto numbers_of = [](std::string_view text) {
+    std::vector<std::uint64_t> numbers;
+    for (const std::string_view piece : base::split(text, '.')) {
+      numbers.push_back(base::parse_unsigned(piece).value_or(0));
+    }
+    return numbers;
+  };
+  return numbers_of(driver) < numbers_of(than);
+}
+
+std::optional<CudaVersion> newest_cuda_for(std::string_view driver_version) {
+  std::optional<CudaVersion> newest;
+  for (const Floor& floor : release_floors) {
+    if (!is_older_driver(driver_version, floor.driver)) newest = floor.toolkit;
+  }
+  for (const Floor& floor : major_floors) {
+    if (is_older_driver(driver_version, floor.driver)) continue;
+    const auto* last = std::ranges::find(last_releases, floor.toolkit.major, &CudaVersion::major);
+    newest = last == last_releases.end() ? floor.toolkit : *last;
+  }
+  return newest;
+}
+
+std::optional<CudaVersion> first_cuda_running_on(int capability_major, int capability_minor) {
+  std::optional<CudaVersion> first;
+  for (const FirstToolkit& known : first_toolkits) {
+    const bool runs =
+        known.capability / 10 == capability_major && known.capability % 10 <= capability_minor;
+    if (runs && (!first || known.toolkit < *first)) first = known.toolkit;
+  }
+  return first;
+}
+
+std::optional<CudaVersion> first_cuda_for(int capability_major, int capability_minor) {
+  const auto* const found = std::ranges::find(
+      first_toolkits, capability_major * 10 + capability_minor, &FirstToolkit::capability);
+  if (found == first_toolkits.end()) return std::nullopt;
+  return found->toolkit;
+}
+
+int lowest_capability_of(CudaVersion toolkit) {
+  for (const Lowest& lowest : lowest_capabilities) {
+    if (toolkit >= lowest.from) return lowest.capability;
+  }
+  return 20;
 }
 
 std::optional<std::string> first_branch_with(CudaVersion toolkit) {

@@ -25,6 +25,18 @@ std::optional<CudaVersion> cuda_of_driver(std::string_view driver_version);
 /// Lowest driver version that runs a toolkit of that version ("12.4" -> "525.60.13"), by
 /// minor-version compatibility.
 std::optional<std::string> driver_floor(CudaVersion toolkit);
+/// Numbers between dots, one after the other; what is no number counts as 0.
+bool is_older_driver(std::string_view driver, std::string_view than);
+/// The newest CUDA that a driver runs, by minor-version compatibility too ("450.51.05" -> 10.2);
+/// nullopt for one before CUDA 8.
+std::optional<CudaVersion> newest_cuda_for(std::string_view driver_version);
+/// The first toolkit that makes machine code that runs on a compute capability (8.6 -> 11.0, for
+/// 8.0's runs there); nullopt where the table does not know its major.
+std::optional<CudaVersion> first_cuda_running_on(int capability_major, int capability_minor);
+/// The first toolkit that makes machine code for that very one (8.6 -> 11.1).
+std::optional<CudaVersion> first_cuda_for(int capability_major, int capability_minor);
+/// The lowest compute capability that a toolkit still makes machine code for, 75 for 7.5.
+int lowest_capability_of(CudaVersion toolkit);
 /// Branches from oldest to newest that carry at least that CUDA: the first one ("13.0" -> "580").
 std::optional<std::string> first_branch_with(CudaVersion toolkit);
 

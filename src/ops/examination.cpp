@@ -36,11 +36,13 @@ Result<Examination> examine_machine(const ExaminationRequest& request, const Loc
   doctor::Subject subject;
   subject.target = request.target;
   subject.reader = &seams.reader;
+  subject.scan_cache = request.scan_cache;
   subject.paths = {{"environments", locations.environments().string()},
                    {"package cache", locations.packages().string()}};
   std::optional<prefix::PrefixState> state;
   if (request.environment) {
-    HPCENV_ASSIGN(state, prefix::read_state(request.environment->prefix));
+    HPCENV_ASSIGN(state, prefix::read_state_leniently(request.environment->prefix,
+                                                      subject.unreadable_records));
     subject.environment = &*state;
     subject.environment_name = request.environment->name;
   }

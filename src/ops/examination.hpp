@@ -1,6 +1,7 @@
 // doctor: gathers the facts that its checks look at, and runs them.
 #pragma once
 
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,6 +17,7 @@ struct ExaminationRequest {
   std::optional<EnvironmentRef> environment;
   std::string target;  ///< --on; empty: this machine
   doctor::Selection selection;
+  std::filesystem::path scan_cache;  ///< doctor::Subject::scan_cache
 };
 
 struct Examination {

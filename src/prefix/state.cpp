@@ -98,6 +98,36 @@ Result<conda::PrefixRecord> read_record(const fs::path& file, Detail detail) {
   return conda::parse_prefix_record(text, file.native());
 }
 
+/// All of conda-meta, each with its record or why there is none.
+Result<std::vector<Result<conda::PrefixRecord>>> read_records(const fs::path& prefix,
+                                                              Detail detail) {
+  HPCENV_ASSIGN(const std::vector<std::string> names, json_names(prefix / meta_folder));
+  std::vector<Result<conda::PrefixRecord>> records(names.size());
+  // Threads cost more than they save on a handful of records.
+  const std::size_t jobs = names.size() < 32 ? 1 : base::available_processors();
+  HPCENV_TRY(base::parallel_for(names.size(), jobs, [&](std::size_t index) -> Result<> {
+    records[index] = read_record(prefix / meta_folder / names[index], detail);
+    return {};
+  }));
+  return records;
+}
+
+Result<PrefixState> begin_state(const fs::path& prefix) {
+  if (!is_environment(prefix)) {
+    return fail_hint(ErrorKind::not_found, fmt::format("{} is no environment", prefix.native()),
+                     "hpcenv env list shows the environments");
+  }
+  PrefixState state;
+  state.prefix = prefix;
+  HPCENV_ASSIGN(state.fingerprint, fingerprint(prefix));
+  return state;
+}
+
+void sort_by_name(PrefixState& state) {
+  std::ranges::sort(state.packages, {},
+                    [](const conda::PrefixRecord& package) { return package.record.name; });
+}
+
 Result<> add_own_variables(std::vector<StateVariable>& variables, const fs::path& prefix) {
   const fs::path file = prefix / state_file;
   const Result<std::string> text = base::read_file(file);
@@ -134,23 +164,29 @@ Result<MetaFingerprint> fingerprint(const fs::path& prefix) {
 }
 
 Result<PrefixState> read_state(const fs::path& prefix, Detail detail) {
-  if (!is_environment(prefix)) {
-    return fail_hint(ErrorKind::not_found, fmt::format("{} is no environment", prefix.native()),
-                     "hpcenv env list shows the environments");
+  HPCENV_ASSIGN(PrefixState state, begin_state(prefix));
+  HPCENV_ASSIGN(std::vector<Result<conda::PrefixRecord>> records, read_records(prefix, detail));
+  for (Result<conda::PrefixRecord>& record : records) {
+    if (!record) return Failure(record.error());
+    state.packages.push_back(*std::move(record));
   }
-  PrefixState state;
-  state.prefix = prefix;
-  HPCENV_ASSIGN(state.fingerprint, fingerprint(prefix));
-  HPCENV_ASSIGN(const std::vector<std::string> names, json_names(prefix / meta_folder));
-  state.packages.resize(names.size());
-  // Threads cost more than they save on a handful of records.
-  const std::size_t jobs = names.size() < 32 ? 1 : base::available_processors();
-  HPCENV_TRY(base::parallel_for(names.size(), jobs, [&](std::size_t index) -> Result<> {
-    HPCENV_ASSIGN(state.packages[index], read_record(prefix / meta_folder / names[index], detail));
-    return {};
-  }));
-  std::ranges::sort(state.packages, {},
-                    [](const conda::PrefixRecord& package) { return package.record.name; });
+  sort_by_name(state);
+  return state;
+}
+
+Result<PrefixState> read_state_leniently(const fs::path& prefix,
+                                         std::vector<std::string>& unreadable) {
+  HPCENV_ASSIGN(PrefixState state, begin_state(prefix));
+  HPCENV_ASSIGN(std::vector<Result<conda::PrefixRecord>> records,
+                read_records(prefix, Detail::everything));
+  for (Result<conda::PrefixRecord>& record : records) {
+    if (record) {
+      state.packages.push_back(*std::move(record));
+    } else {
+      unreadable.push_back(record.error().message);
+    }
+  }
+  sort_by_name(state);
   return state;
 }
 

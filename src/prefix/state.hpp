@@ -35,6 +35,10 @@ enum class Detail { everything, without_paths };
 /// naming the file. `without_paths` leaves `paths` empty where that is sooner done.
 Result<PrefixState> read_state(const std::filesystem::path& prefix,
                                Detail detail = Detail::everything);
+/// The same for who goes on without the records that cannot be read: those are left out of
+/// `packages` and told in `unreadable`, a sentence each. Kind not_found as above.
+Result<PrefixState> read_state_leniently(const std::filesystem::path& prefix,
+                                         std::vector<std::string>& unreadable);
 /// Variables of conda-meta/state and etc/conda/env_vars.d; the value nullopt means "unset".
 struct StateVariable {
   std::string name;

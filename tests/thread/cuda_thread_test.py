@@ -193,7 +193,7 @@ class Driver(unittest.TestCase):
         answer = FIRST.hpcenv("doctor", "-n", NAME)
         self.assertEqual(answer.code, 0, answer)
         self.assertIn("no driver", answer.out, answer)
-        self.assertIn("no driver here to compare CUDA 13.0 with", answer.out, answer)
+        self.assertIn("no driver on this node to compare CUDA 13.0 with", answer.out, answer)
 
     def test_doctor_says_that_cuda_13_is_too_new_for_driver_535(self) -> None:
         answer = FIRST.hpcenv("doctor", "-n", NAME, LD_LIBRARY_PATH=str(FIRST.driver("real-535")))

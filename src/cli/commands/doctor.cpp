@@ -32,6 +32,14 @@ constexpr std::array examples{"hpcenv doctor",
                               "hpcenv doctor --list",
                               "srun -p gpu --gpus 1 hpcenv doctor -n gpu"};
 
+/// In the user's cache folder, else below the root.
+std::filesystem::path scan_cache(const base::Environment& environment,
+                                 const ops::Locations& locations) {
+  const std::filesystem::path folder = environment.get_or("XDG_CACHE_HOME", "");
+  constexpr const char* name = "gpu-code.json";
+  return folder.is_absolute() ? folder / "hpcenv" / name : locations.root / "cache" / name;
+}
+
 Result<ops::ExaminationRequest> request_of(const Arguments& arguments,
                                            const ops::Locations& locations) {
   ops::ExaminationRequest request;
@@ -140,7 +148,8 @@ Result<int> run(const Arguments& arguments, Session& session) {
     HPCENV_TRY(session.look_at_capture(arguments.value("captured")));
   }
   HPCENV_ASSIGN(const ops::Locations locations, session.locations());
-  HPCENV_ASSIGN(const ops::ExaminationRequest request, request_of(arguments, locations));
+  HPCENV_ASSIGN(ops::ExaminationRequest request, request_of(arguments, locations));
+  request.scan_cache = scan_cache(session.environment(), locations);
   HPCENV_ASSIGN(const ops::Seams seams, session.seams());
   HPCENV_ASSIGN(const ops::Examination examination,
                 ops::examine_machine(request, locations, seams));
