@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,6 +15,7 @@
 #include <new>
 #include <optional>
 
+#include "base/fs.hpp"
 #include "base/interrupt.hpp"
 
 namespace hpcenv::base {
@@ -68,21 +70,38 @@ class SharedBoard {
   _exit(0);
 }
 
+struct Child {
+  pid_t pid;
+  Fd pidfd;  ///< readable once it has ended; none before Linux 5.3
+};
+
+Fd open_pidfd(pid_t child) {
+#ifdef SYS_pidfd_open
+  return Fd(static_cast<int>(syscall(SYS_pidfd_open, child, 0U)));
+#else
+  return child > 0 ? Fd() : Fd();
+#endif
+}
+
 /// The wait status, once the child is gone; nullopt where it is still there at `until`.
-std::optional<int> reap_until(pid_t child, Clock::time_point until) {
+std::optional<int> reap_until(const Child& child, Clock::time_point until) {
   while (true) {
     int status = 0;
-    const pid_t got = waitpid(child, &status, WNOHANG);
-    if (got == child) return status;
+    const pid_t got = waitpid(child.pid, &status, WNOHANG);
+    if (got == child.pid) return status;
     if (got < 0 && errno != EINTR) return 0;
-    if (Clock::now() >= until) return std::nullopt;
-    poll(nullptr, 0, static_cast<int>(poll_interval.count()));
+    const auto left = std::chrono::ceil<milliseconds>(until - Clock::now());
+    if (left.count() <= 0) return std::nullopt;
+    pollfd wait{child.pidfd.get(), POLLIN, 0};
+    const bool told = child.pidfd.valid();
+    const auto longest = told ? left : std::min(left, poll_interval);
+    poll(&wait, told ? 1 : 0, static_cast<int>(longest.count()));
   }
 }
 
-ApartResult stopped(pid_t child, ApartResult::End end) {
-  kill(-child, SIGKILL);
-  kill(child, SIGKILL);
+ApartResult stopped(const Child& child, ApartResult::End end) {
+  kill(-child.pid, SIGKILL);
+  kill(child.pid, SIGKILL);
   reap_until(child, Clock::now() + reap_patience);
   return {end, 0, {}};
 }
@@ -93,10 +112,11 @@ ApartResult run_apart(const std::function<std::string()>& task, milliseconds dea
   const SharedBoard board;
   if (!board.valid()) return {ApartResult::End::cannot_start, errno, {}};
   const pid_t parent = getpid();
-  const pid_t child = fork();
-  if (child < 0) return {ApartResult::End::cannot_start, errno, {}};
-  if (child == 0) answer_and_leave(task, parent, board.get());
-  setpgid(child, child);
+  const pid_t pid = fork();
+  if (pid < 0) return {ApartResult::End::cannot_start, errno, {}};
+  if (pid == 0) answer_and_leave(task, parent, board.get());
+  setpgid(pid, pid);
+  const Child child{pid, open_pidfd(pid)};
   const Clock::time_point until = Clock::now() + deadline;
   while (true) {
     if (interrupt_signal() != 0) return stopped(child, ApartResult::End::interrupted);

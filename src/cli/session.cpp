@@ -77,7 +77,7 @@ Result<net::HttpOptions> http_options(const base::Environment& environment,
   return options;
 }
 
-// conda's key stands for the variable that the standard names.
+// Settings stand for the variables of their meaning: conda's key for those that the standard names.
 base::Environment with_overrides(base::Environment environment, const Settings& settings) {
   for (const auto& [name, versions] : settings.table("override_virtual_packages")) {
     std::string variable = "CONDA_OVERRIDE_";
@@ -88,6 +88,7 @@ base::Environment with_overrides(base::Environment environment, const Settings& 
       environment.set(std::move(variable), versions.empty() ? "" : versions.front());
     }
   }
+  if (!settings.value("root").empty()) environment.set("HPCENV_ROOT", settings.value("root"));
   return environment;
 }
 
@@ -150,6 +151,8 @@ base::ProcessRunner& Session::runner() {
 
 Result<> Session::look_at_capture(const std::string& folder) {
   HPCENV_ASSIGN(reader_, host::open_captured_host(folder));
+  HPCENV_ASSIGN(runner_, host::open_captured_programs(folder));
+  captured_ = true;
   return {};
 }
 
@@ -218,6 +221,12 @@ std::int64_t Session::index_fresh_seconds() const {
       settings_.number("local_repodata_ttl").value_or(static_cast<double>(an_hour)));
   return seconds == 1 ? an_hour : seconds;
 }
+
+Result<net::HttpOptions> Session::network_options() const {
+  return http_options(environment_, settings_);
+}
+
+ops::LocalSeams Session::local_seams() { return {reader(), runner(), reporter(), clock_}; }
 
 Result<ops::Seams> Session::seams() {
   if (!http_) {

@@ -31,9 +31,10 @@ class Session {
   base::Reporter& reporter();
   base::ProcessRunner& runner();
   const host::HostReader& reader();
-  /// From now on the reader is a machine as `probe --capture` wrote it, not this one. Kinds of
-  /// host::open_captured_host.
+  /// From now on the reader and the runner are a machine as `probe --capture` wrote it, not this
+  /// one. Kinds of host::open_captured_host.
   Result<> look_at_capture(const std::string& folder);
+  bool is_captured() const { return captured_; }
   /// Before the first thing is written below the root: where nobody said where that is, it is
   /// chosen by room on the site's disks, on a terminal asked for, and remembered in the user's
   /// settings.
@@ -45,6 +46,9 @@ class Session {
   Result<conda::ChannelRules> channel_rules() const;
   /// local_repodata_ttl; conda's 1 leaves it to the server, and to an hour where that says nothing.
   std::int64_t index_fresh_seconds() const;
+  /// How servers would be asked. Refused as `seams`.
+  Result<net::HttpOptions> network_options() const;
+  ops::LocalSeams local_seams();
   /// Makes the network client too: refused where a CA variable names a missing file.
   Result<ops::Seams> seams();
   /// Ends the progress line before data is printed.
@@ -60,6 +64,7 @@ class Session {
   std::unique_ptr<base::ProcessRunner> runner_;
   std::unique_ptr<host::HostReader> reader_;
   std::unique_ptr<net::HttpClient> http_;
+  bool captured_ = false;
 };
 
 }  // namespace hpcenv::cli

@@ -140,6 +140,11 @@ Result<std::vector<Check>> select_checks(const Selection& selection) {
   return chosen;
 }
 
+bool anyone_asks(std::span<const Check> checks, Asks what, const Subject& subject) {
+  return std::ranges::any_of(
+      checks, [&](const Check& check) { return check.asks == what && can_run(check, subject); });
+}
+
 std::vector<Finding> examine(const Subject& subject, std::span<const Check> checks) {
   std::vector<std::optional<Finding>> found(checks.size());
   const bool fold = has_no_gpu(*subject.profile);

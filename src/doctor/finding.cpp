@@ -18,6 +18,7 @@ std::span<const CheckGroup> all_groups() {
       CheckGroup{"storage", "Storage", storage_checks()},
       CheckGroup{"host", "Operating system", host_checks()},
       CheckGroup{"slurm", "Slurm", slurm_checks()},
+      CheckGroup{"network", "Network", network_checks()},
   };
   return groups;
 }

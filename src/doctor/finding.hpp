@@ -44,6 +44,15 @@ enum class Cost {
   deep,  ///< slow, and only where it was asked for
 };
 
+/// What has to be found out before the checks run: others are asked only where a chosen check needs
+/// their answer.
+enum class Asks {
+  nothing,
+  storage,  ///< what places for files are and can do, and quotas
+  slurm,    ///< its controller and its partitions
+  network,  ///< certificates and channels
+};
+
 struct Check {
   const char* id;     ///< "D04"
   const char* name;   ///< "libcuda.stub"
@@ -54,6 +63,7 @@ struct Check {
   Cost cost = Cost::quick;
   /// Whether an allocation may show something else than the node: these are what --job asks.
   bool in_job = false;
+  Asks asks = Asks::nothing;
 };
 
 /// The checks of one subject matter; the report has a line for each.
@@ -78,6 +88,9 @@ struct Selection {
 
 /// Kind usage for a word that names no check, with the nearest ones.
 Result<std::vector<Check>> select_checks(const Selection& selection);
+
+/// Whether a chosen check looks at such an answer; with --on none does that looks here.
+bool anyone_asks(std::span<const Check> checks, Asks what, const Subject& subject);
 
 /// How long a check may take that is slow or deep.
 inline constexpr std::chrono::milliseconds slow_deadline{20000};

@@ -14,6 +14,7 @@ std::span<const Check> contamination_checks();
 std::span<const Check> storage_checks();
 std::span<const Check> host_checks();
 std::span<const Check> slurm_checks();
+std::span<const Check> network_checks();
 
 // Of the group driver, whose table is in driver.cpp.
 Finding examine_found(const Subject& subject);      ///< D03
@@ -39,5 +40,11 @@ Finding examine_library_path(const Subject& subject);
 Finding examine_other_conda(const Subject& subject);
 Finding examine_caches(const Subject& subject);
 Finding examine_path(const Subject& subject);
+
+/// F07, of the group storage: the path that programs of an environment have in their first lines.
+Finding examine_prefix_path(const Subject& subject);
+
+/// S03, of the group slurm: the GPUs that a job was given against those that programs see.
+Finding examine_job(const Subject& subject);
 
 }  // namespace hpcenv::doctor

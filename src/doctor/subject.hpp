@@ -1,11 +1,13 @@
 // What the doctor examines: the facts that its checks look at, gathered before.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
+#include "doctor/asked_facts.hpp"
 #include "host/node_profile.hpp"
 #include "host/reader.hpp"
 #include "prefix/state.hpp"
@@ -25,8 +27,14 @@ struct Subject {
   /// Files of conda-meta that could not be read, each with the reason; `environment` lacks them.
   std::vector<std::string> unreadable_records;
   std::filesystem::path scan_cache;  ///< what was found in libraries before; empty: nothing is kept
-  std::vector<std::pair<std::string, std::string>>
-      paths;  ///< purpose, path: for the storage checks
+  std::int64_t now = 0;  ///< seconds since the epoch; 0: nobody looked
+  /// Where things lie on this machine: "environment" (the examined one), "environments", "package
+  /// cache", "home", "temporary files". Empty: what the profile holds.
+  std::vector<host::MountFacts> places;
+  std::vector<StoredTarget> targets;
+  /// What others answered; absent where no chosen check asks.
+  std::optional<SlurmFacts> slurm;
+  std::optional<NetworkFacts> network;
 };
 
 }  // namespace hpcenv::doctor

@@ -24,18 +24,6 @@ bool flag(const Json& object, const char* key) {
   return value.is_boolean() && value.get<bool>();
 }
 
-base::FileSystemFacts facts_of(const Json& value) {
-  base::FileSystemFacts facts;
-  facts.type = base::string_or(value, "type");
-  facts.free_bytes = static_cast<std::uint64_t>(base::integer_or(value, "free_bytes"));
-  facts.total_bytes = static_cast<std::uint64_t>(base::integer_or(value, "total_bytes"));
-  facts.free_inodes = static_cast<std::uint64_t>(base::integer_or(value, "free_inodes"));
-  facts.total_inodes = static_cast<std::uint64_t>(base::integer_or(value, "total_inodes"));
-  facts.no_exec = flag(value, "no_exec");
-  facts.read_only = flag(value, "read_only");
-  return facts;
-}
-
 class CapturedReader final : public HostReader {
  public:
   CapturedReader(std::filesystem::path root, Json host)
@@ -95,12 +83,16 @@ class CapturedReader final : public HostReader {
   bool is_root() const override { return flag(host_, "is_root"); }
 
   std::optional<base::FileSystemFacts> file_system(const std::string& path) const override {
-    const Json& known = member(host_, "file_systems");
-    for (std::filesystem::path folder = path;; folder = folder.parent_path()) {
-      const auto found = known.find(folder.native());
-      if (found != known.end()) return facts_of(*found);
-      if (folder == folder.parent_path()) return std::nullopt;
-    }
+    const auto mount = place(path);
+    return mount ? std::optional(mount->facts) : std::nullopt;
+  }
+
+  std::vector<std::optional<MountFacts>> places(const std::vector<std::string>& paths,
+                                                Trial /*trial*/) const override {
+    std::vector<std::optional<MountFacts>> known;
+    known.reserve(paths.size());
+    for (const std::string& path : paths) known.push_back(place(path));
+    return known;
   }
 
   LibcudaAnswer ask_libcuda(const LibcudaQuestion& question) const override {
@@ -117,6 +109,21 @@ class CapturedReader final : public HostReader {
   }
 
  private:
+  /// As the nearest folder is that the capture knows.
+  std::optional<MountFacts> place(const std::string& path) const {
+    const Json& known = member(host_, "file_systems");
+    for (std::filesystem::path folder = path;; folder = folder.parent_path()) {
+      const auto found = known.find(folder.native());
+      if (found != known.end()) {
+        MountFacts mount = mount_from_json(*found);
+        mount.path = path;
+        if (mount.existing.empty()) mount.existing = path;
+        return mount;
+      }
+      if (folder == folder.parent_path()) return std::nullopt;
+    }
+  }
+
   static LibcudaAnswer answer_of(const Json& row) {
     LibcudaAnswer answer;
     std::string lines;
@@ -132,18 +139,66 @@ class CapturedReader final : public HostReader {
   base::Environment environment_;
 };
 
-}  // namespace
+using ProcessEnd = base::ProcessResult::End;
 
-Result<std::unique_ptr<HostReader>> open_captured_host(const std::filesystem::path& folder) {
+ProcessEnd process_end(const std::string& name) {
+  if (name == "timed_out") return ProcessEnd::timed_out;
+  return name == "signalled" ? ProcessEnd::signalled : ProcessEnd::exited;
+}
+
+class CapturedPrograms final : public base::ProcessRunner {
+ public:
+  explicit CapturedPrograms(Json host) : host_(std::move(host)) {}
+
+  Result<base::ProcessResult> run(const base::ProcessRequest& request) override {
+    for (const Json& row : member(host_, "programs")) {
+      if (!is_question(base::strings_or_empty(row, "argv"), request.argv)) continue;
+      base::ProcessResult result;
+      result.end = process_end(base::string_or(row, "end"));
+      result.code = static_cast<int>(base::integer_or(row, "code"));
+      result.output = base::string_or(row, "output");
+      result.errors = base::string_or(row, "errors");
+      return result;
+    }
+    return fail(ErrorKind::not_found, "{}: not asked when the machine was captured",
+                request.argv.front());
+  }
+
+ private:
+  static bool is_question(const std::vector<std::string>& known,
+                          const std::vector<std::string>& asked) {
+    return std::ranges::equal(known, asked, [](const std::string& one, const std::string& other) {
+      return one == "*" || one == other;
+    });
+  }
+
+  Json host_;
+};
+
+Result<Json> read_host(const std::filesystem::path& folder) {
   const std::filesystem::path file = folder / "host.json";
   HPCENV_ASSIGN(const std::string text, base::read_file(file));
   HPCENV_ASSIGN(Json host, base::parse_json(text, file.native()));
   for (const char* key : {"hostname", "kernel", "machine"}) {
     HPCENV_TRY(base::require_string(host, key, file.native()));
   }
+  return host;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<HostReader>> open_captured_host(const std::filesystem::path& folder) {
+  HPCENV_ASSIGN(Json host, read_host(folder));
   std::unique_ptr<HostReader> reader =
       std::make_unique<CapturedReader>(folder / "root", std::move(host));
   return reader;
+}
+
+Result<std::unique_ptr<base::ProcessRunner>> open_captured_programs(
+    const std::filesystem::path& folder) {
+  HPCENV_ASSIGN(Json host, read_host(folder));
+  std::unique_ptr<base::ProcessRunner> runner = std::make_unique<CapturedPrograms>(std::move(host));
+  return runner;
 }
 
 }  // namespace hpcenv::host

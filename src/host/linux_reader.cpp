@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "host/reader.hpp"
+#include "host/storage.hpp"
 
 namespace hpcenv::host {
 
@@ -70,6 +71,11 @@ class LinuxReader final : public HostReader {
     Result<base::FileSystemFacts> facts = base::file_system_facts(path);
     if (!facts) return std::nullopt;
     return *std::move(facts);
+  }
+
+  std::vector<std::optional<MountFacts>> places(const std::vector<std::string>& paths,
+                                                Trial trial) const override {
+    return look_at_places(paths, trial);
   }
 
   LibcudaAnswer ask_libcuda(const LibcudaQuestion& question) const override {

@@ -9,6 +9,8 @@
 #include "host/cpu.hpp"
 #include "host/cuda_tables.hpp"
 #include "host/nvidia.hpp"
+#include "host/proxy.hpp"
+#include "host/storage.hpp"
 #include "host/system.hpp"
 
 namespace hpcenv::host {
@@ -69,8 +71,32 @@ constexpr std::array environment_names = {
     "SLURM_GPUS_ON_NODE",
     "SLURM_GPUS",
     "SLURM_NNODES",
+    "SLURM_GPUS_PER_TASK",
+    "SLURM_EXPORT_ENV",
     "SLURM_TMPDIR",
     "SLURMD_NODENAME",
+    "SBATCH_EXPORT",
+    "SBATCH_PARTITION",
+    "SBATCH_ACCOUNT",
+    "SBATCH_QOS",
+    "SBATCH_TIMELIMIT",
+    "SBATCH_GRES",
+    "SBATCH_GPUS",
+    "PBS_JOBFS",
+    "HPCENV_ROOT",
+    "https_proxy",
+    "HTTPS_PROXY",
+    "http_proxy",
+    "HTTP_PROXY",
+    "all_proxy",
+    "ALL_PROXY",
+    "no_proxy",
+    "NO_PROXY",
+    "HPCENV_CA_BUNDLE",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "CURL_CA_BUNDLE",
+    "REQUESTS_CA_BUNDLE",
     "SINGULARITY_NAME",
     "SINGULARITY_CONTAINER",
     "APPTAINER_NAME",
@@ -81,7 +107,9 @@ constexpr std::array environment_names = {
 base::Environment allowed_environment(const base::Environment& all) {
   base::Environment kept;
   for (const char* name : environment_names) {
-    if (auto value = all.get(name)) kept.set(name, *std::move(value));
+    auto value = all.get(name);
+    if (!value) continue;
+    kept.set(name, is_proxy_variable(name) ? masked_proxy(*value) : *std::move(value));
   }
   return kept;
 }
@@ -96,25 +124,9 @@ std::uint64_t memory_of(std::string_view meminfo) {
   return 0;
 }
 
-void add_mount(const HostReader& reader, const char* purpose, const std::string& path,
-               std::vector<MountFacts>& mounts) {
-  if (!path.starts_with('/')) return;
-  if (auto facts = reader.file_system(path)) mounts.push_back({purpose, path, *std::move(facts)});
-}
-
-std::vector<MountFacts> mounts_of(const HostReader& reader) {
-  const base::Environment& environment = reader.environment();
-  std::vector<MountFacts> mounts;
-  add_mount(reader, "home", environment.get_or("HOME", ""), mounts);
-  add_mount(reader, "temporary files", environment.get_or("TMPDIR", "/tmp"), mounts);
-  add_mount(reader, "scratch", environment.get_or("SCRATCH", ""), mounts);
-  add_mount(reader, "job's local disk", environment.get_or("SLURM_TMPDIR", ""), mounts);
-  return mounts;
-}
-
 }  // namespace
 
-Result<NodeProfile> probe_node(const HostReader& reader, base::ProcessRunner& /*runner*/,
+Result<NodeProfile> probe_node(const HostReader& reader, base::ProcessRunner& runner,
                                const base::Clock& clock, ProbeDepth depth) {
   NodeProfile profile;
   profile.hostname = reader.hostname();
@@ -126,8 +138,8 @@ Result<NodeProfile> probe_node(const HostReader& reader, base::ProcessRunner& /*
     profile.cpu = microarchitecture(*cpuinfo, profile.machine);
   }
   profile.memory_bytes = memory_of(reader.read_text("/proc/meminfo").value_or(""));
-  profile.mounts = mounts_of(reader);
   profile.system = read_system(reader);
+  profile.mounts = node_storage(reader, runner);
   profile.environment = allowed_environment(reader.environment());
   NvidiaProbe nvidia = probe_nvidia(reader, clock, depth);
   HPCENV_TRY(base::check_interrupt());

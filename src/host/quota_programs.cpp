@@ -112,7 +112,8 @@ std::optional<Mount> mount_of(std::string_view mounts, std::string_view path) {
         point == "/" || path == point || (path.starts_with(point) && path[point.size()] == '/');
     // Of two mounts on one point the later one is what is seen.
     if (inside && (!best || point.size() >= best->point.size())) {
-      best = Mount{unescaped(words[0]), point, std::string(words[2])};
+      best = Mount{unescaped(words[0]), point, std::string(words[2]),
+                   words.size() > 3 ? std::string(words[3]) : ""};
     }
   }
   return best;

@@ -34,6 +34,7 @@ struct Mount {
   std::string source;  ///< "/dev/sda1", "server:/home"
   std::string point;
   std::string type;
+  std::string options;  ///< "rw,localflock"
 };
 
 /// The mount that an absolute path lies on, from the text of /proc/self/mounts.

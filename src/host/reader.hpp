@@ -13,8 +13,13 @@
 #include "base/fs.hpp"
 #include "base/result.hpp"
 #include "host/libcuda.hpp"
+#include "host/storage_facts.hpp"
 
 namespace hpcenv::host {
+
+/// Whether files of our own are made to see what a file system can do: in a private directory that
+/// is removed again, and only in directories of this user's or such as /tmp.
+enum class Trial { no, yes };
 
 class HostReader {
  public:
@@ -39,6 +44,11 @@ class HostReader {
   virtual std::string machine() const = 0;         ///< "x86_64"
   virtual bool is_root() const = 0;
   virtual std::optional<base::FileSystemFacts> file_system(const std::string& path) const = 0;
+  /// Directories as places for files, `purpose`, mount point and quotas left open; nullopt where
+  /// nothing is known. A file server that hangs is told as such, after a few seconds. As it stands
+  /// here: what `file_system` says.
+  virtual std::vector<std::optional<MountFacts>> places(const std::vector<std::string>& paths,
+                                                        Trial trial) const;
   /// Asks a library in a process of its own (host/libcuda.hpp); a captured tree tells what was
   /// answered when it was taken.
   virtual LibcudaAnswer ask_libcuda(const LibcudaQuestion& question) const = 0;

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "base/environment.hpp"
 #include "base/result.hpp"
@@ -13,5 +15,15 @@ namespace hpcenv::net {
 /// paths. A variable that names a missing file is an error that names the variable; nothing found
 /// is an empty text (https then fails with a hint).
 Result<std::string> ca_bundle(const base::Environment& environment);
+
+struct CaPlace {
+  std::string variable;
+  std::string path;
+};
+/// What the variables name, in the order in which they count, also what is missing.
+std::vector<CaPlace> ca_places(const base::Environment& environment);
+
+/// How many certificates a file of them (PEM) holds; what is broken does not count.
+std::size_t certificates_in(std::string_view pem);
 
 }  // namespace hpcenv::net

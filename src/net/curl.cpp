@@ -199,6 +199,7 @@ Result<> Curl::start(CurlListener& listener, const CurlOrder& order) {
   set_request(easy, state_->options, order.url);
   set_transport(easy, state_->options, order.url);
   set_trust(easy, state_->options);
+  if (order.method == Method::head) easy.set(CURLOPT_NOBODY, 1L);
   easy.set(CURLOPT_HTTPHEADER, transfer.headers.get());
   easy.set(CURLOPT_ERRORBUFFER, transfer.error.data());
   easy.set(CURLOPT_HEADERFUNCTION, &take_header);
@@ -256,13 +257,16 @@ std::optional<Curl::Finished> Curl::take_finished() {
   CurlListener* listener = nullptr;
   char* url = nullptr;
   curl_off_t seconds = 0;
+  long proxy_status = 0;
   curl_easy_getinfo(handle, CURLINFO_PRIVATE, &listener);
   curl_easy_getinfo(handle, CURLINFO_EFFECTIVE_URL, &url);
   curl_easy_getinfo(handle, CURLINFO_RETRY_AFTER, &seconds);
+  curl_easy_getinfo(handle, CURLINFO_HTTP_CONNECTCODE, &proxy_status);
   Finished finished{listener, {}};
   finished.outcome.end = end_of(code);
   finished.outcome.final_url = url == nullptr ? "" : url;
   finished.outcome.retry_after = std::chrono::seconds(seconds);
+  finished.outcome.proxy_status = static_cast<int>(proxy_status);
   const std::string_view words(state_->running[listener].error.data());
   finished.outcome.detail = words.empty() ? curl_easy_strerror(code) : std::string(words);
   drop(*listener);

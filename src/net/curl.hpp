@@ -48,11 +48,15 @@ struct CurlOutcome {
   std::string final_url;                ///< may hold credentials
   std::string detail;                   ///< libcurl's own words
   std::chrono::seconds retry_after{0};  ///< as the server asked
+  int proxy_status = 0;                 ///< of a proxy that was asked for a tunnel
 };
+
+enum class Method { get, head };
 
 struct CurlOrder {
   std::string url;
   std::vector<std::string> header_lines;
+  Method method = Method::get;
 };
 
 /// Move-free owner of the multi handle and of every transfer that runs on it.

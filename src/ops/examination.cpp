@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/interrupt.hpp"
 #include "host/node_profile.hpp"
 #include "host/target.hpp"
 
@@ -10,44 +11,53 @@ namespace hpcenv::ops {
 
 namespace {
 
+struct Nodes {
+  std::vector<host::NodeProfile> profiles;
+  std::vector<doctor::StoredTarget> targets;  ///< for their age
+};
+
 /// The nodes to judge: those of the target, or this one.
-Result<std::vector<host::NodeProfile>> nodes_of(const ExaminationRequest& request,
-                                                const Locations& locations, const Seams& seams) {
+Result<Nodes> nodes_of(const ExaminationRequest& request, const Locations& locations,
+                       const LocalSeams& seams) {
+  Nodes nodes;
   if (!request.target.empty()) {
     HPCENV_ASSIGN(
         host::Target target,
         host::load_target(request.target, host::target_directories(seams.reader.environment()),
                           locations.working_directory));
-    return std::move(target.nodes);
+    nodes.targets.push_back(stored_target(target, seams.reader));
+    nodes.profiles = std::move(target.nodes);
+    return nodes;
   }
   seams.reporter.step("Looking at this machine");
   HPCENV_ASSIGN(host::NodeProfile here, host::probe_node(seams.reader, seams.runner, seams.clock,
                                                          host::ProbeDepth::automatic));
-  std::vector<host::NodeProfile> nodes;
-  nodes.push_back(std::move(here));
+  nodes.profiles.push_back(std::move(here));
+  nodes.targets = stored_targets(seams.reader);
   return nodes;
 }
 
-}  // namespace
-
-Result<Examination> examine_machine(const ExaminationRequest& request, const Locations& locations,
-                                    const Seams& seams) {
-  HPCENV_ASSIGN(const std::vector<doctor::Check> checks, doctor::select_checks(request.selection));
-  doctor::Subject subject;
-  subject.target = request.target;
-  subject.reader = &seams.reader;
-  subject.scan_cache = request.scan_cache;
-  subject.paths = {{"environments", locations.environments().string()},
-                   {"package cache", locations.packages().string()}};
-  std::optional<prefix::PrefixState> state;
+/// Where things lie that checks of storage look at.
+host::NamedPaths places_of(const ExaminationRequest& request, const Locations& locations,
+                           const base::Environment& environment) {
+  const std::string folder = locations.environments().string();
+  host::NamedPaths places;
+  bool inside = false;
   if (request.environment) {
-    HPCENV_ASSIGN(state, prefix::read_state_leniently(request.environment->prefix,
-                                                      subject.unreadable_records));
-    subject.environment = &*state;
-    subject.environment_name = request.environment->name;
+    const std::string prefix = request.environment->prefix.string();
+    places.emplace_back("environment", prefix);
+    inside = prefix.starts_with(folder + "/");
   }
-  HPCENV_ASSIGN(const std::vector<host::NodeProfile> nodes, nodes_of(request, locations, seams));
-  seams.reporter.step("Checking");
+  if (!inside) places.emplace_back("environments", folder);
+  places.emplace_back("package cache", locations.packages().string());
+  const std::string home = environment.get_or("HOME", "");
+  if (home.starts_with('/')) places.emplace_back("home", home);
+  places.emplace_back("temporary files", environment.get_or("TMPDIR", "/tmp"));
+  return places;
+}
+
+Examination judged(const ExaminationRequest& request, std::span<const doctor::Check> checks,
+                   const std::vector<host::NodeProfile>& nodes, doctor::Subject& subject) {
   Examination examination;
   examination.machine = request.target.empty() ? nodes.front().hostname : request.target;
   examination.oldest_profile = nodes.front().taken_at;
@@ -61,6 +71,33 @@ Result<Examination> examine_machine(const ExaminationRequest& request, const Loc
   }
   examination.findings = doctor::worst_of(findings, names);
   return examination;
+}
+
+}  // namespace
+
+Result<Examination> examine_machine(const ExaminationRequest& request, const Locations& locations,
+                                    const LocalSeams& seams) {
+  HPCENV_ASSIGN(const std::vector<doctor::Check> checks, doctor::select_checks(request.selection));
+  doctor::Subject subject;
+  subject.target = request.target;
+  subject.reader = &seams.reader;
+  subject.scan_cache = request.scan_cache;
+  subject.now = seams.clock.now();
+  std::optional<prefix::PrefixState> state;
+  if (request.environment) {
+    HPCENV_ASSIGN(state, prefix::read_state_leniently(request.environment->prefix,
+                                                      subject.unreadable_records));
+    subject.environment = &*state;
+    subject.environment_name = request.environment->name;
+  }
+  HPCENV_ASSIGN(Nodes nodes, nodes_of(request, locations, seams));
+  subject.targets = std::move(nodes.targets);
+  seams.reporter.step("Checking");
+  const AskRequest questions{places_of(request, locations, seams.reader.environment()),
+                             request.network ? &*request.network : nullptr};
+  ask_others(checks, questions, seams, subject);
+  HPCENV_TRY(base::check_interrupt());
+  return judged(request, checks, nodes.profiles, subject);
 }
 
 }  // namespace hpcenv::ops

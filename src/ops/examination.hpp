@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "doctor/finding.hpp"
+#include "ops/asked_facts.hpp"
 #include "ops/locations.hpp"
 #include "ops/seams.hpp"
 #include "prefix/state.hpp"
@@ -18,6 +19,7 @@ struct ExaminationRequest {
   std::string target;  ///< --on; empty: this machine
   doctor::Selection selection;
   std::filesystem::path scan_cache;  ///< doctor::Subject::scan_cache
+  std::optional<NetworkRequest> network;  ///< none: no server is asked
 };
 
 struct Examination {
@@ -29,6 +31,6 @@ struct Examination {
 /// Kinds of reading the target and the environment; usage for an unknown check. What a check
 /// cannot find out is a finding, never an error.
 Result<Examination> examine_machine(const ExaminationRequest& request, const Locations& locations,
-                                    const Seams& seams);
+                                    const LocalSeams& seams);
 
 }  // namespace hpcenv::ops

@@ -19,4 +19,12 @@ struct Seams {
   const base::Clock& clock;
 };
 
+/// The same without the network client, which cannot be made where certificates are missing.
+struct LocalSeams {
+  const host::HostReader& reader;
+  base::ProcessRunner& runner;
+  base::Reporter& reporter;
+  const base::Clock& clock;
+};
+
 }  // namespace hpcenv::ops

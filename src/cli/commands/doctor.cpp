@@ -6,6 +6,7 @@
 #include "cli/commands/commands.hpp"
 #include "cli/commands/named_environment.hpp"
 #include "cli/session.hpp"
+#include "conda/channel.hpp"
 #include "doctor/finding.hpp"
 #include "ops/examination.hpp"
 #include "ops/locations.hpp"
@@ -50,6 +51,21 @@ Result<ops::ExaminationRequest> request_of(const Arguments& arguments,
   request.selection.words = arguments.operands();
   request.selection.job = arguments.has("job");
   request.selection.deep = arguments.has("deep");
+  return request;
+}
+
+/// Words that are no channels are left out: that is for the commands that use them.
+ops::NetworkRequest network_request(const Session& session) {
+  ops::NetworkRequest request{{}, session.network_options(), ""};
+  const std::string& verify = session.settings().value("ssl_verify");
+  if (verify.find('/') != std::string::npos) request.ca_setting = verify;
+  const auto rules = session.channel_rules();
+  if (!rules) return request;
+  for (const std::string& word : session.settings().list("channels")) {
+    const auto channels = conda::expand_channel(word, *rules);
+    if (!channels) continue;
+    for (const conda::Channel& channel : *channels) request.channels.push_back(channel.base_url);
+  }
   return request;
 }
 
@@ -150,9 +166,9 @@ Result<int> run(const Arguments& arguments, Session& session) {
   HPCENV_ASSIGN(const ops::Locations locations, session.locations());
   HPCENV_ASSIGN(ops::ExaminationRequest request, request_of(arguments, locations));
   request.scan_cache = scan_cache(session.environment(), locations);
-  HPCENV_ASSIGN(const ops::Seams seams, session.seams());
+  if (!session.is_captured()) request.network = network_request(session);
   HPCENV_ASSIGN(const ops::Examination examination,
-                ops::examine_machine(request, locations, seams));
+                ops::examine_machine(request, locations, session.local_seams()));
   session.end_progress();
   print_findings(examination, request.environment ? request.environment->name : "",
                  session.output());

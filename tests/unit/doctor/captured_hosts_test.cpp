@@ -57,7 +57,16 @@ struct Examined {
     subject.reader = reader.get();
     subject.environment_name = base::string_or(expected, "environment_name");
     if (!subject.environment_name.empty()) subject.environment = &environment;
-    findings = doctor::examine(subject, *doctor::select_checks({}));
+    subject.now = base::SystemClock().now();
+    // What is asked of others first is shown through the program (tests/host/machines_test.py).
+    std::vector<doctor::Check> checks;
+    const std::vector<doctor::Check> usual = *doctor::select_checks({});
+    for (const doctor::Check& check : usual) {
+      if (check.asks == doctor::Asks::nothing || std::string_view(check.id) == "S03") {
+        checks.push_back(check);
+      }
+    }
+    findings = doctor::examine(subject, checks);
   }
 
   const Finding& operator[](std::string_view id) const {

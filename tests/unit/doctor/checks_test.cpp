@@ -68,7 +68,6 @@ struct Node {
     subject.reader = reader.get();
     subject.environment = &environment;
     subject.environment_name = "env";
-    subject.paths = paths;
     for (const Finding& finding : doctor::examine(subject, doctor::all_checks())) {
       if (finding.id == id) return finding;
     }
@@ -81,7 +80,6 @@ struct Node {
   host::LibcudaCandidate library;
   bool with_library = true;
   prefix::PrefixState environment;
-  std::vector<std::pair<std::string, std::string>> paths;
   std::unique_ptr<host::HostReader> reader = host::make_linux_reader({});
 };
 
@@ -360,26 +358,6 @@ TEST_CASE("P04 code for this GPU, only PTX, none, and files that cannot be read"
   }
 }
 
-TEST_CASE("F02 and F03 look at the paths that are given", "[storage]") {
-  Node node;
-  node.paths = {{"environments", node.folder.native()}};
-  CHECK(node.examine("F02").evidence.size() == 1);
-  CHECK(node.examine("F03").evidence.size() <= 1);
-  node.paths.clear();
-  CHECK(node.examine("F02").severity == Severity::unavailable);
-  host::MountFacts full;
-  full.purpose = "home";
-  full.path = "/home/ada";
-  full.facts.type = "nfs";
-  full.facts.free_bytes = 1U << 20U;
-  full.facts.total_inodes = 0;
-  node.profile.mounts = {full};
-  const Finding finding = node.examine("F02");
-  CHECK(finding.severity == Severity::failure);
-  CHECK(finding.text.find("home (/home/ada): 1.0 MiB of space free") != std::string::npos);
-  CHECK(node.examine("F03").severity == Severity::pass);
-}
-
 TEST_CASE("H01 by the age of glibc", "[host]") {
   Node node;
   const auto with = [&](const char* glibc) {
@@ -503,18 +481,6 @@ TEST_CASE("H07 says where one is, and alarms nobody", "[host]") {
     node.profile.system.container = container;
     CHECK(node.examine("H07").severity == Severity::info);
   }
-}
-
-TEST_CASE("S03 fewer GPUs seen than given", "[slurm]") {
-  Node node;
-  node.set("SLURM_JOB_ID", "7");
-  node.set("SLURM_GPUS_ON_NODE", "2");
-  CHECK(node.examine("S03").severity == Severity::failure);
-  node.set("SLURM_GPUS_ON_NODE", "1");
-  CHECK(node.examine("S03").severity == Severity::pass);
-  node.profile.nvidia.pci_gpus = 0;
-  node.set("SLURM_GPUS_ON_NODE", "");
-  CHECK(node.examine("S03").severity == Severity::pass);
 }
 
 TEST_CASE("words and lists as a shell takes them", "[finding]") {

@@ -81,8 +81,12 @@ TEST_CASE("a GPU node's profile holds its driver, its devices and no secret", "[
   CHECK(library.devices[0].name == "NVIDIA A100-SXM4-80GB");
   CHECK(profile.environment.get("SLURM_JOB_ID") == "4711");
   CHECK_FALSE(profile.environment.has("SLURM_JWT"));
-  REQUIRE(profile.mounts.size() == 2);
+  REQUIRE(profile.mounts.size() == 4);
   CHECK(profile.mounts[0].purpose == "home");
+  CHECK(profile.mounts[1].purpose == "root");
+  CHECK(profile.mounts[1].path == "/home/ada/.local/share/hpcenv");
+  CHECK(profile.mounts[3].purpose == "job's local disk");
+  CHECK(profile.mounts[3].path == "/tmp");
   CHECK(profile.mounts[0].facts.type == "nfs");
 }
 
