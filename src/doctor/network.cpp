@@ -100,8 +100,8 @@ Finding unreachable(const ReachFacts& channel, const Subject& subject) {
                      "http_proxy=\"${ALL_PROXY:-$all_proxy}\""}});
   }
   const std::string text = fmt::format("{} cannot be reached: {}", channel.url, channel.words);
-  return in_job ? warning(text + "; on a compute node that is usual", set_proxy)
-                : failure(text, set_proxy);
+  // Nothing that is installed needs it, and whole partitions have no way out.
+  return warning(in_job ? text + "; on a compute node that is usual" : text, set_proxy);
 }
 
 Finding wrong_status(const ReachFacts& channel) {

@@ -27,7 +27,7 @@ struct Subject {
   /// Files of conda-meta that could not be read, each with the reason; `environment` lacks them.
   std::vector<std::string> unreadable_records;
   std::filesystem::path scan_cache;  ///< what was found in libraries before; empty: nothing is kept
-  std::int64_t now = 0;  ///< seconds since the epoch; 0: nobody looked
+  std::int64_t now = 0;              ///< seconds since the epoch; 0: nobody looked
   /// Where things lie on this machine: "environment" (the examined one), "environments", "package
   /// cache", "home", "temporary files". Empty: what the profile holds.
   std::vector<host::MountFacts> places;

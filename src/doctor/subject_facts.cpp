@@ -5,6 +5,7 @@
 
 #include "base/text.hpp"
 #include "conda/match_spec.hpp"
+#include "conda/platform.hpp"
 #include "doctor/make_finding.hpp"
 
 namespace hpcenv::doctor {
@@ -23,10 +24,18 @@ std::vector<std::string> options_of(const std::set<std::string>& channels) {
   return options;
 }
 
+/// conda and mamba write the channel of a record with its subdir.
+std::string without_subdir(const std::string& channel) {
+  const std::size_t slash = channel.rfind('/');
+  const bool ends_with_one =
+      slash != std::string::npos && conda::is_known_subdir(channel.substr(slash + 1));
+  return ends_with_one ? channel.substr(0, slash) : channel;
+}
+
 std::vector<std::string> channel_options(const Subject& subject) {
   std::set<std::string> channels;
   for (const conda::PrefixRecord& package : subject.environment->packages) {
-    if (!package.record.channel.empty()) channels.insert(package.record.channel);
+    if (!package.record.channel.empty()) channels.insert(without_subdir(package.record.channel));
   }
   const bool usual = std::ranges::all_of(channels, [](const std::string& channel) {
     return channel == "conda-forge" || channel == "https://conda.anaconda.org/conda-forge";

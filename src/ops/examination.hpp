@@ -18,7 +18,7 @@ struct ExaminationRequest {
   std::optional<EnvironmentRef> environment;
   std::string target;  ///< --on; empty: this machine
   doctor::Selection selection;
-  std::filesystem::path scan_cache;  ///< doctor::Subject::scan_cache
+  std::filesystem::path scan_cache;       ///< doctor::Subject::scan_cache
   std::optional<NetworkRequest> network;  ///< none: no server is asked
 };
 

@@ -1,5 +1,5 @@
-/* A stand-in for libnvidia-ml.so.1 of a node with three GPUs: one half full, one cut into two slices, one that fell off the
-   bus. Compiled by tests/unit/host with
+/* A stand-in for libnvidia-ml.so.1 of a node with three GPUs: one half full, one cut into two
+   slices, one that fell off the bus. Compiled by tests/unit/host with
 
    -DINIT_CODE=N  nvmlInit_v2 returns N
    -DHANG         nvmlInit_v2 never returns
@@ -8,7 +8,14 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { success = 0, invalid_argument = 2, not_supported = 3, no_permission = 4, not_found = 6, gpu_is_lost = 15 };
+enum {
+  success = 0,
+  invalid_argument = 2,
+  not_supported = 3,
+  no_permission = 4,
+  not_found = 6,
+  gpu_is_lost = 15
+};
 
 struct memory {
   unsigned long long total, free, used;

@@ -273,6 +273,9 @@ TEST_CASE("P01 names the channels that the environment came from", "[toolkit]") 
   CHECK(only_command(node.examine("P01")) ==
         "hpcenv create -n env-cuda12 -c http://127.0.0.1:8000/test --override-channels "
         "\"python 3.11.*\" cuda-version=12");
+  node.environment.packages[0].record.channel = "http://127.0.0.1:8000/test/noarch";
+  CHECK(only_command(node.examine("P01")).find("-c http://127.0.0.1:8000/test --override") !=
+        std::string::npos);
 }
 
 TEST_CASE("P03 newer minors warn, and tell whom it hits", "[toolkit]") {
