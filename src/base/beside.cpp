@@ -7,6 +7,7 @@ namespace hpcenv::base {
 std::vector<Result<ProcessResult>> run_beside(ProcessRunner& runner,
                                               const std::vector<ProcessRequest>& requests) {
   std::vector<Result<ProcessResult>> results;
+  results.reserve(requests.size());
   for (const ProcessRequest& request : requests) {
     results.emplace_back(fail(ErrorKind::interrupted, "{} was not started", request.argv.front()));
   }

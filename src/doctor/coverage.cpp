@@ -77,6 +77,7 @@ Remedy remedy_for(const Subject& subject, const Lacks& lacks) {
 Finding no_code(const Subject& subject, Lacks lacks) {
   const std::vector<std::string> packages(lacks.packages.begin(), lacks.packages.end());
   std::vector<std::string> gpus;
+  gpus.reserve(lacks.without.size());
   for (const Capability& gpu : lacks.without) gpus.push_back(capability_text(gpu));
   Finding finding = failure(
       fmt::format("{} without code for GPUs of compute capability {} on {}, which ends in error "

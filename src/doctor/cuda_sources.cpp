@@ -96,6 +96,7 @@ Finding pip_beside(const Subject& subject, const std::vector<Wheel>& wheels,
                    const std::vector<Wheel>& all) {
   const std::string instead = conda_name_of(all);
   std::vector<std::string> names;
+  names.reserve(wheels.size());
   for (const Wheel& wheel : wheels) names.push_back(wheel.name);
   Remedy remedy{"Take pip's out, where nothing of pip's needs them.",
                 {fmt::format("hpcenv run{} -- python -m pip uninstall -y {}",

@@ -1,6 +1,7 @@
 // P05, P06, P07: cuDNN and the toolkit beside the GPU, and beside each other.
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <set>
 #include <utility>
 
@@ -38,6 +39,7 @@ bool is_after_volta(const std::string& version) {
 
 std::string capabilities_text(const std::set<Capability>& gpus) {
   std::vector<std::string> words;
+  words.reserve(gpus.size());
   for (const Capability& gpu : gpus) words.push_back(capability_text(gpu));
   return base::join(words, ", ");
 }
@@ -54,6 +56,7 @@ Finding two_copies(const Subject& subject, const conda::PrefixRecord& ours,
   for (std::string& line : evidence) line += " of pip, in site-packages";
   evidence.insert(evidence.begin(), ours.record.dist_name());
   std::vector<std::string> names;
+  names.reserve(wheels.size());
   for (const Wheel& wheel : wheels) names.push_back(wheel.name);
   return with_evidence(
       warning("there are two copies of cuDNN here, one of pip and one of conda: which one a "
@@ -136,7 +139,7 @@ Finding examine_cudnn_toolkit(const Subject& subject) {
   if (cudnn == nullptr) return pass("this environment has no cuDNN of conda");
   const conda::PrefixRecord* cuda = find_package(subject, "cuda-version");
   const std::string unmet = cuda == nullptr ? "" : unmet_cuda(*cudnn, *cuda);
-  if (!unmet.empty()) {
+  if (cuda != nullptr && !unmet.empty()) {
     return with_evidence(
         failure(fmt::format("{} was built for another CUDA than the {} here",
                             cudnn->record.dist_name(), cuda->record.version),
@@ -159,8 +162,9 @@ Finding examine_toolkit_device(const Subject& subject) {
   if (gpus.empty()) return unavailable(fmt::format("no GPU was seen on {}", node_words(subject)));
   const int lowest = host::lowest_capability_of(toolkit->version);
   std::set<Capability> dropped = gpus;
-  std::erase_if(dropped,
-                [&](const Capability& gpu) { return gpu.first * 10 + gpu.second >= lowest; });
+  std::erase_if(dropped, [&](const Capability& gpu) {
+    return std::int64_t{gpu.first} * 10 + gpu.second >= lowest;
+  });
   if (!dropped.empty()) return too_old_gpu(subject, *toolkit, dropped);
   for (const Capability& gpu : gpus) {
     const auto first = host::first_cuda_running_on(gpu.first, gpu.second);

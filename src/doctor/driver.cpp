@@ -25,6 +25,7 @@ Finding examine_pci(const Subject& subject) {
     return info("no NVIDIA GPU is plugged into this node; a driver library is here all the same");
   }
   std::vector<std::string> evidence;
+  evidence.reserve(nvidia.gpus.size());
   for (const host::GpuFacts& gpu : nvidia.gpus) {
     evidence.push_back(fmt::format("{} {}", gpu.bus, gpu.model.empty() ? gpu.pci_id : gpu.model));
   }

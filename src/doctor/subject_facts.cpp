@@ -19,6 +19,7 @@ std::string name_in(const std::string& spec) {
 
 std::vector<std::string> options_of(const std::set<std::string>& channels) {
   std::vector<std::string> options;
+  options.reserve(channels.size());
   for (const std::string& channel : channels) options.push_back("-c " + shell_word(channel));
   options.emplace_back("--override-channels");
   return options;

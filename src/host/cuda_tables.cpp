@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstdint>
 #include <system_error>
 
 #include "base/text.hpp"
@@ -233,7 +234,7 @@ bool is_newer_than_table(std::string_view driver_version) {
 
 std::optional<int> last_branch_for(int major, int minor) {
   const auto found = std::ranges::find_if(last_branches, [&](const LastBranch& row) {
-    return major > 0 && major * 10 + minor < row.capability;
+    return major > 0 && std::int64_t{major} * 10 + minor < row.capability;
   });
   if (found == last_branches.end()) return std::nullopt;
   return found->branch;
@@ -243,7 +244,7 @@ ModuleFlavour flavour_for(int major, int minor) {
   constexpr int turing = 75;
   constexpr int blackwell = 100;
   if (major <= 0) return ModuleFlavour::either;
-  const int capability = major * 10 + minor;
+  const std::int64_t capability = std::int64_t{major} * 10 + minor;
   if (capability < turing) return ModuleFlavour::proprietary;
   return capability < blackwell ? ModuleFlavour::either : ModuleFlavour::open;
 }
@@ -303,8 +304,9 @@ std::optional<CudaVersion> first_cuda_running_on(int capability_major, int capab
 }
 
 std::optional<CudaVersion> first_cuda_for(int capability_major, int capability_minor) {
-  const auto* const found = std::ranges::find(
-      first_toolkits, capability_major * 10 + capability_minor, &FirstToolkit::capability);
+  const auto* const found =
+      std::ranges::find(first_toolkits, std::int64_t{capability_major} * 10 + capability_minor,
+                        &FirstToolkit::capability);
   if (found == first_toolkits.end()) return std::nullopt;
   return found->toolkit;
 }

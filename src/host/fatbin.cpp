@@ -86,7 +86,7 @@ bool runs_on(const GpuCode& code, int major, int minor) {
 /// Whether the driver can compile PTX for a device: any later one, but for the variants.
 bool compiles_for(const GpuCode& code, int major, int minor) {
   if (code.variant != GpuCode::Variant::plain) return runs_on(code, major, minor);
-  return code.capability <= major * 10 + minor;
+  return code.capability <= std::int64_t{major} * 10 + minor;
 }
 
 }  // namespace

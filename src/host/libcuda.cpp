@@ -18,7 +18,8 @@ namespace {
 
 std::string without(const std::string& search, const std::vector<std::string>& dropped) {
   std::vector<std::string> kept;
-  for (const std::string_view entry : base::split(base::replace_all(search, ";", ":"), ':')) {
+  const std::string entries = base::replace_all(search, ";", ":");
+  for (const std::string_view entry : base::split(entries, ':')) {
     std::string_view folder = entry;
     while (folder.size() > 1 && folder.ends_with('/')) folder.remove_suffix(1);
     if (std::ranges::find(dropped, folder) == dropped.end()) kept.emplace_back(entry);

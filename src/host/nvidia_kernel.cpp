@@ -101,9 +101,10 @@ void read_mig(const HostReader& reader, NvidiaFacts& facts) {
     const std::string mig = fmt::format("{}/{}/mig", root, gpu);
     for (const std::string& part : reader.list(mig)) {
       if (!is_instance(part, "gi")) continue;
-      const std::string folder = mig + "/" + part;
+      const std::string folder = fmt::format("{}/{}", mig, part);
       for (const std::string& instance : reader.list(folder)) {
-        if (is_instance(instance, "ci")) count_instance(reader, folder + "/" + instance, facts);
+        if (!is_instance(instance, "ci")) continue;
+        count_instance(reader, fmt::format("{}/{}", folder, instance), facts);
       }
     }
   }

@@ -32,6 +32,7 @@ class PrivateDirectory {
   }
   int get() const { return fd_.get(); }
   base::Fd make(const char* name) const {
+    if (!fd_.valid()) return {};
     return base::Fd(openat(get(), name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0700));
   }
   bool has(const char* name) const { return faccessat(get(), name, F_OK, 0) == 0; }

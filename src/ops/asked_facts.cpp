@@ -93,9 +93,12 @@ doctor::SlurmFacts ask_slurm(const base::Environment& environment, base::Process
   slurm.partitions = outcome_of(second[0]);
   if (slurm.partitions == Asked::answered) {
     auto site = slurm::parse_sinfo(second[0]->output, slurm.version);
-    if (site) slurm.site = *std::move(site);
-    if (!site) slurm.partitions = Asked::failed;
-    if (!site) slurm.problem = site.error().message;
+    if (site) {
+      slurm.site = *std::move(site);
+    } else {
+      slurm.partitions = Asked::failed;
+      slurm.problem = site.error().message;
+    }
   } else {
     slurm.problem = words_of(second[0]);
   }
