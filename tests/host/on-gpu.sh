@@ -93,7 +93,7 @@ look probe.json probe --devices --json
 look probe.txt probe --devices
 look doctor.json doctor -n gpu --json
 look doctor.txt doctor -n gpu
-if "$hpcenv" probe --help | grep -Eq -- '--capture( |$)'; then look capture.txt probe --devices --capture "$machine/capture"; fi
+if "$hpcenv" probe --help | grep -q '^ *--capture '; then look capture.txt probe --devices --capture "$machine/capture"; fi
 if (($# < 3)); then for file in "$machine"/*.json; do say "${file##*/}"; cat "$file"; done; fi
 
 say "on_gpu"

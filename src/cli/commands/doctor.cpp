@@ -22,8 +22,7 @@ constexpr std::array options{
                OptionSpec::Kind::flag},
     OptionSpec{"--deep", "", "also what takes minutes: hashes every file", OptionSpec::Kind::flag},
     OptionSpec{"--list", "", "list the checks and stop", OptionSpec::Kind::flag},
-    OptionSpec{"--captured", "DIR",
-               "a machine as `hpcenv probe --capture DIR` wrote it, not this one"},
+    OptionSpec{"--captured", "DIR", "a machine that lies in this folder, not this one"},
 };
 
 constexpr std::array examples{"hpcenv doctor",

@@ -15,8 +15,7 @@ constexpr std::array options{
     OptionSpec{"--no-devices", "", "ask the driver for its version only", OptionSpec::Kind::flag},
     OptionSpec{"--devices", "", "ask for the devices too, also as root (initializes the driver)",
                OptionSpec::Kind::flag},
-    OptionSpec{"--captured", "DIR",
-               "a machine as `hpcenv probe --capture DIR` wrote it, not this one"},
+    OptionSpec{"--captured", "DIR", "a machine that lies in this folder, not this one"},
 };
 
 constexpr std::array examples{"hpcenv probe", "hpcenv probe --json > node.json",

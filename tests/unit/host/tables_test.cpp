@@ -61,7 +61,7 @@ TEST_CASE("the last branch for old GPUs, and the module that a GPU needs", "[tab
   CHECK(last_branch_for(7, 0) == 580);
   CHECK_FALSE(last_branch_for(7, 5));
   CHECK_FALSE(last_branch_for(0, 0));
-  
+
   CHECK(flavour_for(7, 0) == ModuleFlavour::proprietary);
   CHECK(flavour_for(9, 0) == ModuleFlavour::either);
   CHECK(flavour_for(12, 0) == ModuleFlavour::open);
