@@ -26,13 +26,14 @@ class PrivateDirectory {
   PrivateDirectory(const PrivateDirectory&) = delete;
   PrivateDirectory& operator=(const PrivateDirectory&) = delete;
   ~PrivateDirectory() {
-    remove(one);
-    remove(other);
+    if (fd_.valid()) {
+      remove(one);
+      remove(other);
+    }
     rmdir(path_.c_str());
   }
   int get() const { return fd_.get(); }
   base::Fd make(const char* name) const {
-    if (!fd_.valid()) return {};
     return base::Fd(openat(get(), name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0700));
   }
   bool has(const char* name) const { return faccessat(get(), name, F_OK, 0) == 0; }
@@ -72,6 +73,7 @@ std::optional<Abilities> try_abilities(const std::string& directory) {
   const auto made = base::make_private_directory(directory, ".hpcenv-probe-");
   if (!made) return std::nullopt;
   const PrivateDirectory place(*made);
+  if (place.get() < 0) return std::nullopt;
   Abilities abilities;
   const base::Fd file = place.make(one);
   if (!file.valid()) return std::nullopt;

@@ -111,7 +111,7 @@ TEST_CASE("containers by what each leaves", "[system]") {
         "kubernetes");
   CHECK(container_with("/proc/version", "Linux version 5.15.167.4-microsoft-standard-WSL2") ==
         "wsl");
-  CHECK(container_with("/proc/version", "Linux version 6.1.0") == "");
+  CHECK(container_with("/proc/version", "Linux version 6.1.0").empty());
   Machine apptainer;
   apptainer.file("/.dockerenv", "");
   apptainer.variable("SINGULARITY_NAME", "image.sif");
