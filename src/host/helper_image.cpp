@@ -30,7 +30,8 @@ base::Fd filled(base::Fd fd, std::string_view image) {
 
 /// A file that can be started has no open writer, hence the second open; it is unlinked at once.
 base::Fd file_in(const std::string& directory, std::string_view image) {
-  std::string path = directory + "/.hpcenv-probe-XXXXXX";
+  constexpr std::size_t replaced_letters = 6;  // mkostemp's demand
+  std::string path = directory + "/.hpcenv-probe-" + std::string(replaced_letters, 'X');
   base::Fd writer(mkostemp(path.data(), O_CLOEXEC));
   if (!writer.valid()) return {};
   base::Fd reader;

@@ -19,7 +19,7 @@ skip() { echo "SKIP: $*"; exit 77; }
 command -v debootstrap >/dev/null || skip "no debootstrap"
 unshare --mount true 2>/dev/null || skip "no mount namespaces"
 
-folder=${1:-$(mktemp -d "${TMPDIR:-/tmp}/hpcenv-fresh-XXXXXX")}
+folder=${1:-$(mktemp -d --suffix=-hpcenv-fresh)}
 mkdir -p "$folder"
 machine=$folder/root
 cleanup() {

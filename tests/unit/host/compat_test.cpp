@@ -180,14 +180,14 @@ TEST_CASE("the driver's own branch needs none", "[compat]") {
 }
 
 TEST_CASE("NVIDIA's table is the rule without a note", "[compat]") {
-  // Columns: host drivers; rows: the compatibility package. + works, - same branch, X never.
+  // Columns: host drivers; rows: the compatibility package. + works, - same branch, x never.
   const std::vector<std::string> hosts = {"535.54.03", "570.26",    "580.65.06", "590.44.01",
                                           "595.45.04", "610.43.02", "615.31"};
   const std::vector<std::pair<std::string, std::string>> rows = {
-      {"615.31", "++++++-"},    {"610.43.02", "+++++-X"}, {"595.45.04", "++++-XX"},
-      {"590.44.01", "+++-XXX"}, {"580.65.06", "++-XXXX"}, {"575.51.03", "++XXXXX"},
-      {"570.26", "+-XXXXX"},    {"560.28.03", "+XXXXXX"}, {"545.23.06", "+XXXXXX"},
-      {"535.54.03", "-XXXXXX"}};
+      {"615.31", "++++++-"},    {"610.43.02", "+++++-x"}, {"595.45.04", "++++-xx"},
+      {"590.44.01", "+++-xxx"}, {"580.65.06", "++-xxxx"}, {"575.51.03", "++xxxxx"},
+      {"570.26", "+-xxxxx"},    {"560.28.03", "+xxxxxx"}, {"545.23.06", "+xxxxxx"},
+      {"535.54.03", "-xxxxxx"}};
   for (const auto& [library, cells] : rows) {
     for (std::size_t i = 0; i < hosts.size(); ++i) {
       CompatQuestion question;

@@ -47,18 +47,18 @@ const Environment login({{"PATH", "/usr/bin:/bin"}, {"PS1", "$ "}, {"COLOUR", "m
 const PromptFormat prompt = "({default_env}) ";
 
 TEST_CASE("entering and leaving gives the same variables back") {
-  EnvironmentFacts work = facts("work");
-  work.variables = {{"COLOUR", "red"}, {"PS4", std::nullopt}, {"NEW", "1"}};
+  EnvironmentFacts demo = facts("demo");
+  demo.variables = {{"COLOUR", "red"}, {"PS4", std::nullopt}, {"NEW", "1"}};
   std::string ran;
-  const Environment in = played(enter(work, {}, login, Stacking::replace, prompt), login, ran);
-  CHECK(in.get_or("PATH", "") == "/envs/work/bin:/usr/bin:/bin");
+  const Environment in = played(enter(demo, {}, login, Stacking::replace, prompt), login, ran);
+  CHECK(in.get_or("PATH", "") == "/envs/demo/bin:/usr/bin:/bin");
   CHECK(in.get_or("CONDA_SHLVL", "") == "1");
-  CHECK(in.get_or("PS1", "") == "(work) $ ");
+  CHECK(in.get_or("PS1", "") == "(demo) $ ");
   CHECK(in.get_or("COLOUR", "") == "red");
   CHECK(in.get_or("__CONDA_SHLVL_0_COLOUR", "") == "mine");
-  const Environment out = played(leave(work, {}, in, prompt), in, ran);
+  const Environment out = played(leave(demo, {}, in, prompt), in, ran);
   CHECK(out.all() == login.all());
-  CHECK(ran == "/envs/work/a.sh\n/envs/work/d.sh\n");
+  CHECK(ran == "/envs/demo/a.sh\n/envs/demo/d.sh\n");
 }
 
 TEST_CASE("three environments deep and back") {
@@ -97,25 +97,25 @@ TEST_CASE("the outer environment's variables do not leak into the inner one") {
 }
 
 TEST_CASE("entering twice does not count twice, and new variables are kept for later") {
-  EnvironmentFacts work = facts("work");
-  const Environment in = played(enter(work, {}, login, Stacking::replace, prompt), login);
-  work.variables = {{"COLOUR", "new"}};
-  const Environment again = played(enter(work, work, in, Stacking::replace, prompt), in);
+  EnvironmentFacts demo = facts("demo");
+  const Environment in = played(enter(demo, {}, login, Stacking::replace, prompt), login);
+  demo.variables = {{"COLOUR", "new"}};
+  const Environment again = played(enter(demo, demo, in, Stacking::replace, prompt), in);
   CHECK(again.get_or("CONDA_SHLVL", "") == "1");
-  CHECK(again.get_or("PS1", "") == "(work) $ ");
+  CHECK(again.get_or("PS1", "") == "(demo) $ ");
   CHECK(again.get_or("COLOUR", "") == "new");
-  CHECK(played(leave(work, {}, again, prompt), again).all() == login.all());
+  CHECK(played(leave(demo, {}, again, prompt), again).all() == login.all());
 }
 
 TEST_CASE("odd starts") {
-  const EnvironmentFacts work = facts("work");
+  const EnvironmentFacts demo = facts("demo");
   // No PATH at all, a level without a prefix, a level that is no number.
   for (const char* level : {"2", "x", "-1", "99999999999999999999"}) {
     Environment odd;
     odd.set("CONDA_SHLVL", level);
-    const Environment in = played(enter(work, {}, odd, Stacking::replace, prompt), odd);
+    const Environment in = played(enter(demo, {}, odd, Stacking::replace, prompt), odd);
     CHECK(in.get_or("CONDA_SHLVL", "") == "1");
-    CHECK(in.get_or("PATH", "") == "/envs/work/bin:/usr/local/bin:/usr/bin:/bin");
+    CHECK(in.get_or("PATH", "") == "/envs/demo/bin:/usr/local/bin:/usr/bin:/bin");
     CHECK_FALSE(in.has("PS1"));
   }
   CHECK(leave({}, {}, login, prompt).empty());

@@ -21,7 +21,8 @@ inline void put_file(const std::filesystem::path& path, std::string_view text) {
 class TemporaryDirectory {
  public:
   TemporaryDirectory() {
-    std::string name = (std::filesystem::temp_directory_path() / "hpcenv-test-XXXXXX").string();
+    std::string name = (std::filesystem::temp_directory_path() / "hpcenv-test-").string();
+    name.append(6, 'X');  // which mkdtemp replaces
     if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("cannot make " + name);
     path_ = std::filesystem::canonical(name);
   }
