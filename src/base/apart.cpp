@@ -75,11 +75,11 @@ struct Child {
   Fd pidfd;  ///< readable once it has ended; none before Linux 5.3
 };
 
-Fd open_pidfd(pid_t child) {
+Fd open_pidfd([[maybe_unused]] pid_t child) {
 #ifdef SYS_pidfd_open
   return Fd(static_cast<int>(syscall(SYS_pidfd_open, child, 0U)));
 #else
-  return child > 0 ? Fd() : Fd();
+  return {};
 #endif
 }
 

@@ -7,6 +7,7 @@
 #include "base/text.hpp"
 #include "conda/match_spec.hpp"
 #include "doctor/make_finding.hpp"
+#include "doctor/shell_facts.hpp"
 #include "doctor/subject_facts.hpp"
 #include "doctor/toolkit_group.hpp"
 
@@ -14,19 +15,23 @@ namespace hpcenv::doctor {
 
 namespace {
 
-constexpr std::string_view compiler_package = "gcc_impl_linux-64";
-
-std::string shell_variable(const Subject& subject, std::string_view name) {
-  return subject.reader->environment().get_or(name, "");
+/// The end of names of packages that are for one platform: "linux-64".
+std::string platform_of(const Subject& subject) {
+  const std::string& machine = subject.profile->machine;
+  return "linux-" + (machine == "x86_64" ? "64" : machine);
 }
+
+std::string compiler_package(const Subject& subject) { return "gcc_impl_" + platform_of(subject); }
 
 /// The limit that the compiler's own package states.
 std::optional<conda::MatchSpec> limit_of(const Subject& subject) {
-  for (const char* name : {"cuda-nvcc-tools", "cuda-nvcc-impl", "cuda-nvcc-dev_linux-64"}) {
+  const std::string compiler = compiler_package(subject);
+  for (const std::string& name : {std::string("cuda-nvcc-tools"), std::string("cuda-nvcc-impl"),
+                                  "cuda-nvcc-dev_" + platform_of(subject)}) {
     const conda::PrefixRecord* package = find_package(subject, name);
     if (package == nullptr) continue;
     for (const std::string& text : package->record.constrains) {
-      if (!text.starts_with(compiler_package)) continue;
+      if (!text.starts_with(compiler)) continue;
       if (auto spec = conda::MatchSpec::parse(text)) return *std::move(spec);
     }
   }
@@ -35,7 +40,7 @@ std::optional<conda::MatchSpec> limit_of(const Subject& subject) {
 
 bool is_within(const conda::MatchSpec& limit, const std::string& version) {
   conda::PackageRecord record;
-  record.name = compiler_package;
+  record.name = limit.name.text();
   record.version = version;
   return limit.matches(record);
 }
@@ -108,7 +113,7 @@ std::optional<HostCompiler> named_compiler(const Subject& subject) {
 
 std::optional<HostCompiler> host_compiler(const Subject& subject) {
   if (auto named = named_compiler(subject)) return named;
-  if (const auto* own = find_package(subject, compiler_package)) {
+  if (const auto* own = find_package(subject, compiler_package(subject))) {
     return HostCompiler{"", own->record.version, ""};
   }
   for (const std::string& name : {shell_variable(subject, "CXX"), std::string("g++")}) {
@@ -122,14 +127,15 @@ std::optional<HostCompiler> host_compiler(const Subject& subject) {
 
 Remedy own_compiler(const Subject& subject, const conda::MatchSpec& limit) {
   return {"Put a compiler that nvcc takes into the environment.",
-          {fmt::format("hpcenv install{} {}", environment_option(subject),
-                       shell_word("gxx_linux-64 " + limit.version.text()))}};
+          {fmt::format(
+              "hpcenv install{} {}", environment_option(subject),
+              shell_word(fmt::format("gxx_{} {}", platform_of(subject), limit.version.text())))}};
 }
 
 Finding wrong_compiler(const Subject& subject, const HostCompiler& compiler,
                        const conda::MatchSpec& limit) {
   Remedy remedy = own_compiler(subject, limit);
-  if (!compiler.named_by.empty() && find_package(subject, compiler_package) != nullptr) {
+  if (!compiler.named_by.empty() && find_package(subject, compiler_package(subject)) != nullptr) {
     remedy = {"Let nvcc take the environment's own compiler.", {"unset " + compiler.named_by}};
   }
   return warning(
@@ -165,6 +171,7 @@ Finding examine_host_compiler(const Subject& subject) {
   if (find_package(subject, "cuda-nvcc-tools") == nullptr) {
     return pass("this environment has no nvcc");
   }
+  if (subject.reader == nullptr) return unavailable("nobody looks at this machine");
   const auto limit = limit_of(subject);
   if (!limit) return unavailable("the package of nvcc does not say which GCC it takes");
   const auto compiler = host_compiler(subject);
@@ -185,6 +192,7 @@ Finding examine_host_compiler(const Subject& subject) {
 Finding examine_cuda_home(const Subject& subject) {
   const bool has_nvcc = find_package(subject, "cuda-nvcc-tools") != nullptr;
   if (!toolkit_of(subject) && !has_nvcc) return pass("this environment holds no CUDA toolkit");
+  if (subject.reader == nullptr) return unavailable("nobody looks at this machine");
   std::vector<std::string> evidence;
   std::string variables;
   for (const char* name : {"CUDA_HOME", "CUDA_PATH", "CUDA_ROOT", "CUDACXX"}) {

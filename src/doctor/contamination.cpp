@@ -16,8 +16,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t lines_shown = 8;
-
 /// What sites load into every program to count jobs or their reads and writes.
 bool is_monitoring(std::string_view library) {
   constexpr std::array names = {"libxalt", "libdarshan", "libmonitor", "libjobinfo"};
@@ -54,7 +52,10 @@ Finding examine_preload(const Subject& subject) {
     return info("the site loads its job statistics into every program, which does no harm: " +
                 list);
   }
-  for (std::string& line : where_set(subject, "LD_PRELOAD")) evidence.push_back(std::move(line));
+  for (const char* name : {"LD_PRELOAD", "LD_AUDIT"}) {
+    if (shell_variable(subject, name).empty()) continue;
+    for (std::string& line : where_set(subject, name)) evidence.push_back(std::move(line));
+  }
   return with_evidence(
       warning(
           "LD_PRELOAD or LD_AUDIT load libraries into every program, before the environment's: " +
@@ -104,11 +105,6 @@ std::vector<std::string> hidden_packages(const Subject& subject) {
     }
   }
   return hidden;
-}
-
-std::vector<std::string> shortened(std::vector<std::string> lines) {
-  if (lines.size() > lines_shown) lines.resize(lines_shown);
-  return lines;
 }
 
 Finding examine_python(const Subject& subject) {

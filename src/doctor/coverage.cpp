@@ -52,7 +52,6 @@ Remedy remedy_for(const Subject& subject, const Lacks& lacks) {
   // CUDA 12 begins with Maxwell; CUDA 13 and cuDNN 9.11 dropped what is before Turing
   // (facts/cuda.md 1.6 and 4).
   constexpr Capability maxwell{5, 0};
-  constexpr Capability turing{7, 5};
   const Capability lowest = *lacks.without.begin();
   const Capability highest = *lacks.without.rbegin();
   if (lowest >= maxwell && highest < turing) {
@@ -76,14 +75,12 @@ Remedy remedy_for(const Subject& subject, const Lacks& lacks) {
 
 Finding no_code(const Subject& subject, Lacks lacks) {
   const std::vector<std::string> packages(lacks.packages.begin(), lacks.packages.end());
-  std::vector<std::string> gpus;
-  gpus.reserve(lacks.without.size());
-  for (const Capability& gpu : lacks.without) gpus.push_back(capability_text(gpu));
   Finding finding = failure(
       fmt::format("{} without code for GPUs of compute capability {} on {}, which ends in error "
                   "209 (no kernel image): {}",
-                  lacks.none.size() == 1 ? "a library is" : "libraries are", base::join(gpus, ", "),
-                  node_words(subject), base::join(packages, ", ")),
+                  lacks.none.size() == 1 ? "a library is" : "libraries are",
+                  capabilities_text(lacks.without), node_words(subject),
+                  base::join(packages, ", ")),
       remedy_for(subject, lacks));
   return with_evidence(std::move(finding), std::move(lacks.none));
 }
@@ -110,9 +107,7 @@ Finding only_ptx(const Subject& subject, Lacks lacks) {
 Finding examine_coverage(const Subject& subject) {
   const std::set<Capability> gpus = capabilities(*subject.profile);
   if (gpus.empty()) {
-    return unavailable(
-        fmt::format("no GPU was seen on {}, so there is nothing to compare the libraries with",
-                    node_words(subject)));
+    return capabilities_unknown(subject);
   }
   GpuCodeScan scan = scan_gpu_code(subject);
   Lacks lacks = lacks_of(scan, gpus);

@@ -17,8 +17,6 @@ namespace hpcenv::doctor {
 
 namespace {
 
-constexpr Capability turing{7, 5};
-
 const conda::PrefixRecord* cudnn_of(const Subject& subject) {
   const conda::PrefixRecord* library = find_package(subject, "libcudnn");
   return library != nullptr ? library : find_package(subject, "cudnn");
@@ -35,13 +33,6 @@ bool is_after_volta(const std::string& version) {
   const auto found = conda::Version::parse(version);
   const auto border = conda::Version::parse("9.11");
   return found && border && !(*found < *border);
-}
-
-std::string capabilities_text(const std::set<Capability>& gpus) {
-  std::vector<std::string> words;
-  words.reserve(gpus.size());
-  for (const Capability& gpu : gpus) words.push_back(capability_text(gpu));
-  return base::join(words, ", ");
 }
 
 std::set<Capability> older_than_turing(const Subject& subject) {
@@ -108,21 +99,16 @@ Finding too_new_gpu(const Subject& subject, const Toolkit& toolkit, const Capabi
 
 Finding examine_cudnn_device(const Subject& subject) {
   std::vector<std::string> copies;
-  if (const conda::PrefixRecord* package = cudnn_of(subject)) {
-    if (!is_after_volta(package->record.version)) {
-      // Only pip's copy may be newer.
-    } else {
-      copies.push_back(package->record.dist_name());
-    }
+  const conda::PrefixRecord* ours = cudnn_of(subject);
+  if (ours != nullptr && is_after_volta(ours->record.version)) {
+    copies.push_back(ours->record.dist_name());
   }
   const std::vector<Wheel> wheels = cudnn_wheels(subject);
   for (const Wheel& wheel : wheels) {
     if (is_after_volta(wheel.version)) copies.push_back(wheel.name + " " + wheel.version);
   }
-  if (cudnn_of(subject) == nullptr && wheels.empty()) return pass("this environment has no cuDNN");
-  if (capabilities(*subject.profile).empty()) {
-    return unavailable(fmt::format("no GPU was seen on {}", node_words(subject)));
-  }
+  if (ours == nullptr && wheels.empty()) return pass("this environment has no cuDNN");
+  if (capabilities(*subject.profile).empty()) return capabilities_unknown(subject);
   const std::set<Capability> gpus = older_than_turing(subject);
   if (gpus.empty() || copies.empty()) return pass("cuDNN has code for the GPUs");
   return with_evidence(
@@ -159,7 +145,7 @@ Finding examine_toolkit_device(const Subject& subject) {
   const auto toolkit = toolkit_of(subject);
   if (!toolkit) return pass("this environment holds no CUDA toolkit");
   const std::set<Capability> gpus = capabilities(*subject.profile);
-  if (gpus.empty()) return unavailable(fmt::format("no GPU was seen on {}", node_words(subject)));
+  if (gpus.empty()) return capabilities_unknown(subject);
   const int lowest = host::lowest_capability_of(toolkit->version);
   std::set<Capability> dropped = gpus;
   std::erase_if(dropped, [&](const Capability& gpu) {

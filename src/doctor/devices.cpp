@@ -19,10 +19,6 @@ using host::LibcudaCandidate;
 constexpr const char* visible_name = "CUDA_VISIBLE_DEVICES";
 constexpr int no_device = 100;
 
-std::string gpus_text(std::size_t count) {
-  return fmt::format("{} GPU{}", count, count == 1 ? "" : "s");
-}
-
 /// For checks that look at each GPU.
 Finding devices_unknown(const Subject& subject) {
   return unavailable("the GPUs are not known: " + host::why_no_devices(subject.profile->nvidia));
@@ -368,11 +364,6 @@ Finding examine_mps(const Subject& subject) {
   if (!nvidia.mps_control) return unavailable("this profile does not tell whether MPS runs");
   return pass(*nvidia.mps_control ? "MPS's daemon is here, and the driver starts with it"
                                   : "MPS is not in use");
-}
-
-constexpr Check in_job(const char* id, const char* name, const char* title,
-                       Finding (*examine)(const Subject& subject)) {
-  return Check{id, name, title, false, examine, Looks::at_profile, Cost::quick, true};
 }
 
 constexpr std::array checks = {

@@ -146,11 +146,6 @@ Finding examine_flavour(const Subject& subject) {
       other_node(subject, fmt::format("{} needs the {} kernel module", wrong->gpu, needs)));
 }
 
-constexpr Check in_job(const char* id, const char* name, const char* title,
-                       Finding (*examine)(const Subject& subject)) {
-  return Check{id, name, title, false, examine, Looks::at_profile, Cost::quick, true};
-}
-
 constexpr std::array checks = {
     Check{"D01", "gpu.pci", "NVIDIA GPUs of this node", false, examine_pci},
     Check{"D02", "kmod.loaded", "Kernel module of the driver", false, examine_module},

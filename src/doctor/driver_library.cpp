@@ -57,18 +57,6 @@ std::string directory_of(const LibcudaCandidate& library) {
   return library.path.substr(0, library.path.rfind('/'));
 }
 
-/// How a container gets the driver of its host.
-Remedy bring_driver_in(const Subject& subject) {
-  const std::string& container = subject.profile->system.container;
-  const char* text = "Start the container with the host's driver in it.";
-  if (container == "docker") return {text, {"docker run --gpus all IMAGE ..."}};
-  if (container == "podman") return {text, {"podman run --device nvidia.com/gpu=all IMAGE ..."}};
-  return {
-      "If this is a container, start it with the host's driver in it; if not, tell the "
-      "administrators that the driver's libraries are missing here.",
-      {"apptainer exec --nv IMAGE ..."}};
-}
-
 Finding not_found(const Subject& subject) {
   const host::NvidiaFacts& nvidia = subject.profile->nvidia;
   if (nvidia.wsl) {

@@ -19,10 +19,6 @@ using host::ProbeEnd;
 constexpr int no_device = 100;
 constexpr int not_ready = 802;
 
-std::string gpus_text(std::size_t count) {
-  return fmt::format("{} GPU{}", count, count == 1 ? "" : "s");
-}
-
 /// That the node's own library, behind the one in front, starts.
 std::vector<std::string> library_behind(const Subject& subject, const LibcudaCandidate& winner) {
   std::vector<std::string> evidence;
@@ -104,18 +100,20 @@ Finding refused_node(const Subject& subject, int error) {
   if (error != EPERM) return failure(text, other_node(subject, text));
   // The control group of the job or of the container does not hold the device.
   if (in_container(subject)) {
-    return failure(text + ": this container has lost its GPUs",
-                   {"Start the container again; it loses them when the host reloads systemd.",
-                    {subject.profile->system.container + " restart CONTAINER"}});
+    Remedy again{"Start the container again; it loses them when the host reloads systemd.", {}};
+    const std::string& container = subject.profile->system.container;
+    if (container == "docker" || container == "podman") {
+      again.commands = {container + " restart CONTAINER"};
+    }
+    return failure(text + ": this container has lost its GPUs", std::move(again));
   }
   return failure(text + ": the job was given no GPU", ask_for_gpu(subject));
 }
 
 Finding missing_node(const Subject& subject) {
   if (in_container(subject)) {
-    return failure(
-        "this container has no /dev/nvidiactl, so no GPU was brought into it",
-        {"Start the container with the host's driver in it.", {"apptainer exec --nv IMAGE ..."}});
+    return failure("this container has no /dev/nvidiactl, so no GPU was brought into it",
+                   bring_driver_in(subject));
   }
   return warning("there is no /dev/nvidiactl, though the kernel module is loaded",
                  {"Have the driver's own tool make the files, or tell the administrators.",

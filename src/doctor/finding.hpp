@@ -66,6 +66,12 @@ struct Check {
   Asks asks = Asks::nothing;
 };
 
+/// A row of a quick check on the node alone that --job asks too.
+constexpr Check in_job(const char* id, const char* name, const char* title,
+                       Finding (*examine)(const Subject& subject)) {
+  return Check{id, name, title, false, examine, Looks::at_profile, Cost::quick, true};
+}
+
 /// The checks of one subject matter; the report has a line for each.
 struct CheckGroup {
   const char* name;   ///< "driver"

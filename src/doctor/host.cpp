@@ -156,14 +156,13 @@ Finding examine_environment_cpu(const Subject& subject) {
   const host::NodeProfile& node = *subject.profile;
   if (std::vector<std::string> foreign = foreign_packages(subject); !foreign.empty()) {
     const std::size_t count = foreign.size();
-    foreign.resize(std::min<std::size_t>(count, 8));
     return with_evidence(
         failure(fmt::format("{} packages of this environment are for another kind of machine than "
                             "this {} node: no program of them starts",
                             count, node.machine),
                 {"Make the environment anew on a node of this kind.",
                  {recreate_command(subject, node.machine, {})}}),
-        std::move(foreign));
+        shortened(std::move(foreign)));
   }
   std::vector<std::string> needing = too_new_for_cpu(subject);
   if (needing.empty()) return pass(fmt::format("{} runs what this environment holds", node.cpu));
@@ -240,12 +239,9 @@ constexpr std::array checks = {
     Check{"H01", "glibc", "C library of the host", false, examine_glibc},
     Check{"H02", "cpu", "Processor, and what the environment asks of it", false, examine_cpu},
     Check{"H03", "kernel", "Kernel, and what it lets users do", false, examine_kernel},
-    Check{"H04", "ulimit", "Limits of processes", false, examine_limits, Looks::at_profile,
-          Cost::quick, true},
-    Check{"H05", "shm", "Shared memory and /tmp", false, examine_shared_memory, Looks::at_profile,
-          Cost::quick, true},
-    Check{"H07", "container", "Container", false, examine_container, Looks::at_profile, Cost::quick,
-          true},
+    in_job("H04", "ulimit", "Limits of processes", examine_limits),
+    in_job("H05", "shm", "Shared memory and /tmp", examine_shared_memory),
+    in_job("H07", "container", "Container", examine_container),
 };
 
 }  // namespace

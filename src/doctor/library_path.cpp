@@ -16,8 +16,6 @@ namespace hpcenv::doctor {
 
 namespace {
 
-constexpr std::size_t lines_shown = 8;
-
 struct Shadows {
   std::map<std::pair<std::string, std::string>, std::set<std::string>>
       pairs;                       ///< taken, own: users
@@ -197,14 +195,6 @@ class Search {
   Shadows shadows_;
 };
 
-std::vector<std::string> cut(std::vector<std::string> lines) {
-  if (lines.size() <= lines_shown) return lines;
-  const std::size_t more = lines.size() - lines_shown;
-  lines.resize(lines_shown);
-  lines.push_back(fmt::format("and {} more", more));
-  return lines;
-}
-
 std::vector<std::string> pair_lines(const Shadows& shadows) {
   std::vector<std::string> lines;
   for (const auto& [pair, users] : shadows.pairs) {
@@ -213,7 +203,7 @@ std::vector<std::string> pair_lines(const Shadows& shadows) {
     lines.push_back(
         fmt::format("{} instead of {} (for {}{})", pair.first, pair.second, *users.begin(), more));
   }
-  return cut(std::move(lines));
+  return shortened(std::move(lines));
 }
 
 Finding verdict(const Subject& subject, const Shadows& shadows) {
@@ -222,7 +212,7 @@ Finding verdict(const Subject& subject, const Shadows& shadows) {
                 {drop_entries_command("LD_LIBRARY_PATH", shell_variable(subject, "LD_LIBRARY_PATH"),
                                       entries)}};
   const std::string where = base::join(entries, ", ");
-  std::vector<std::string> evidence = cut({shadows.broken.begin(), shadows.broken.end()});
+  std::vector<std::string> evidence = shortened({shadows.broken.begin(), shadows.broken.end()});
   for (std::string& line : pair_lines(shadows)) evidence.push_back(std::move(line));
   for (std::string& line : where_set(subject, "LD_LIBRARY_PATH")) {
     evidence.push_back(std::move(line));

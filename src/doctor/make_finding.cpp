@@ -41,6 +41,15 @@ Finding with_evidence(Finding finding, std::vector<std::string> evidence) {
   return finding;
 }
 
+std::vector<std::string> shortened(std::vector<std::string> lines) {
+  constexpr std::size_t shown = 8;
+  if (lines.size() <= shown) return lines;
+  const std::size_t more = lines.size() - shown;
+  lines.resize(shown);
+  lines.push_back(fmt::format("and {} more", more));
+  return lines;
+}
+
 std::string shell_word(std::string_view word) {
   constexpr std::string_view plain_characters =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=+,@%";

@@ -19,6 +19,9 @@ Finding failure(std::string text, Remedy remedy);
 /// The same with the values that were read.
 Finding with_evidence(Finding finding, std::vector<std::string> evidence);
 
+/// The first lines, and how many more there are.
+std::vector<std::string> shortened(std::vector<std::string> lines);
+
 /// A word as a shell takes it: quoted where it has to be.
 std::string shell_word(std::string_view word);
 

@@ -22,15 +22,6 @@ namespace {
 
 using host::VirtualPackage;
 
-constexpr std::size_t lines_shown = 10;
-
-void shorten(std::vector<std::string>& lines) {
-  if (lines.size() <= lines_shown) return;
-  const std::size_t more = lines.size() - lines_shown;
-  lines.resize(lines_shown);
-  lines.push_back(fmt::format("and {} more", more));
-}
-
 /// What the node itself offers: overrides are for solving, not for running.
 class Offer {
  public:
@@ -117,7 +108,6 @@ Finding damaged(const Subject& subject, const prefix::VerifyReport& report) {
     names.insert(name_in(damage.package));
     lines.push_back(fmt::format("{}: {}: {}", damage.package, damage.path, damage.detail));
   }
-  shorten(lines);
   std::vector<std::string> words{names.begin(), names.end()};
   for (std::string& word : words) word = shell_word(word);
   return with_evidence(
@@ -126,7 +116,7 @@ Finding damaged(const Subject& subject, const prefix::VerifyReport& report) {
               {"Install their packages again.",
                {fmt::format("hpcenv install{} --force-reinstall {}", environment_option(subject),
                             base::join(words, " "))}}),
-      std::move(lines));
+      shortened(std::move(lines)));
 }
 
 }  // namespace
@@ -141,21 +131,21 @@ Finding examine_virtual_packages(const Subject& subject) {
     return pass(fmt::format("{} offers what the packages need", node_words(subject)));
   }
   const std::size_t count = unmet.lines.size();
-  shorten(unmet.lines);
+  std::vector<std::string> lines = shortened(std::move(unmet.lines));
   const bool driver_only =
       std::ranges::all_of(unmet.needs, [](const auto& name) { return name.starts_with("__cuda"); });
   if (driver_only && subject.target.empty() && !offer.has_driver()) {
     return with_evidence(
         info("packages here need an NVIDIA driver, which a node without GPU lacks: they are for "
              "the nodes that jobs run on; `hpcenv doctor --on TARGET` judges those"),
-        std::move(unmet.lines));
+        std::move(lines));
   }
   const std::vector<std::string> needs(unmet.needs.begin(), unmet.needs.end());
   return with_evidence(failure(fmt::format("{} of what the packages need {} does not offer: {}",
                                            count, node_words(subject), base::join(needs, ", ")),
                                {"Make an environment that is solved for the node.",
                                 {recreate_command(subject, "fitting", {})}}),
-                       std::move(unmet.lines));
+                       std::move(lines));
 }
 
 Finding examine_files(const Subject& subject) {
@@ -172,9 +162,7 @@ Finding examine_records(const Subject& subject) {
     return pass(fmt::format("all {} records of conda-meta can be read",
                             subject.environment->packages.size()));
   }
-  std::vector<std::string> lines = subject.unreadable_records;
-  const std::size_t count = lines.size();
-  shorten(lines);
+  const std::size_t count = subject.unreadable_records.size();
   return with_evidence(
       failure(
           fmt::format("{} of conda-meta cannot be read: what they belong to was not judged, and "
@@ -183,7 +171,7 @@ Finding examine_records(const Subject& subject) {
           {"Make the environment anew; packages that only the broken records know were not "
            "asked for in this command.",
            {recreate_command(subject, "new", {})}}),
-      std::move(lines));
+      shortened(subject.unreadable_records));
 }
 
 }  // namespace hpcenv::doctor

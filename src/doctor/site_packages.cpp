@@ -29,7 +29,8 @@ std::string folder_of(const Subject& subject) {
 
 std::vector<std::string> foreign_entries(const Subject& subject) {
   const std::string folder = folder_of(subject);
-  if (folder.empty()) return {};
+  // A solution that is judged before it lies anywhere has no files.
+  if (folder.empty() || subject.environment->prefix.empty()) return {};
   std::set<std::string_view> owned;
   for (const conda::PrefixRecord& package : subject.environment->packages) {
     for (const conda::InstalledPath& path : package.paths) {

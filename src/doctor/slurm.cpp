@@ -221,7 +221,7 @@ constexpr std::int64_t old_age = 30 * day;
 std::string probe_command(const StoredTarget& target) {
   const std::string partition = target.partition.empty() ? "PARTITION" : target.partition;
   return fmt::format("srun --partition={} --gpus=1 hpcenv probe --json > {}", shell_word(partition),
-                     shell_word(target.file));
+                     shell_word(target.name + ".json"));
 }
 
 /// What is wrong with what is known of a target; empty: nothing.
@@ -256,8 +256,12 @@ Finding examine_targets(const Subject& subject) {
   }
   if (first != nullptr) {
     return with_evidence(
-        warning(base::join(old, "; "),
-                {"Take the profile again: drivers are updated.", {probe_command(*first)}}),
+        warning(
+            base::join(old, "; "),
+            {fmt::format("Take the profile again, drivers are updated; then --on {0}.json, or put "
+                         "it into {1}.",
+                         first->name, first->file),
+             {probe_command(*first)}}),
         std::move(evidence));
   }
   if (subject.targets.empty()) return pass("no target is stored, so that none is out of date");

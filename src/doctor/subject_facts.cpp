@@ -7,6 +7,7 @@
 #include "conda/match_spec.hpp"
 #include "conda/platform.hpp"
 #include "doctor/make_finding.hpp"
+#include "host/nvidia_devices.hpp"
 
 namespace hpcenv::doctor {
 
@@ -153,6 +154,17 @@ Remedy ask_for_gpu(const Subject& subject) {
           {"ls -l /dev/nvidia*"}};
 }
 
+Remedy bring_driver_in(const Subject& subject) {
+  const std::string& container = subject.profile->system.container;
+  const char* text = "Start the container with the host's driver in it.";
+  if (container == "docker") return {text, {"docker run --gpus all IMAGE ..."}};
+  if (container == "podman") return {text, {"podman run --device nvidia.com/gpu=all IMAGE ..."}};
+  return {
+      "If this is a container, start it with the host's driver in it; if not, tell the "
+      "administrators that the driver's libraries are missing here.",
+      {"apptainer exec --nv IMAGE ..."}};
+}
+
 Remedy other_node(const Subject& subject, std::string_view fault) {
   const std::string& host = subject.profile->hostname;
   const std::string name = host.empty() ? "this node" : host.substr(0, host.find('.'));
@@ -177,6 +189,23 @@ std::set<Capability> capabilities(const host::NodeProfile& profile) {
 
 std::string capability_text(const Capability& capability) {
   return fmt::format("{}.{}", capability.first, capability.second);
+}
+
+std::string capabilities_text(const std::set<Capability>& gpus) {
+  std::vector<std::string> words;
+  words.reserve(gpus.size());
+  for (const Capability& gpu : gpus) words.push_back(capability_text(gpu));
+  return base::join(words, ", ");
+}
+
+Finding capabilities_unknown(const Subject& subject) {
+  return unavailable(fmt::format("the compute capability of {} is not known: {}",
+                                 node_words(subject),
+                                 host::why_no_devices(subject.profile->nvidia)));
+}
+
+std::string gpus_text(std::size_t count) {
+  return fmt::format("{} GPU{}", count, count == 1 ? "" : "s");
 }
 
 std::string node_words(const Subject& subject) {

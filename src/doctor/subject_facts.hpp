@@ -39,6 +39,8 @@ const std::vector<host::CudaDevice>& known_devices(const host::NodeProfile& prof
 
 /// What a user can do where programs are shown no GPU of a node that has some.
 Remedy ask_for_gpu(const Subject& subject);
+/// How a container gets the driver of its host.
+Remedy bring_driver_in(const Subject& subject);
 /// For what only the administrators can mend: to leave the node, and tell them of its `fault`.
 Remedy other_node(const Subject& subject, std::string_view fault);
 
@@ -46,6 +48,14 @@ Remedy other_node(const Subject& subject, std::string_view fault);
 using Capability = std::pair<int, int>;
 std::set<Capability> capabilities(const host::NodeProfile& profile);
 std::string capability_text(const Capability& capability);
+/// "7.0, 8.0"
+std::string capabilities_text(const std::set<Capability>& gpus);
+/// The first that CUDA 13 and cuDNN 9.11 have code for (facts/cuda.md 3 and 4).
+inline constexpr Capability turing{7, 5};
+/// That no check on the node's GPUs can be made, and why.
+Finding capabilities_unknown(const Subject& subject);
+/// "1 GPU", "2 GPUs"
+std::string gpus_text(std::size_t count);
 /// "this node", or "the target gpu".
 std::string node_words(const Subject& subject);
 

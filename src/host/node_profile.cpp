@@ -127,7 +127,7 @@ std::uint64_t memory_of(std::string_view meminfo) {
 }  // namespace
 
 Result<NodeProfile> probe_node(const HostReader& reader, base::ProcessRunner& runner,
-                               const base::Clock& clock, ProbeDepth depth) {
+                               const base::Clock& clock, ProbeDepth depth, ProbeScope scope) {
   NodeProfile profile;
   profile.hostname = reader.hostname();
   profile.taken_at = reader.taken_at().value_or(clock.now());
@@ -138,10 +138,12 @@ Result<NodeProfile> probe_node(const HostReader& reader, base::ProcessRunner& ru
     profile.cpu = microarchitecture(*cpuinfo, profile.machine);
   }
   profile.memory_bytes = memory_of(reader.read_text("/proc/meminfo").value_or(""));
-  profile.system = read_system(reader);
-  profile.mounts = node_storage(reader, runner);
+  if (scope == ProbeScope::everything) {
+    profile.system = read_system(reader);
+    profile.mounts = node_storage(reader, runner);
+  }
   profile.environment = allowed_environment(reader.environment());
-  NvidiaProbe nvidia = probe_nvidia(reader, clock, depth);
+  NvidiaProbe nvidia = probe_nvidia(reader, clock, depth, scope);
   HPCENV_TRY(base::check_interrupt());
   profile.nvidia = std::move(nvidia.facts);
   profile.glibc = std::move(nvidia.glibc);

@@ -41,9 +41,15 @@ enum class ProbeDepth {
               ///< is missing that the driver would make; else versions
 };
 
+enum class ProbeScope {
+  solving,     ///< what virtual packages come from: no file system, no limits, no NVML
+  everything,  ///< tries file systems with files, asks for quotas
+};
+
 /// Never fails for what the node lacks; an error is a failure of ours.
 Result<NodeProfile> probe_node(const HostReader& reader, base::ProcessRunner& runner,
-                               const base::Clock& clock, ProbeDepth depth);
+                               const base::Clock& clock, ProbeDepth depth,
+                               ProbeScope scope = ProbeScope::everything);
 
 /// The libcuda that tells this node's CUDA version: the one that programs get, or, where that is a
 /// stub or does not answer, the first other one that does. Null without a driver.

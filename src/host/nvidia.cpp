@@ -99,12 +99,14 @@ void ask_versions(const HostReader& reader, const base::Clock& clock, NvidiaProb
 
 }  // namespace
 
-NvidiaProbe probe_nvidia(const HostReader& reader, const base::Clock& clock, ProbeDepth depth) {
+NvidiaProbe probe_nvidia(const HostReader& reader, const base::Clock& clock, ProbeDepth depth,
+                         ProbeScope scope) {
   NvidiaProbe probe;
   probe.facts = kernel_facts(reader);
   probe.facts.libcuda = find_libcuda(reader);
   ask_versions(reader, clock, probe);
   ask_devices(reader, clock, depth, probe.facts);
+  if (scope == ProbeScope::everything) ask_management(reader, clock, probe.facts);
   return probe;
 }
 

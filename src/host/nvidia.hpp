@@ -15,6 +15,7 @@ struct NvidiaProbe {
 };
 
 /// Takes at most 12 s for versions and 40 s more for devices, whatever the libraries do.
-NvidiaProbe probe_nvidia(const HostReader& reader, const base::Clock& clock, ProbeDepth depth);
+NvidiaProbe probe_nvidia(const HostReader& reader, const base::Clock& clock, ProbeDepth depth,
+                         ProbeScope scope = ProbeScope::everything);
 
 }  // namespace hpcenv::host

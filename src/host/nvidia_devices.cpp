@@ -159,25 +159,6 @@ std::string management_library(const HostReader& reader, const NvidiaFacts& fact
   return {};
 }
 
-void ask_management(const DeviceRound& round, NvidiaFacts& facts) {
-  const bool started = std::ranges::any_of(facts.libcuda, [](const LibcudaCandidate& library) {
-    return library.init_end == ProbeEnd::answered;
-  });
-  if (!started) return;
-  NvmlFacts nvml;
-  nvml.path = management_library(round.reader(), facts);
-  if (nvml.path.empty()) return;
-  LibcudaQuestion question;
-  question.library = nvml.path;
-  question.stage = ProbeStage::management;
-  LibcudaAnswer answer = round.ask(question);
-  nvml.end = answer.end;
-  nvml.detail = std::move(answer.detail);
-  nvml.code = answer.management_code;
-  nvml.gpus = std::move(answer.managed);
-  facts.nvml = std::move(nvml);
-}
-
 std::string why_skipped(const NvidiaFacts& facts) {
   const bool shows_control = has_node(facts, "/dev/nvidiactl");
   switch (facts.devices_skipped.value_or(shows_control ? DevicesSkipped::as_root
@@ -209,7 +190,25 @@ void ask_devices(const HostReader& reader, const base::Clock& clock, ProbeDepth 
     question.dropped = folders_in_front(facts);
     start_library(round, std::move(question), *own);
   }
-  ask_management(round, facts);
+}
+
+void ask_management(const HostReader& reader, const base::Clock& clock, NvidiaFacts& facts) {
+  const bool started = std::ranges::any_of(facts.libcuda, [](const LibcudaCandidate& library) {
+    return library.init_end == ProbeEnd::answered;
+  });
+  if (!started) return;
+  NvmlFacts nvml;
+  nvml.path = management_library(reader, facts);
+  if (nvml.path.empty()) return;
+  LibcudaQuestion question;
+  question.library = nvml.path;
+  question.stage = ProbeStage::management;
+  LibcudaAnswer answer = DeviceRound(reader, clock).ask(question);
+  nvml.end = answer.end;
+  nvml.detail = std::move(answer.detail);
+  nvml.code = answer.management_code;
+  nvml.gpus = std::move(answer.managed);
+  facts.nvml = std::move(nvml);
 }
 
 std::string why_no_devices(const NvidiaFacts& facts) {

@@ -15,4 +15,7 @@ namespace hpcenv::host {
 void ask_devices(const HostReader& reader, const base::Clock& clock, ProbeDepth depth,
                  NvidiaFacts& facts);
 
+/// What NVML tells besides, where a driver has started and its own NVML lies beside it.
+void ask_management(const HostReader& reader, const base::Clock& clock, NvidiaFacts& facts);
+
 }  // namespace hpcenv::host

@@ -18,11 +18,15 @@ CompatDecision decide_compat(const std::filesystem::path& prefix, const host::Ho
   }
   const host::LibcudaCandidate library = host::describe_libcuda(reader, path, "environment");
   host::CompatQuestion question = host::compat_question(
-      library, host::probe_nvidia(reader, clock, host::ProbeDepth::versions).facts);
+      library,
+      host::probe_nvidia(reader, clock, host::ProbeDepth::versions, host::ProbeScope::solving)
+          .facts);
   // The driver's files name the GPUs at no cost; starting it takes seconds on some nodes.
   if (question.devices.empty()) {
     question = host::compat_question(
-        library, host::probe_nvidia(reader, clock, host::ProbeDepth::automatic).facts);
+        library,
+        host::probe_nvidia(reader, clock, host::ProbeDepth::automatic, host::ProbeScope::solving)
+            .facts);
   }
   const host::CompatVerdict verdict = host::compat_verdict(question);
   if (verdict.use != host::CompatUse::allowed) {

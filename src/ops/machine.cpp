@@ -67,9 +67,9 @@ Result<Machine> machine_of_target(const MachineRequest& request, const Locations
 Result<Machine> this_machine(const MachineRequest& request, const Locations& locations,
                              const Seams& seams) {
   seams.reporter.step("Looking at this machine");
-  HPCENV_ASSIGN(
-      const host::NodeProfile profile,
-      host::probe_node(seams.reader, seams.runner, seams.clock, host::ProbeDepth::automatic));
+  HPCENV_ASSIGN(const host::NodeProfile profile,
+                host::probe_node(seams.reader, seams.runner, seams.clock,
+                                 host::ProbeDepth::automatic, host::ProbeScope::solving));
   Machine machine;
   HPCENV_ASSIGN(machine.subdir, subdir_meant(request, locations, seams.reader.environment()));
   machine.name = machine.runs_here() ? profile.hostname : machine.subdir + " (not this machine)";

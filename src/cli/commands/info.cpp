@@ -47,7 +47,7 @@ Result<Info> gather(const Arguments& arguments, Session& session) {
   HPCENV_ASSIGN(info.locations, session.locations());
   HPCENV_ASSIGN(const host::NodeProfile profile,
                 host::probe_node(session.reader(), session.runner(), session.clock(),
-                                 host::ProbeDepth::automatic));
+                                 host::ProbeDepth::automatic, host::ProbeScope::solving));
   info.machine = profile.hostname;
   info.virtual_packages =
       host::virtual_packages(profile, session.reader().environment(), conda::native_subdir());

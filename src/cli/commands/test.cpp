@@ -72,10 +72,10 @@ Result<host::NodeProfile> look_at_machine(Session& session) {
   session.reporter().step("Looking at this machine");
   HPCENV_ASSIGN(host::NodeProfile profile,
                 host::probe_node(session.reader(), session.runner(), session.clock(),
-                                 host::ProbeDepth::automatic));
+                                 host::ProbeDepth::automatic, host::ProbeScope::solving));
   if (profile.nvidia.device_nodes.empty() || ops::gpu_here(profile).is_usable) return profile;
   return host::probe_node(session.reader(), session.runner(), session.clock(),
-                          host::ProbeDepth::devices);
+                          host::ProbeDepth::devices, host::ProbeScope::solving);
 }
 
 Result<std::optional<std::chrono::seconds>> timeout_of(const Arguments& arguments) {

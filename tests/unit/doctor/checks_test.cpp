@@ -278,6 +278,34 @@ TEST_CASE("P01 names the channels that the environment came from", "[toolkit]") 
         std::string::npos);
 }
 
+TEST_CASE("P11 compilers have the name of the platform", "[toolkit]") {
+  Node node;
+  node.profile.machine = "aarch64";
+  node.install("cuda-nvcc-tools", "12.9.86").record.constrains = {
+      "gcc_impl_linux-aarch64 >=6,<15.0a0"};
+  node.install("gcc_impl_linux-aarch64", "15.1.0");
+  const Finding finding = node.examine("P11");
+  CHECK(finding.severity == Severity::warning);
+  CHECK(only_command(finding).find("\"gxx_linux-aarch64 >=6,<15.0a0\"") != std::string::npos);
+  node.environment.packages.back().record.version = "14.2.0";
+  CHECK(node.examine("P11").severity == Severity::pass);
+}
+
+TEST_CASE("what is judged before it is installed has no files of pip's", "[toolkit]") {
+  Node node;
+  const fs::path here = fs::current_path();
+  const fs::path pip = node.folder / "lib/python3.11/site-packages";
+  fs::create_directories(pip / "nvidia_cudnn_cu12-9.20.0.dist-info");
+  node.install("python", "3.11.9");
+  node.library.devices[0].capability_major = 7;
+  CHECK(node.examine("P05").severity == Severity::failure);
+  fs::current_path(node.folder);
+  node.environment.prefix.clear();
+  const Finding finding = node.examine("P05");
+  fs::current_path(here);
+  CHECK(finding.severity == Severity::pass);
+}
+
 TEST_CASE("P03 newer minors warn, and tell whom it hits", "[toolkit]") {
   Node node;
   node.install("cuda-version", "12.9");

@@ -324,6 +324,9 @@ TEST_CASE("D13 the control file: refused by groups, by a job, by a container, br
   CHECK(only_command(with(EPERM)) == "sbatch --gpus=1 ...");
   node.profile.system.container = "docker";
   CHECK(only_command(with(EPERM)) == "docker restart CONTAINER");
+  node.profile.system.container = "apptainer";
+  CHECK(with(EPERM).remedy->commands.empty());
+  CHECK(with(EPERM).remedy->text.find("Start the container again") == 0);
   node.profile.nvidia.control_error.reset();
   CHECK(node.severity("D13") == Severity::unavailable);
 }

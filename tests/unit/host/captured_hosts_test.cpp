@@ -20,12 +20,13 @@ std::vector<fs::path> machines() {
   return found;
 }
 
-host::NodeProfile profile_of(const fs::path& machine) {
+host::NodeProfile profile_of(const fs::path& machine,
+                             host::ProbeScope scope = host::ProbeScope::everything) {
   const auto reader = host::open_captured_host(machine);
   REQUIRE(reader);
   const auto runner = base::make_process_runner();
   const auto profile =
-      host::probe_node(**reader, *runner, base::SystemClock(), host::ProbeDepth::automatic);
+      host::probe_node(**reader, *runner, base::SystemClock(), host::ProbeDepth::automatic, scope);
   REQUIRE(profile);
   return *profile;
 }
@@ -47,6 +48,26 @@ TEST_CASE("each captured machine has the virtual packages that it should have", 
     CHECK(found.dump() == expected["virtual_packages"].dump());
     CHECK(made.warnings.size() == expected.value("warnings", 0U));
   }
+}
+
+TEST_CASE("what is solved for looks at no file system and asks no NVML", "[captured]") {
+  std::size_t with_mounts = 0;
+  std::size_t with_nvml = 0;
+  for (const fs::path& machine : machines()) {
+    INFO(machine.filename().native());
+    const host::NodeProfile whole = profile_of(machine);
+    const host::NodeProfile brief = profile_of(machine, host::ProbeScope::solving);
+    with_mounts += whole.mounts.empty() ? 0 : 1;
+    with_nvml += whole.nvidia.nvml ? 1 : 0;
+    CHECK(brief.mounts.empty());
+    CHECK_FALSE(brief.nvidia.nvml.has_value());
+    CHECK(brief.glibc == whole.glibc);
+    CHECK(brief.cpu == whole.cpu);
+    CHECK(host::cuda_version_of(brief) == host::cuda_version_of(whole));
+    CHECK(host::cuda_arch_of(brief) == host::cuda_arch_of(whole));
+  }
+  CHECK(with_mounts > 10);
+  CHECK(with_nvml > 1);
 }
 
 TEST_CASE("each captured machine's profile goes through JSON unchanged", "[captured]") {
