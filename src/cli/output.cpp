@@ -1,5 +1,6 @@
 #include "cli/output.hpp"
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -70,6 +71,13 @@ void Output::print_json(const base::Json& body, bool success) const {
     root[key] = value;
   }
   print(base::dump_json(root));
+}
+
+std::size_t Output::stdout_columns() const {
+  constexpr std::size_t usual = 80;
+  winsize size{};
+  const bool is_known = stdout_terminal_ && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0;
+  return is_known && size.ws_col > 0 ? size.ws_col : usual;
 }
 
 void Output::say(std::string_view text) const {

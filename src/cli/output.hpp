@@ -24,6 +24,9 @@ class Output {
   bool stderr_is_terminal() const { return stderr_terminal_; }
   /// Whether lines on stderr can be drawn over: a terminal that is not dumb, and no --json.
   bool can_redraw() const { return stderr_terminal_ && !dumb_ && !json(); }
+  bool stdout_is_terminal() const { return stdout_terminal_; }
+  /// Of the terminal on stdout; 80 where there is none.
+  std::size_t stdout_columns() const;
   /// Whether the locale's variables speak of UTF-8.
   bool is_utf8() const { return utf8_; }
 

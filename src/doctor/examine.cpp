@@ -36,13 +36,12 @@ Finding folded(const Subject& subject) {
   const std::string name =
       subject.environment_name.empty() ? "" : " -n " + shell_word(subject.environment_name);
   const std::string command = "srun --partition=PARTITION --gpus=1 hpcenv doctor" + name;
-  Finding finding = info(fmt::format(
-      "no NVIDIA GPU on this node; nothing is wrong with that on a login node, but what jobs will "
-      "find has to be asked where they run: {}",
-      command));
+  Finding finding = info("no NVIDIA GPU on this node");
   finding.id = "D01";
   finding.title = "NVIDIA GPUs of this node";
-  finding.remedy = Remedy{"Run the checks where the GPU is, in a short job.", {command}};
+  finding.remedy = Remedy{
+      "Nothing is wrong with that on a login node. Run the checks where jobs run, in a short one.",
+      {command}};
   return finding;
 }
 
@@ -52,12 +51,20 @@ Finding named(const Check& check, Finding finding) {
   return finding;
 }
 
+/// Of a check that erred: other than of one that has nothing to look at, a reader has to know.
+Finding without_answer(const Check& check, std::string why) {
+  Finding finding = unavailable(std::move(why));
+  finding.remedy = Remedy{"Nothing is known of it yet. Ask this check alone, once more.",
+                          {fmt::format("hpcenv doctor {}", check.id)}};
+  return finding;
+}
+
 /// Nothing of ours throws, but memory may be short; then this check alone has no answer.
 Finding guarded(const Check& check, const Subject& subject) {
   try {
     return check.examine(subject);
   } catch (const std::exception& fault) {
-    return unavailable(fmt::format("this check failed itself: {}", fault.what()));
+    return without_answer(check, fmt::format("this check failed itself: {}", fault.what()));
   }
 }
 
@@ -70,15 +77,16 @@ Finding examined_apart(const Check& check, const Subject& subject) {
       if (const auto value = base::parse_json(apart.answer, check.id)) {
         return finding_from_json(*value);
       }
-      return unavailable("this check gave an answer that cannot be read");
+      return without_answer(check, "this check gave an answer that cannot be read");
     case base::ApartResult::End::timed_out:
-      return unavailable(
-          fmt::format("no answer within {} s: does a file server hang?",
-                      std::chrono::duration_cast<std::chrono::seconds>(deadline).count()));
+      return without_answer(
+          check, fmt::format("no answer within {} s: does a file server hang?",
+                             std::chrono::duration_cast<std::chrono::seconds>(deadline).count()));
     case base::ApartResult::End::crashed:
-      return unavailable(apart.code == SIGBUS
-                             ? "a file was cut off while it was read"
-                             : fmt::format("this check failed itself (signal {})", apart.code));
+      return without_answer(check,
+                            apart.code == SIGBUS
+                                ? "a file was cut off while it was read"
+                                : fmt::format("this check failed itself (signal {})", apart.code));
     case base::ApartResult::End::interrupted:
       return unavailable("interrupted");
     case base::ApartResult::End::cannot_start:

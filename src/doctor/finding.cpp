@@ -11,13 +11,13 @@ namespace hpcenv::doctor {
 
 std::span<const CheckGroup> all_groups() {
   static const std::array groups = {
-      CheckGroup{"driver", "NVIDIA driver", driver_checks()},
-      CheckGroup{"devices", "GPUs", device_checks()},
-      CheckGroup{"toolkit", "Environment and GPU", toolkit_checks()},
+      CheckGroup{"driver", "NVIDIA driver", driver_checks(), "D08"},
+      CheckGroup{"devices", "GPUs", device_checks(), "G04"},
+      CheckGroup{"toolkit", "Environment and GPU", toolkit_checks(), "P01"},
       CheckGroup{"shell", "This shell", contamination_checks()},
       CheckGroup{"storage", "Storage", storage_checks()},
       CheckGroup{"host", "Operating system", host_checks()},
-      CheckGroup{"slurm", "Slurm", slurm_checks()},
+      CheckGroup{"slurm", "Slurm", slurm_checks(), "S01"},
       CheckGroup{"network", "Network", network_checks()},
   };
   return groups;

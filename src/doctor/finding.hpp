@@ -77,6 +77,7 @@ struct CheckGroup {
   const char* name;   ///< "driver"
   const char* title;  ///< "NVIDIA driver"
   std::span<const Check> checks;
+  const char* headline = "";  ///< the check that tells of the group where all is well; may be empty
 };
 
 /// In the order of the report.

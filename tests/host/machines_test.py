@@ -170,12 +170,9 @@ def groups() -> dict[str, str]:
     """Group of each check, asked of the program: a group's name selects its checks."""
     known: dict[str, str] = {}
     for check in json.loads(run(["doctor", "--list", "--json"]).stdout)["checks"]:
-        known[check["id"]] = check.get("group") or GROUP_OF_LETTER[check["id"][0]]
+        known[check["id"]] = check["group"]
     return known
 
-
-GROUP_OF_LETTER = {"D": "driver", "G": "devices", "P": "toolkit", "E": "shell", "F": "storage", "H": "host", "S": "slurm",
-                   "N": "network", "M": "mpi"}
 
 if __name__ == "__main__":
     names = [argument for argument in sys.argv[1:] if not argument.startswith("-")]

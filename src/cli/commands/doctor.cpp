@@ -5,9 +5,13 @@
 #include "base/json.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/commands/named_environment.hpp"
+#include "cli/doctor_checks.hpp"
+#include "cli/doctor_report.hpp"
+#include "cli/doctor_text.hpp"
 #include "cli/session.hpp"
 #include "conda/channel.hpp"
 #include "doctor/finding.hpp"
+#include "doctor/make_finding.hpp"
 #include "ops/examination.hpp"
 #include "ops/locations.hpp"
 
@@ -22,6 +26,8 @@ constexpr std::array options{
                OptionSpec::Kind::flag},
     OptionSpec{"--deep", "", "also what takes minutes: hashes every file", OptionSpec::Kind::flag},
     OptionSpec{"--list", "", "list the checks and stop", OptionSpec::Kind::flag},
+    OptionSpec{"--markdown", "", "with --list: print the page of the reference",
+               OptionSpec::Kind::flag},
     OptionSpec{"--captured", "DIR", "a machine that lies in this folder, not this one"},
 };
 
@@ -68,95 +74,69 @@ ops::NetworkRequest network_request(const Session& session) {
   return request;
 }
 
-Style style_of(doctor::Severity severity) {
-  switch (severity) {
-    case doctor::Severity::pass:
-      return Style::green;
-    case doctor::Severity::warning:
-      return Style::yellow;
-    case doctor::Severity::failure:
-      return Style::red;
-    case doctor::Severity::info:
-    case doctor::Severity::unavailable:
-      return Style::dim;
+/// That asks again of the same machine and environment.
+std::string command_again(const Arguments& arguments) {
+  std::string command = "hpcenv doctor";
+  for (const char* option : {"name", "prefix", "on", "captured"}) {
+    if (!arguments.has(option)) continue;
+    command += option == std::string_view("name") ? " -n " : fmt::format(" --{} ", option);
+    command += doctor::shell_word(arguments.value(option));
   }
-  return Style::plain;
+  return command;
 }
 
-std::string finding_text(const doctor::Finding& finding, const Output& output) {
-  std::string text = fmt::format(
-      "{} {}  {}\n",
-      output.styled(style_of(finding.severity), fmt::format("{:<11}", name_of(finding.severity))),
-      finding.id, finding.text);
-  if (finding.severity != doctor::Severity::warning &&
-      finding.severity != doctor::Severity::failure) {
-    return text;
-  }
-  for (const std::string& line : finding.evidence) {
-    text += fmt::format("{:17}{}\n", "", line);
-  }
-  if (finding.remedy) {
-    text += fmt::format("{:12}do:  {}\n", "", finding.remedy->text);
-    for (const std::string& command : finding.remedy->commands) {
-      text += fmt::format("{:17}{}\n", "", command);
-    }
-  }
-  return text;
+DoctorReport report_of(const Arguments& arguments, const ops::ExaminationRequest& request,
+                       ops::Examination examination, std::int64_t now) {
+  constexpr std::int64_t day = 86400;
+  DoctorReport report;
+  report.machine = std::move(examination.machine);
+  report.target = request.target;
+  report.environment = request.environment ? request.environment->name : "";
+  report.age_days = std::max<std::int64_t>(now - examination.oldest_profile, 0) / day;
+  report.command = command_again(arguments);
+  report.findings = std::move(examination.findings);
+  return report;
 }
 
-std::size_t count_of(const std::vector<doctor::Finding>& findings, doctor::Severity severity) {
-  return static_cast<std::size_t>(
-      std::ranges::count(findings, severity, &doctor::Finding::severity));
+base::Json report_to_json(const DoctorReport& report) {
+  const FindingCounts counts = count_findings(report.findings);
+  base::Json body;
+  body["machine"] = report.machine;
+  body["environment"] = report.environment;
+  body["findings"] = base::Json::array();
+  for (const doctor::Finding& finding : report.findings) {
+    body["findings"].push_back(doctor::finding_to_json(finding));
+  }
+  body["failures"] = counts.failures;
+  body["warnings"] = counts.warnings;
+  return body;
 }
 
-void print_findings(const ops::Examination& examination, const std::string& environment,
-                    const Output& output) {
-  const std::size_t failures = count_of(examination.findings, doctor::Severity::failure);
-  const std::size_t warnings = count_of(examination.findings, doctor::Severity::warning);
+void print_report(const DoctorReport& report, const Arguments& arguments, const Output& output) {
+  const bool is_well = count_findings(report.findings).failures == 0;
   if (output.json()) {
-    base::Json body;
-    body["machine"] = examination.machine;
-    body["environment"] = environment;
-    body["findings"] = base::Json::array();
-    for (const doctor::Finding& finding : examination.findings) {
-      body["findings"].push_back(doctor::finding_to_json(finding));
-    }
-    body["failures"] = failures;
-    body["warnings"] = warnings;
-    output.print_json(body, failures == 0);
+    output.print_json(report_to_json(report), is_well);
     return;
   }
-  for (const doctor::Finding& finding : examination.findings) {
-    output.print(finding_text(finding, output));
-  }
-  output.print(fmt::format("\n{} checks on {}: {} failed, {} warnings\n",
-                           examination.findings.size(), examination.machine, failures, warnings));
+  // Who names checks wants to hear of each.
+  const bool shows_all = arguments.has("verbose") || !arguments.operands().empty();
+  const auto detail = shows_all ? ReportLook::Detail::all : ReportLook::Detail::what_is_not_well;
+  output.print(report_text(report, look_for(output, detail), output));
 }
 
-void print_list(const Output& output) {
-  base::Json list = base::Json::array();
-  std::vector<std::vector<std::string>> rows{{"Id", "Check", "Looks at"}};
-  for (const doctor::Check& check : doctor::all_checks()) {
-    base::Json value;
-    value["id"] = check.id;
-    value["name"] = check.name;
-    value["title"] = check.title;
-    value["needs_environment"] = check.needs_environment;
-    list.push_back(std::move(value));
-    rows.push_back({check.id, check.name, check.title});
-  }
+void print_list(const Arguments& arguments, const Output& output) {
   if (output.json()) {
     base::Json body;
-    body["checks"] = std::move(list);
+    body["checks"] = check_list_json();
     output.print_json(body, true);
-  } else {
-    output.print(table_text(rows));
+    return;
   }
+  output.print(arguments.has("markdown") ? check_list_page() : check_list_text());
 }
 
 Result<int> run(const Arguments& arguments, Session& session) {
   if (arguments.has("list")) {
-    print_list(session.output());
+    print_list(arguments, session.output());
     return 0;
   }
   if (arguments.has("captured")) {
@@ -166,12 +146,13 @@ Result<int> run(const Arguments& arguments, Session& session) {
   HPCENV_ASSIGN(ops::ExaminationRequest request, request_of(arguments, locations));
   request.scan_cache = scan_cache(session.environment(), locations);
   if (!session.is_captured()) request.network = network_request(session);
-  HPCENV_ASSIGN(const ops::Examination examination,
+  HPCENV_ASSIGN(ops::Examination examination,
                 ops::examine_machine(request, locations, session.local_seams()));
   session.end_progress();
-  print_findings(examination, request.environment ? request.environment->name : "",
-                 session.output());
-  return count_of(examination.findings, doctor::Severity::failure) == 0 ? 0 : 1;
+  const DoctorReport report =
+      report_of(arguments, request, std::move(examination), session.clock().now());
+  print_report(report, arguments, session.output());
+  return count_findings(report.findings).failures == 0 ? 0 : 1;
 }
 
 }  // namespace
@@ -183,6 +164,7 @@ constexpr CommandSpec doctor_command{
     .details =
         "Looks at the machine that it runs on, or with --on at the profiles of a target.\n"
         "CHECK is the id, the name or the group of a check, or a glob of one.\n"
+        "One line a group, and below it what is not well; --verbose shows every finding.\n"
         "Leaves with 1 where a check failed.",
     .operands = CommandSpec::Operands::some,
     .options = options,

@@ -84,6 +84,8 @@ TEST_CASE("a check that fails itself is a finding, and the others go on", "[exam
   REQUIRE(ids_of(findings) == std::vector<std::string>{"X01", "X02", "X03", "X04"});
   CHECK(findings[0].severity == Severity::unavailable);
   CHECK(findings[0].text == "a file was cut off while it was read");
+  REQUIRE(findings[0].remedy);
+  CHECK(findings[0].remedy->commands == std::vector<std::string>{"hpcenv doctor X01"});
   CHECK(findings[1].severity == Severity::unavailable);
   CHECK(findings[1].text == "this check failed itself: no memory");
   CHECK(findings[2].severity == Severity::failure);
