@@ -6,6 +6,7 @@
 
 #include "base/json.hpp"
 #include "host/probe_end.hpp"
+#include "host/storage_facts.hpp"
 
 namespace hpcenv::host {
 
@@ -34,28 +35,35 @@ class CapturedReader final : public HostReader {
   }
 
   std::optional<std::string> read_text(const std::string& path) const override {
-    Result<std::string> text = base::read_file(openable(path));
+    if (is_in("unreadable", path)) return std::nullopt;
+    Result<std::string> text = base::read_file(place_of(path));
     if (!text) return std::nullopt;
     return *std::move(text);
   }
 
   std::vector<std::string> list(const std::string& path) const override {
     std::set<std::string> names;
-    if (const auto files = base::list_directory(openable(path))) {
+    if (const auto files = base::list_directory(place_of(path))) {
       names.insert(files->begin(), files->end());
     }
-    const std::string folder = path + "/";
-    for (const auto& [link, target] : member(host_, "links").items()) {
-      if (!link.starts_with(folder)) continue;
-      const std::string name = link.substr(folder.size());
+    const std::string folder = path == "/" ? path : path + "/";
+    const auto add = [&](const std::string& file) {
+      if (!file.starts_with(folder)) return;
+      const std::string name = file.substr(folder.size());
       names.insert(name.substr(0, name.find('/')));
+    };
+    for (const char* table : {"links", "libraries"}) {
+      for (const auto& [file, known] : member(host_, table).items()) add(file);
     }
+    for (const std::string& file : base::strings_or_empty(host_, "present")) add(file);
     return {names.begin(), names.end()};
   }
 
   bool exists(const std::string& path) const override {
-    return member(host_, "links").contains(path) || member(host_, "file_systems").contains(path) ||
-           base::path_exists(openable(path));
+    if (is_in("missing", path)) return false;
+    return member(host_, "links").contains(path) || member(host_, "libraries").contains(path) ||
+           member(host_, "file_systems").contains(path) || is_in("present", path) ||
+           base::path_exists(place_of(path));
   }
 
   std::optional<std::string> real_path(const std::string& path) const override {
@@ -63,7 +71,13 @@ class CapturedReader final : public HostReader {
     return base::string_or(member(host_, "links"), path, path);
   }
 
-  std::string openable(const std::string& path) const override { return root_.native() + path; }
+  std::string openable(const std::string& path) const override { return place_of(path); }
+  std::optional<LibraryFacts> library(const std::string& path) const override {
+    const Json& known = member(host_, "libraries");
+    const auto found = known.find(path);
+    return found == known.end() ? read_library(place_of(path)) : library_from_json(*found);
+  }
+
   std::optional<int> open_error(const std::string& path) const override {
     const Json& known = member(host_, "open_errors");
     const auto found = known.find(path);
@@ -83,7 +97,7 @@ class CapturedReader final : public HostReader {
   bool is_root() const override { return flag(host_, "is_root"); }
 
   std::optional<base::FileSystemFacts> file_system(const std::string& path) const override {
-    const auto mount = place(path);
+    const auto mount = mount_of(path);
     return mount ? std::optional(mount->facts) : std::nullopt;
   }
 
@@ -91,33 +105,46 @@ class CapturedReader final : public HostReader {
                                                 Trial /*trial*/) const override {
     std::vector<std::optional<MountFacts>> known;
     known.reserve(paths.size());
-    for (const std::string& path : paths) known.push_back(place(path));
+    for (const std::string& path : paths) known.push_back(mount_of(path));
     return known;
   }
 
   LibcudaAnswer ask_libcuda(const LibcudaQuestion& question) const override {
     const std::string_view stage = name_of(question.stage);
     const bool as_set = question.visible == LibcudaQuestion::VisibleDevices::as_set;
+    const Json* like_it = nullptr;
     for (const Json& row : member(host_, "answers")) {
       const bool same = base::string_or(row, "library") == question.library &&
                         base::string_or(row, "stage") == stage && flag(row, "as_set") == as_set;
-      if (same) return answer_of(row);
+      if (!same) continue;
+      if (base::strings_or_empty(row, "dropped") == question.dropped) return answer_of(row);
+      if (like_it == nullptr) like_it = &row;
     }
+    // By hand nobody writes down what was taken out of LD_LIBRARY_PATH.
+    if (like_it != nullptr) return answer_of(*like_it);
     LibcudaAnswer none;
     none.detail = "this was not asked when the machine was captured";
     return none;
   }
 
  private:
+  std::string place_of(const std::string& path) const { return root_.native() + path; }
+
+  bool is_in(const char* list, const std::string& path) const {
+    const Json& paths = member(host_, list);
+    return paths.is_array() && std::ranges::find(paths, Json(path)) != paths.end();
+  }
+
   /// As the nearest folder is that the capture knows.
-  std::optional<MountFacts> place(const std::string& path) const {
+  std::optional<MountFacts> mount_of(const std::string& path) const {
     const Json& known = member(host_, "file_systems");
     for (std::filesystem::path folder = path;; folder = folder.parent_path()) {
       const auto found = known.find(folder.native());
       if (found != known.end()) {
         MountFacts mount = mount_from_json(*found);
         mount.path = path;
-        if (mount.existing.empty()) mount.existing = path;
+        const bool is_below = folder != path && !mount.missing;
+        if (is_below || mount.existing.empty()) mount.existing = path;
         return mount;
       }
       if (folder == folder.parent_path()) return std::nullopt;

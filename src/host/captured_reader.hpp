@@ -11,9 +11,11 @@
 namespace hpcenv::host {
 
 /// FOLDER/root holds the files; FOLDER/host.json what is none: hostname, kernel, machine, is_root,
-/// environment, links {path: target}, file_systems {path: a mount of a profile, "type" at least},
-/// and the answers of the libcuda helper [{library, stage, as_set, end, detail, lines}]. Kinds
-/// not_found and refused, naming the file.
+/// environment, links {path: target}, libraries {path: what their headers say}, file_systems {path:
+/// a mount of a profile, "type" at least}, open_errors {path: errno}, present (nothing but their
+/// being there is known), unreadable and missing [paths], and the answers of the libcuda helper
+/// [{library, stage, as_set, end, detail, lines}]; docs/reference/captures.md. What was not asked
+/// when the machine was captured is not there. Kinds not_found and refused, naming the file.
 Result<std::unique_ptr<HostReader>> open_captured_host(const std::filesystem::path& folder);
 
 /// What programs answered there: `programs` of host.json, [{argv, end, code, output, errors}]. A

@@ -165,12 +165,8 @@ std::optional<CudaVersion> cuda_of(const LibcudaCandidate& library) {
   return cuda_of_driver(library.file_version);
 }
 
-}  // namespace
-
-std::optional<CompatNote> read_compat_note(Bytes file) {
-  const Result<ElfFacts> elf = read_elf(file);
-  if (!elf) return std::nullopt;
-  const std::string_view description = description_in(elf->section(file, note_section));
+std::optional<CompatNote> parse_note(Bytes section) {
+  const std::string_view description = description_in(section);
   const Result<base::Json> value = base::parse_json(description, "a forward-compatibility note");
   if (!value || !value->is_object()) return std::nullopt;
   CompatNote note;
@@ -179,6 +175,20 @@ std::optional<CompatNote> read_compat_note(Bytes file) {
   note.brands = integers_in<int>(*value, "device");
   if (!parse_cuda_version(note.cuda)) return std::nullopt;
   return note;
+}
+
+}  // namespace
+
+std::optional<CompatNote> read_compat_note(Bytes file) {
+  const Result<ElfFacts> elf = read_elf(file);
+  if (!elf) return std::nullopt;
+  return parse_note(elf->section(file, note_section));
+}
+
+std::optional<CompatNote> compat_note_of(const LibraryFacts& library) {
+  const auto note = library.notes.find(std::string(note_section));
+  if (note == library.notes.end()) return std::nullopt;
+  return parse_note(std::as_bytes(std::span(note->second)));
 }
 
 bool is_compat_library(const LibcudaCandidate& library, std::string_view kernel_module) {

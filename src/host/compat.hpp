@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "host/cuda_tables.hpp"
+#include "host/library_facts.hpp"
 #include "host/nvidia_facts.hpp"
 
 namespace hpcenv::host {
@@ -17,6 +18,9 @@ namespace hpcenv::host {
 /// What the ELF note `.note.cuda.fwd_compatibility` of a library says; nullopt where it has none
 /// that can be read. Drivers before 575 carry none.
 std::optional<CompatNote> read_compat_note(std::span<const std::byte> file);
+
+/// The same of a library that a reader looked at.
+std::optional<CompatNote> compat_note_of(const LibraryFacts& library);
 
 /// By the folder that such libraries are installed to (compat, cuda-compat), or by its note where
 /// somebody put it in front with LD_LIBRARY_PATH and it is not the kernel module's own version: the

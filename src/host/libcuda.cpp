@@ -187,6 +187,7 @@ const char* name_of(ProbeStage stage) {
 }
 
 void read_probe_lines(const std::string& lines, LibcudaAnswer& into) {
+  into.lines += lines;
   for (const std::string_view text : base::split_lines(lines)) {
     const Result<base::Json> line = base::parse_json(text, "the libcuda helper's answer");
     if (line && line->is_object()) take_step(*line, into);

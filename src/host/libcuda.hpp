@@ -74,6 +74,7 @@ struct LibcudaAnswer {
   std::vector<CudaDevice> devices;
   std::optional<int> management_code;  ///< nvmlReturn_t of nvmlInit, or of counting the GPUs
   std::vector<ManagedGpu> managed;
+  std::string lines;  ///< the helper's own words, of which all but `end` and `detail` is read
 };
 
 /// Starts the embedded helper and waits for it until the deadline; then its process group is
@@ -83,7 +84,7 @@ struct LibcudaAnswer {
 LibcudaAnswer ask_libcuda(const LibcudaQuestion& question, const base::Environment& environment);
 
 /// The answer in the helper's lines: one JSON object each; lines that are none are left out.
-/// `end` is not judged: it stays as it is in `into`.
+/// `end` is not judged: it stays as it is in `into`. They are kept in `lines`.
 void read_probe_lines(const std::string& lines, LibcudaAnswer& into);
 
 }  // namespace hpcenv::host

@@ -6,7 +6,6 @@
 
 #include "base/text.hpp"
 #include "host/compat.hpp"
-#include "host/elf.hpp"
 #include "host/loader_cache.hpp"
 
 namespace hpcenv::host {
@@ -43,13 +42,12 @@ std::vector<std::string> fixed_directories(const std::string& machine) {
 }
 
 /// A stub needs no library at all, is small, and lies where toolkits keep their stubs.
-bool looks_like_stub(std::span<const std::byte> file, const std::string& path,
+bool looks_like_stub(const LibraryFacts& library, const std::string& path,
                      const std::string& real_path) {
-  if (file.size() >= stub_size_limit) return false;
+  if (library.size >= stub_size_limit) return false;
   const bool in_stubs =
       path.find("/stubs/") != std::string::npos || real_path.find("/stubs/") != std::string::npos;
-  const Result<ElfFacts> elf = read_elf(file);
-  return in_stubs || (elf && elf->needed.empty());
+  return in_stubs || (library.is_elf() && library.needed.empty());
 }
 
 std::vector<std::pair<std::string, std::string>> possible_paths(const HostReader& reader) {
@@ -93,9 +91,9 @@ LibcudaCandidate describe_libcuda(const HostReader& reader, const std::string& p
   const std::size_t slash = candidate.real_path.rfind('/');
   candidate.file_version = driver_version_in(
       std::string_view(candidate.real_path).substr(slash == std::string::npos ? 0 : slash + 1));
-  if (const Result<MappedFile> file = MappedFile::open(reader.openable(path))) {
-    candidate.is_stub = looks_like_stub(file->bytes(), path, candidate.real_path);
-    candidate.compat = read_compat_note(file->bytes());
+  if (const std::optional<LibraryFacts> library = reader.library(path)) {
+    candidate.is_stub = looks_like_stub(*library, path, candidate.real_path);
+    candidate.compat = compat_note_of(*library);
   }
   return candidate;
 }

@@ -55,6 +55,10 @@ class LinuxReader final : public HostReader {
   }
 
   std::string openable(const std::string& path) const override { return path; }
+  std::optional<LibraryFacts> library(const std::string& path) const override {
+    return read_library(path);
+  }
+
   std::optional<int> open_error(const std::string& path) const override {
     const base::Fd fd(open(path.c_str(), O_RDWR | O_CLOEXEC | O_NONBLOCK));
     return fd.valid() ? 0 : errno;

@@ -104,16 +104,6 @@ constexpr std::array environment_names = {
     "KUBERNETES_SERVICE_HOST",
 };
 
-base::Environment allowed_environment(const base::Environment& all) {
-  base::Environment kept;
-  for (const char* name : environment_names) {
-    auto value = all.get(name);
-    if (!value) continue;
-    kept.set(name, is_proxy_variable(name) ? masked_proxy(*value) : *std::move(value));
-  }
-  return kept;
-}
-
 std::uint64_t memory_of(std::string_view meminfo) {
   for (const std::string_view line : base::split_lines(meminfo)) {
     const std::vector<std::string_view> words = base::split_words(line);
@@ -125,6 +115,16 @@ std::uint64_t memory_of(std::string_view meminfo) {
 }
 
 }  // namespace
+
+base::Environment allowed_environment(const base::Environment& all) {
+  base::Environment kept;
+  for (const char* name : environment_names) {
+    auto value = all.get(name);
+    if (!value) continue;
+    kept.set(name, is_proxy_variable(name) ? masked_proxy(*value) : *std::move(value));
+  }
+  return kept;
+}
 
 Result<NodeProfile> probe_node(const HostReader& reader, base::ProcessRunner& runner,
                                const base::Clock& clock, ProbeDepth depth, ProbeScope scope) {

@@ -34,6 +34,10 @@ struct NodeProfile {
       environment;  ///< of the allow-list that checks read (LD_LIBRARY_PATH, CUDA_*, SLURM_*, ...)
 };
 
+/// Of all variables those that a profile may hold: named one by one, none of them a secret, and
+/// addresses without passwords.
+base::Environment allowed_environment(const base::Environment& all);
+
 enum class ProbeDepth {
   versions,   ///< stage A: cuDriverGetVersion only; safe on a login node, no side effect
   devices,    ///< stages A and B: cuInit and devices, in a throw-away child

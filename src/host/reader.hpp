@@ -1,5 +1,6 @@
 // What the machine shows of itself. HostReader is one of the five seams: the real one
-// reads /, tests read a captured tree.
+// reads /, another one a captured tree (captured_reader), and a third writes such a tree down
+// (recording_reader). A question more is a function here and a line in each of them.
 #pragma once
 
 #include <cstdint>
@@ -13,6 +14,7 @@
 #include "base/fs.hpp"
 #include "base/result.hpp"
 #include "host/libcuda.hpp"
+#include "host/library_facts.hpp"
 #include "host/storage_facts.hpp"
 
 namespace hpcenv::host {
@@ -33,6 +35,8 @@ class HostReader {
   virtual std::optional<std::string> real_path(const std::string& path) const = 0;
   /// The path as this process can open it (a captured tree lies elsewhere).
   virtual std::string openable(const std::string& path) const = 0;
+  /// What a shared library says of itself; nullopt where no regular file can be read.
+  virtual std::optional<LibraryFacts> library(const std::string& path) const = 0;
   /// The errno of opening a device file for reading and writing, 0 where it opens; nullopt: not
   /// known. Only for files whose opening starts nothing: never /dev/nvidiaN.
   virtual std::optional<int> open_error(const std::string& path) const = 0;

@@ -66,8 +66,11 @@ enum class Storage {
 };
 Storage storage_of(const base::FileSystemFacts& facts);
 
+base::Json file_system_to_json(const base::FileSystemFacts& facts);
+/// Members that are missing or of another type keep their defaults, here and below.
+base::FileSystemFacts file_system_from_json(const base::Json& value);
+
 base::Json mount_to_json(const MountFacts& mount);
-/// Members that are missing or of another type keep their defaults.
 MountFacts mount_from_json(const base::Json& value);
 
 }  // namespace hpcenv::host

@@ -133,18 +133,35 @@ Storage storage_of(const base::FileSystemFacts& facts) {
   return known == kinds.end() ? Storage::unknown : known->storage;
 }
 
+Json file_system_to_json(const base::FileSystemFacts& facts) {
+  return {{"type", facts.type},
+          {"magic", facts.magic},
+          {"free_bytes", facts.free_bytes},
+          {"total_bytes", facts.total_bytes},
+          {"free_inodes", facts.free_inodes},
+          {"total_inodes", facts.total_inodes},
+          {"no_exec", facts.no_exec},
+          {"read_only", facts.read_only}};
+}
+
+base::FileSystemFacts file_system_from_json(const Json& value) {
+  base::FileSystemFacts facts;
+  facts.type = base::string_or(value, "type");
+  facts.magic = integer_in<std::uint32_t>(value, "magic").value_or(0);
+  facts.free_bytes = bytes_in(value, "free_bytes");
+  facts.total_bytes = bytes_in(value, "total_bytes");
+  facts.free_inodes = bytes_in(value, "free_inodes");
+  facts.total_inodes = bytes_in(value, "total_inodes");
+  facts.no_exec = flag_in(value, "no_exec");
+  facts.read_only = flag_in(value, "read_only");
+  return facts;
+}
+
 Json mount_to_json(const MountFacts& mount) {
   if (mount.hangs) return {{"purpose", mount.purpose}, {"path", mount.path}, {"hangs", true}};
-  Json value = {{"purpose", mount.purpose},
-                {"path", mount.path},
-                {"type", mount.facts.type},
-                {"magic", mount.facts.magic},
-                {"free_bytes", mount.facts.free_bytes},
-                {"total_bytes", mount.facts.total_bytes},
-                {"free_inodes", mount.facts.free_inodes},
-                {"total_inodes", mount.facts.total_inodes},
-                {"no_exec", mount.facts.no_exec},
-                {"read_only", mount.facts.read_only}};
+  Json value = file_system_to_json(mount.facts);
+  value["purpose"] = mount.purpose;
+  value["path"] = mount.path;
   put_details(value, mount);
   return value;
 }
@@ -155,14 +172,7 @@ MountFacts mount_from_json(const Json& value) {
   mount.path = base::string_or(value, "path");
   mount.hangs = flag_in(value, "hangs");
   if (mount.hangs) return mount;
-  mount.facts.type = base::string_or(value, "type");
-  mount.facts.magic = integer_in<std::uint32_t>(value, "magic").value_or(0);
-  mount.facts.free_bytes = bytes_in(value, "free_bytes");
-  mount.facts.total_bytes = bytes_in(value, "total_bytes");
-  mount.facts.free_inodes = bytes_in(value, "free_inodes");
-  mount.facts.total_inodes = bytes_in(value, "total_inodes");
-  mount.facts.no_exec = flag_in(value, "no_exec");
-  mount.facts.read_only = flag_in(value, "read_only");
+  mount.facts = file_system_from_json(value);
   take_details(value, mount);
   return mount;
 }

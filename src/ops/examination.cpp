@@ -37,25 +37,6 @@ Result<Nodes> nodes_of(const ExaminationRequest& request, const Locations& locat
   return nodes;
 }
 
-/// Where things lie that checks of storage look at.
-host::NamedPaths places_of(const ExaminationRequest& request, const Locations& locations,
-                           const base::Environment& environment) {
-  const std::string folder = locations.environments().string();
-  host::NamedPaths places;
-  bool inside = false;
-  if (request.environment) {
-    const std::string prefix = request.environment->prefix.string();
-    places.emplace_back("environment", prefix);
-    inside = prefix.starts_with(folder + "/");
-  }
-  if (!inside) places.emplace_back("environments", folder);
-  places.emplace_back("package cache", locations.packages().string());
-  const std::string home = environment.get_or("HOME", "");
-  if (home.starts_with('/')) places.emplace_back("home", home);
-  places.emplace_back("temporary files", environment.get_or("TMPDIR", "/tmp"));
-  return places;
-}
-
 Examination judged(const ExaminationRequest& request, std::span<const doctor::Check> checks,
                    const std::vector<host::NodeProfile>& nodes, doctor::Subject& subject) {
   Examination examination;
@@ -75,6 +56,27 @@ Examination judged(const ExaminationRequest& request, std::span<const doctor::Ch
 
 }  // namespace
 
+host::NamedPaths examined_places(const ExaminationRequest& request, const Locations& locations,
+                                 const host::HostReader& reader) {
+  const base::Environment& environment = reader.environment();
+  const auto root_there = reader.taken_at() ? environment.get("HPCENV_ROOT") : std::nullopt;
+  const std::string folder = root_there ? *root_there + "/envs" : locations.environments().string();
+  const std::string cache = root_there ? *root_there + "/pkgs" : locations.packages().string();
+  host::NamedPaths places;
+  bool inside = false;
+  if (request.environment) {
+    const std::string prefix = request.environment->prefix.string();
+    places.emplace_back("environment", prefix);
+    inside = prefix.starts_with(folder + "/");
+  }
+  if (!inside) places.emplace_back("environments", folder);
+  places.emplace_back("package cache", cache);
+  const std::string home = environment.get_or("HOME", "");
+  if (home.starts_with('/')) places.emplace_back("home", home);
+  places.emplace_back("temporary files", environment.get_or("TMPDIR", "/tmp"));
+  return places;
+}
+
 Result<Examination> examine_machine(const ExaminationRequest& request, const Locations& locations,
                                     const LocalSeams& seams) {
   HPCENV_ASSIGN(const std::vector<doctor::Check> checks, doctor::select_checks(request.selection));
@@ -93,7 +95,7 @@ Result<Examination> examine_machine(const ExaminationRequest& request, const Loc
   HPCENV_ASSIGN(Nodes nodes, nodes_of(request, locations, seams));
   subject.targets = std::move(nodes.targets);
   seams.reporter.step("Checking");
-  const AskRequest questions{places_of(request, locations, seams.reader.environment()),
+  const AskRequest questions{examined_places(request, locations, seams.reader),
                              request.network ? &*request.network : nullptr};
   ask_others(checks, questions, seams, subject);
   HPCENV_TRY(base::check_interrupt());

@@ -28,6 +28,11 @@ struct Examination {
   std::vector<doctor::Finding> findings;
 };
 
+/// Where things lie that checks of storage look at: of this user, or of the one who wrote the
+/// machine down that is read.
+host::NamedPaths examined_places(const ExaminationRequest& request, const Locations& locations,
+                                 const host::HostReader& reader);
+
 /// Kinds of reading the target and the environment; usage for an unknown check. What a check
 /// cannot find out is a finding, never an error.
 Result<Examination> examine_machine(const ExaminationRequest& request, const Locations& locations,

@@ -7,6 +7,7 @@
 #include "cli/session.hpp"
 #include "host/cuda_tables.hpp"
 #include "host/node_profile.hpp"
+#include "ops/capture.hpp"
 
 namespace hpcenv::cli {
 namespace {
@@ -15,11 +16,16 @@ constexpr std::array options{
     OptionSpec{"--no-devices", "", "ask the driver for its version only", OptionSpec::Kind::flag},
     OptionSpec{"--devices", "", "ask for the devices too, also as root (initializes the driver)",
                OptionSpec::Kind::flag},
-    OptionSpec{"--captured", "DIR", "a machine that lies in this folder, not this one"},
+    OptionSpec{"--capture", "DIR",
+               "also write down all that was read, for a bug report; names of user and host, paths "
+               "and secrets are masked"},
+    OptionSpec{"--captured", "DIR",
+               "a machine as `hpcenv probe --capture DIR` wrote it, not this one"},
 };
 
 constexpr std::array examples{"hpcenv probe", "hpcenv probe --json > node.json",
-                              "srun -p gpu --gpus 1 hpcenv probe --json"};
+                              "srun -p gpu --gpus 1 hpcenv probe --json",
+                              "hpcenv probe --capture my-machine"};
 
 const char* outcome(const host::LibcudaCandidate& candidate) {
   switch (candidate.end) {
@@ -122,10 +128,33 @@ host::ProbeDepth depth_of(const Arguments& arguments) {
   return arguments.has("devices") ? host::ProbeDepth::devices : host::ProbeDepth::automatic;
 }
 
+Result<int> capture(const Arguments& arguments, Session& session) {
+  const std::string folder = arguments.value("capture");
+  HPCENV_ASSIGN(const ops::Locations locations, session.locations());
+  HPCENV_ASSIGN(const ops::Captured captured,
+                ops::capture_machine(locations.working_directory / folder, depth_of(arguments),
+                                     locations, session.local_seams()));
+  session.end_progress();
+  const Output& output = session.output();
+  if (output.json()) {
+    base::Json body;
+    body["profile"] = host::profile_to_json(captured.profile);
+    body["capture"] = {{"folder", folder}, {"files", captured.files}, {"bytes", captured.bytes}};
+    output.print_json(body, true);
+    return 0;
+  }
+  output.print(
+      fmt::format("Wrote {} ({} files, {}), without your name, the host's and secrets.\n"
+                  "Look at it with: hpcenv probe --captured {}\n",
+                  folder, captured.files, base::human_bytes(captured.bytes), folder));
+  return 0;
+}
+
 Result<int> run(const Arguments& arguments, Session& session) {
   if (arguments.has("captured")) {
     HPCENV_TRY(session.look_at_capture(arguments.value("captured")));
   }
+  if (arguments.has("capture")) return capture(arguments, session);
   HPCENV_ASSIGN(
       const host::NodeProfile profile,
       host::probe_node(session.reader(), session.runner(), session.clock(), depth_of(arguments)));
@@ -144,7 +173,7 @@ Result<int> run(const Arguments& arguments, Session& session) {
 constexpr CommandSpec probe_command{
     .name = "probe",
     .summary = "show what this machine is: driver, GPUs, glibc, processor, storage",
-    .synopsis = "[--devices | --no-devices]",
+    .synopsis = "[--devices | --no-devices] [--capture DIR]",
     .details =
         "The driver is asked through its own library, in a process of its own with a deadline. "
         "Devices are\n"

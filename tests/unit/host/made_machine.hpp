@@ -42,6 +42,9 @@ class MadeMachine final : public host::HostReader {
     return path;
   }
   std::string openable(const std::string& path) const override { return path; }
+  std::optional<host::LibraryFacts> library(const std::string& path) const override {
+    return host::read_library(path);
+  }
   std::optional<int> open_error(const std::string& path) const override {
     const auto found = open_errors.find(path);
     if (found == open_errors.end()) return std::nullopt;
