@@ -36,11 +36,12 @@ class Sizes:
     quick_runs: int = 25
     oracle_step: int = 1
     cuda: str = "whole"  # the profile of tests/channel that has the CUDA environment
+    examined: str = "whole"  # the same for what the doctor examines, beside generated packages; empty: the stack
     room: int = 10 << 30  # bytes: both caches, both environments, and the packages unpacked bare
 
 
 SMALL = Sizes(package_stack.Shape(4, 200, 3, 200, 12 * package_stack.MEBI, (16 * package_stack.MEBI,)), (5_000,), 1, 3, 100,
-              "cuda", 1 << 30)
+              "cuda", "", 1 << 30)
 
 
 @dataclass
@@ -74,20 +75,23 @@ def middle_of(answers: list[dict[str, float]], key: str) -> float:
 class Bench:
     """Both tools at the same work, one after the other in each run."""
 
-    def __init__(self, ground: Ground, sizes: Sizes) -> None:
+    def __init__(self, ground: Ground, sizes: Sizes, scanner: Path) -> None:
+        """`scanner`: the program fatbin_list."""
         self.ground = ground
         self.sizes = sizes
+        self.scanner = scanner
 
     # ---- installing -------------------------------------------------------------------------------------------
 
-    def _real_channel(self, profile: str = "mini") -> Path:
+    def real_channel(self, profile: str = "mini") -> Path:
+        """A channel of tests/channel."""
         script = HERE.parent / "channel/build_channel.py"
         done = subprocess.run([sys.executable, "-B", script, "--profile", profile], stdout=subprocess.PIPE, text=True, check=True)
         return Path(done.stdout.strip())
 
     def stack(self) -> tuple[Path, list[str]]:
         """The channel of the package stack, and what installs all of it."""
-        real, shape = self._real_channel(), self.sizes.stack
+        real, shape = self.real_channel(), self.sizes.stack
         sources = [HERE / "package_stack.py", real / "channel.key"]
         channel = self.ground.channel(f"stack-{shape.pure_files + shape.library_files}", sources,
                                       lambda out: package_stack.make(out, real, REAL, shape))
@@ -143,8 +147,8 @@ class Bench:
 
     def far(self) -> list[Row]:
         """A small Python environment through a relay that adds 30 ms each way."""
-        real = self._real_channel()
-        channel = self.ground.channel("real", [real / "channel.key"], lambda out: _copy_channel(real, out))
+        real = self.real_channel()
+        channel = self.ground.channel("real", [real / "channel.key"], lambda out: copy_channel(real, out))
         script = HERE / "delay_proxy.py"
         port = self.ground.address.rsplit(":", 1)[1]
         relay = subprocess.Popen([sys.executable, "-B", script, port, str(DELAY_MS)], stdout=subprocess.PIPE, text=True)
@@ -160,8 +164,8 @@ class Bench:
 
     def cuda(self) -> list[Row]:
         """The CUDA toolkit with a compiler, cuBLAS, cuDNN and NCCL from NVIDIA's own files: few files, most of them huge."""
-        real = self._real_channel(self.sizes.cuda)
-        channel = self.ground.channel(f"real-{self.sizes.cuda}", [real / "channel.key"], lambda out: _copy_channel(real, out))
+        real = self.real_channel(self.sizes.cuda)
+        channel = self.ground.channel(f"real-{self.sizes.cuda}", [real / "channel.key"], lambda out: copy_channel(real, out))
         folder = self.ground.folder
         ours, peers = self._both_install(f"{self.ground.address}/{channel.name}", CUDA, cold=True)
         disk = [bytes_on_disk(folder / one, folder / two) / (1 << 20)
@@ -264,7 +268,8 @@ def _link_or_copy(source: str, target: str) -> None:
         shutil.copy2(source, target)
 
 
-def _copy_channel(source: Path, target: Path) -> list[str]:
+def copy_channel(source: Path, target: Path) -> list[str]:
+    """Its subdirs, linked where they can be."""
     for subdir in index_channel.SUBDIRS:
         shutil.copytree(source / subdir, target / subdir, copy_function=_link_or_copy)
     return REAL

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures hpcenv beside py-rattler and writes a table: run.py [--groups install,cuda,far,solve,oracles,start] [--runs N].
+"""Measures hpcenv beside py-rattler and writes a table: run.py [--groups install,cuda,far,solve,oracles,start,doctor] [--runs N].
 
 Needs the static program (./bootstrap makes it) and the Python of the tests; `./bootstrap bench` sees to both. Channels of
 generated packages come into being on the first run and are kept; it takes some minutes and 2 GB there (5 GB with NVIDIA's).
@@ -19,10 +19,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+import doctor_rows
+import rows as all_rows
 from ground import HERE, Ground
-from rows import CUDA_ROOM, GROUPS, SMALL, Bench, Row, Sizes
+from rows import CUDA_ROOM, SMALL, Bench, Row, Sizes
 
 ROOT = HERE.parents[1]
+GROUPS = {**all_rows.GROUPS, "doctor": doctor_rows.doctor}
 
 
 def number(value: float | None, unit: str) -> str:
@@ -65,6 +68,8 @@ def main() -> int:
     parser.add_argument("--runs", type=int, help="how often the long ones are run")
     parser.add_argument("--small", action="store_true", help="tiny sizes: shows that the measuring works")
     parser.add_argument("--program", type=Path, default=Path(os.environ.get("HPCENV_BIN", ROOT / "build/release/hpcenv")))
+    parser.add_argument("--scanner", type=Path, default=ROOT / "build/bench/tests/host/fatbin_list", metavar="FILE",
+                        help="the program that scans libraries for GPU code")
     parser.add_argument("--out", type=Path, default=ROOT / "build/bench-report", metavar="DIR")
     options = parser.parse_args()
     if options.small and not options.program.is_file():
@@ -82,7 +87,7 @@ def main() -> int:
     rows: list[Row] = []
     for group in options.groups.split(","):
         started = time.monotonic()
-        rows += GROUPS[group](Bench(ground, sizes))
+        rows += GROUPS[group](Bench(ground, sizes, options.scanner))
         print(f"bench: {group} took {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
     options.out.mkdir(parents=True, exist_ok=True)
     report = {"schema": 1, "facts": facts, "rows": [dataclasses.asdict(row) for row in rows]}
