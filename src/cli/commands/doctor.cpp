@@ -2,10 +2,13 @@
 #include <algorithm>
 #include <array>
 
+#include "base/clock.hpp"
+#include "base/fs.hpp"
 #include "base/json.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/commands/named_environment.hpp"
 #include "cli/doctor_checks.hpp"
+#include "cli/doctor_page.hpp"
 #include "cli/doctor_report.hpp"
 #include "cli/doctor_text.hpp"
 #include "cli/session.hpp"
@@ -25,6 +28,7 @@ constexpr std::array options{
     OptionSpec{"--job", "", "only what an allocation may show differently than the node",
                OptionSpec::Kind::flag},
     OptionSpec{"--deep", "", "also what takes minutes: hashes every file", OptionSpec::Kind::flag},
+    OptionSpec{"--html", "FILE", "also write the report there, as a page for a browser"},
     OptionSpec{"--list", "", "list the checks and stop", OptionSpec::Kind::flag},
     OptionSpec{"--markdown", "", "with --list: print the page of the reference",
                OptionSpec::Kind::flag},
@@ -35,6 +39,7 @@ constexpr std::array examples{"hpcenv doctor",
                               "hpcenv doctor -n gpu",
                               "hpcenv doctor -n gpu --on a100",
                               "hpcenv doctor driver P04",
+                              "hpcenv doctor -n gpu --html report.html",
                               "hpcenv doctor --list",
                               "srun -p gpu --gpus 1 hpcenv doctor -n gpu"};
 
@@ -124,6 +129,15 @@ void print_report(const DoctorReport& report, const Arguments& arguments, const 
   output.print(report_text(report, look_for(output, detail), output));
 }
 
+/// Beside what is printed; the file appears when it is whole, in place of an older one.
+Result<> write_page(const DoctorReport& report, const std::string& file,
+                    const ops::Locations& locations, const Session& session) {
+  const PageNotes notes{base::utc_text(session.clock().now()), PageNotes::Names::as_they_are};
+  HPCENV_TRY(base::write_file(locations.working_directory / file, report_page(report, notes)));
+  session.output().say(fmt::format("Wrote {}\n", file));
+  return {};
+}
+
 void print_list(const Arguments& arguments, const Output& output) {
   if (output.json()) {
     base::Json body;
@@ -152,6 +166,9 @@ Result<int> run(const Arguments& arguments, Session& session) {
   const DoctorReport report =
       report_of(arguments, request, std::move(examination), session.clock().now());
   print_report(report, arguments, session.output());
+  if (arguments.has("html")) {
+    HPCENV_TRY(write_page(report, arguments.value("html"), locations, session));
+  }
   return count_findings(report.findings).failures == 0 ? 0 : 1;
 }
 
@@ -160,7 +177,7 @@ Result<int> run(const Arguments& arguments, Session& session) {
 constexpr CommandSpec doctor_command{
     .name = "doctor",
     .summary = "say whether this machine fits an environment, and what to do if not",
-    .synopsis = "[-n NAME | -p PREFIX] [--on TARGET] [--job] [--list] [CHECK...]",
+    .synopsis = "[-n NAME | -p PREFIX] [--on TARGET] [--job] [--html FILE] [CHECK...]",
     .details =
         "Looks at the machine that it runs on, or with --on at the profiles of a target.\n"
         "CHECK is the id, the name or the group of a check, or a glob of one.\n"
