@@ -107,6 +107,8 @@ void Masking::add_host(const std::string& name) {
   add(label, shown);
 }
 
+void Masking::add_name(const std::string& name, std::string shown) { add(name, std::move(shown)); }
+
 void Masking::add_path(const std::string& path, std::string shown) {
   std::string plain = path;
   while (plain.ends_with('/')) plain.pop_back();

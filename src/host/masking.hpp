@@ -22,6 +22,8 @@ class Masking {
   /// The first host is "node", the others "node2", "node3", ...; a name with a domain is masked
   /// with it and without. "localhost" and an empty name stay.
   void add_host(const std::string& name);
+  /// A name of something else; none of one letter, of digits alone or that is a common word.
+  void add_name(const std::string& name, std::string shown);
   /// An absolute path of two parts or more, for `shown`.
   void add_path(const std::string& path, std::string shown);
 

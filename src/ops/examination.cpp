@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/interrupt.hpp"
+#include "base/text.hpp"
 #include "host/node_profile.hpp"
 #include "host/target.hpp"
 
@@ -37,6 +38,17 @@ Result<Nodes> nodes_of(const ExaminationRequest& request, const Locations& locat
   return nodes;
 }
 
+/// "Slurmctld(primary) at login01 is UP": who follows the "at".
+void add_slurm_hosts(const doctor::SlurmFacts& slurm, std::vector<std::string>& hosts) {
+  for (const slurm::Partition& partition : slurm.site.partitions) {
+    hosts.insert(hosts.end(), partition.nodes.begin(), partition.nodes.end());
+  }
+  const std::vector<std::string_view> words = base::split_words(slurm.ping_text);
+  for (std::size_t i = 1; i < words.size(); ++i) {
+    if (words[i - 1] == "at") hosts.emplace_back(words[i]);
+  }
+}
+
 Examination judged(const ExaminationRequest& request, std::span<const doctor::Check> checks,
                    const std::vector<host::NodeProfile>& nodes, doctor::Subject& subject) {
   Examination examination;
@@ -51,6 +63,8 @@ Examination judged(const ExaminationRequest& request, std::span<const doctor::Ch
     examination.oldest_profile = std::min(examination.oldest_profile, node.taken_at);
   }
   examination.findings = doctor::worst_of(findings, names);
+  examination.hosts = std::move(names);
+  if (subject.slurm) add_slurm_hosts(*subject.slurm, examination.hosts);
   return examination;
 }
 

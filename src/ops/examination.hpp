@@ -25,6 +25,7 @@ struct ExaminationRequest {
 struct Examination {
   std::string machine;              ///< host name, or the target's name
   std::int64_t oldest_profile = 0;  ///< seconds since the epoch
+  std::vector<std::string> hosts;   ///< that findings may name: the nodes, and those of Slurm
   std::vector<doctor::Finding> findings;
 };
 

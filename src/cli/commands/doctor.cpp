@@ -17,6 +17,7 @@
 #include "doctor/make_finding.hpp"
 #include "ops/examination.hpp"
 #include "ops/locations.hpp"
+#include "ops/report_masking.hpp"
 
 namespace hpcenv::cli {
 namespace {
@@ -28,6 +29,8 @@ constexpr std::array options{
     OptionSpec{"--job", "", "only what an allocation may show differently than the node",
                OptionSpec::Kind::flag},
     OptionSpec{"--deep", "", "also what takes minutes: hashes every file", OptionSpec::Kind::flag},
+    OptionSpec{"--share", "", "to show to others: without names of user, hosts and private paths",
+               OptionSpec::Kind::flag},
     OptionSpec{"--html", "FILE", "also write the report there, as a page for a browser"},
     OptionSpec{"--list", "", "list the checks and stop", OptionSpec::Kind::flag},
     OptionSpec{"--markdown", "", "with --list: print the page of the reference",
@@ -39,7 +42,7 @@ constexpr std::array examples{"hpcenv doctor",
                               "hpcenv doctor -n gpu",
                               "hpcenv doctor -n gpu --on a100",
                               "hpcenv doctor driver P04",
-                              "hpcenv doctor -n gpu --html report.html",
+                              "hpcenv doctor -n gpu --share --html report.html",
                               "hpcenv doctor --list",
                               "srun -p gpu --gpus 1 hpcenv doctor -n gpu"};
 
@@ -103,6 +106,16 @@ DoctorReport report_of(const Arguments& arguments, const ops::ExaminationRequest
   return report;
 }
 
+/// With other names for all that --share leaves out.
+DoctorReport shared(DoctorReport report, ops::ReportMasking masking) {
+  for (std::string* text :
+       {&report.machine, &report.target, &report.environment, &report.command}) {
+    *text = masking.text(*text);
+  }
+  for (doctor::Finding& finding : report.findings) finding = masking.finding(finding);
+  return report;
+}
+
 base::Json report_to_json(const DoctorReport& report) {
   const FindingCounts counts = count_findings(report.findings);
   base::Json body;
@@ -130,9 +143,12 @@ void print_report(const DoctorReport& report, const Arguments& arguments, const 
 }
 
 /// Beside what is printed; the file appears when it is whole, in place of an older one.
-Result<> write_page(const DoctorReport& report, const std::string& file,
+Result<> write_page(const DoctorReport& report, const Arguments& arguments,
                     const ops::Locations& locations, const Session& session) {
-  const PageNotes notes{base::utc_text(session.clock().now()), PageNotes::Names::as_they_are};
+  const std::string file = arguments.value("html");
+  const PageNotes notes{base::utc_text(session.clock().now()), arguments.has("share")
+                                                                   ? PageNotes::Names::masked
+                                                                   : PageNotes::Names::as_they_are};
   HPCENV_TRY(base::write_file(locations.working_directory / file, report_page(report, notes)));
   session.output().say(fmt::format("Wrote {}\n", file));
   return {};
@@ -163,11 +179,14 @@ Result<int> run(const Arguments& arguments, Session& session) {
   HPCENV_ASSIGN(ops::Examination examination,
                 ops::examine_machine(request, locations, session.local_seams()));
   session.end_progress();
-  const DoctorReport report =
+  std::optional<ops::ReportMasking> masking;
+  if (arguments.has("share")) masking.emplace(locations, session.reader(), examination);
+  DoctorReport report =
       report_of(arguments, request, std::move(examination), session.clock().now());
+  if (masking) report = shared(std::move(report), *std::move(masking));
   print_report(report, arguments, session.output());
   if (arguments.has("html")) {
-    HPCENV_TRY(write_page(report, arguments.value("html"), locations, session));
+    HPCENV_TRY(write_page(report, arguments, locations, session));
   }
   return count_findings(report.findings).failures == 0 ? 0 : 1;
 }
@@ -177,7 +196,7 @@ Result<int> run(const Arguments& arguments, Session& session) {
 constexpr CommandSpec doctor_command{
     .name = "doctor",
     .summary = "say whether this machine fits an environment, and what to do if not",
-    .synopsis = "[-n NAME | -p PREFIX] [--on TARGET] [--job] [--html FILE] [CHECK...]",
+    .synopsis = "[-n NAME | -p PREFIX] [--on TARGET] [--job] [--share] [--html FILE] [CHECK...]",
     .details =
         "Looks at the machine that it runs on, or with --on at the profiles of a target.\n"
         "CHECK is the id, the name or the group of a check, or a glob of one.\n"
