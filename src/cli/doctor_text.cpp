@@ -59,7 +59,10 @@ std::string line_of(const ReportGroup& group) {
 class Writer {
  public:
   Writer(const ReportLook& look, const Output& output)
-      : look_(look), output_(output), mark_cells_(cells_of(mark_of(Severity::pass, look.glyphs))) {}
+      : look_(look),
+        output_(output),
+        mark_cells_(cells_of(mark_of(Severity::pass, look.glyphs))),
+        indent_(mark_cells_ + 3, ' ') {}
 
   void add_title(const std::string& text) {
     text_ += output_.styled(Style::bold, printable(text)) + "\n\n";
@@ -67,15 +70,19 @@ class Writer {
 
   void add_group(const ReportGroup& group) {
     const bool shows_all = look_.detail == ReportLook::Detail::all;
-    const Finding* headline = shows_all ? nullptr : group.headline;
+    const bool is_told = !shows_all && group.headline != nullptr;
     const std::string first =
         padded(fmt::format("[{}]", mark_of(group.state, look_.glyphs)), mark_cells_ + 3);
-    add_marked("", group.state, first,
-               fmt::format("{}: {}", group.group->title,
-                           headline != nullptr ? headline->text : line_of(group)));
+    add_marked(
+        "", group.state, first,
+        fmt::format("{}: {}", group.group->title, is_told ? group.headline->text : line_of(group)));
     const std::size_t before = text_.size();
     for (const Finding* finding : group.findings) {
-      if (shows_all || is_worth_reading(*finding)) add_finding(*finding, finding == headline);
+      if (is_told && finding == group.headline) {
+        if (is_worth_reading(*finding)) add_advice(*finding, indent_);
+      } else if (shows_all || is_worth_reading(*finding)) {
+        add_finding(*finding);
+      }
     }
     if (text_.size() > before) text_ += '\n';
   }
@@ -99,12 +106,15 @@ class Writer {
     text_ += std::string_view(lines).substr(indent.size() + mark.size());
   }
 
-  void add_finding(const Finding& finding, bool is_told) {
-    const std::string outer(mark_cells_ + 3, ' ');
+  void add_finding(const Finding& finding) {
     const std::string first = fmt::format(
         "{} {}  ", padded(mark_of(finding.severity, look_.glyphs), mark_cells_), finding.id);
-    if (!is_told) add_marked(outer, finding.severity, first, finding.text);
-    const std::string inner = is_told ? outer : outer + std::string(cells_of(first), ' ');
+    add_marked(indent_, finding.severity, first, finding.text);
+    add_advice(finding, indent_ + std::string(cells_of(first), ' '));
+  }
+
+  /// What follows the sentence of a finding.
+  void add_advice(const Finding& finding, const std::string& inner) {
     if (finding.severity != Severity::pass) {
       for (const std::string& line : new_evidence(finding)) {
         text_ += hanging(inner + "- ", printable(line), look_.columns);
@@ -134,7 +144,8 @@ class Writer {
 
   const ReportLook& look_;
   const Output& output_;
-  std::size_t mark_cells_;
+  std::size_t mark_cells_;  ///< of the widest mark
+  std::string indent_;      ///< of findings, below the group's title
   std::string text_;
 };
 
