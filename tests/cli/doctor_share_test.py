@@ -117,6 +117,16 @@ class Share(CliCase):
         self.assertIn("sbatch --exclude=node", forms["text"])
         self.assertIn("dulcinea7", self.plain("--on", target, env=self.settings))
 
+    def test_every_captured_machine(self):
+        for file in sorted(HOSTS.glob("*/host.json")):
+            with self.subTest(file.parent.name):
+                with open(file, encoding="utf-8") as text:
+                    name = json.load(text)["hostname"]
+                answer = json.loads(self.run_program("doctor", "--share", "--captured", str(file.parent), "--json").stdout)
+                for secret in (name, name.split(".")[0], "ada", "cluster.example"):
+                    self.assertNotRegex(json.dumps(answer), rf"\b{re.escape(secret)}\b")
+                self.assertRegex(answer["machine"], r"^node\d*$")
+
     def test_slurm(self):
         programs = f"{self.home}/programs"
         os.mkdir(programs)
