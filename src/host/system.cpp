@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/ca_bundles.hpp"
 #include "base/text.hpp"
 
 namespace hpcenv::host {
@@ -79,6 +80,13 @@ std::string c_library_of(const HostReader& reader) {
   return reader.exists("/lib/ld-musl-" + machine + ".so.1") ? "musl" : "";
 }
 
+std::string ca_bundle_of(const HostReader& reader) {
+  for (const std::string_view path : base::ca_bundle_paths) {
+    if (reader.exists(std::string(path))) return std::string(path);
+  }
+  return "";
+}
+
 bool in_wsl(const HostReader& reader) {
   const std::string version = base::to_lower(reader.read_text("/proc/version").value_or(""));
   return version.find("microsoft") != std::string::npos;
@@ -125,6 +133,7 @@ SystemFacts read_system(const HostReader& reader) {
   facts.memfd_noexec = small_number(number_in(reader, "/proc/sys/vm/memfd_noexec"));
   facts.seccomp = seccomp_of(reader);
   facts.infiniband = !reader.list("/sys/class/infiniband").empty();
+  facts.ca_bundle = ca_bundle_of(reader);
   facts.c_library = c_library_of(reader);
   facts.container = container_of(reader);
   return facts;

@@ -38,6 +38,7 @@ struct SystemFacts {
   std::optional<int> memfd_noexec;         ///< vm.memfd_noexec, 2: no program runs from memory
   std::optional<int> seccomp;              ///< 0 none, 1 strict, 2 a filter
   bool infiniband = false;
+  std::string ca_bundle;  ///< the system's CA certificates; empty: none found, or not known
   std::string c_library;  ///< whose loader is there: "glibc", "musl"; empty: not known, or neither
   std::string container;  ///< "docker", "podman", "apptainer", "wsl", ...; empty: none seen
 };

@@ -67,6 +67,7 @@ std::optional<RoomFacts> room_in(const Json& object, const char* key) {
 
 Json system_to_json(const SystemFacts& facts) {
   Json value = {{"container", facts.container},
+                {"ca_bundle", facts.ca_bundle},
                 {"c_library", facts.c_library},
                 {"infiniband", facts.infiniband},
                 {"limits", limits_to_json(facts.limits)}};
@@ -82,6 +83,7 @@ SystemFacts system_from_json(const Json& value) {
   SystemFacts facts;
   facts.container = base::string_or(value, "container");
   facts.c_library = base::string_or(value, "c_library");
+  facts.ca_bundle = base::string_or(value, "ca_bundle");
   facts.infiniband = flag_in(value, "infiniband");
   facts.limits = limits_from_json(object_in(value, "limits"));
   facts.shared_memory = room_in(value, "shared_memory");

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string_view>
 
+#include "base/ca_bundles.hpp"
 #include "base/fs.hpp"
 
 namespace hpcenv::net {
@@ -12,14 +13,6 @@ namespace {
 
 constexpr std::array<std::string_view, 4> variables = {"HPCENV_CA_BUNDLE", "SSL_CERT_FILE",
                                                        "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE"};
-
-constexpr std::array<std::string_view, 6> distribution_paths = {
-    "/etc/ssl/certs/ca-certificates.crt",                 // Debian, Ubuntu, Arch, Gentoo
-    "/etc/pki/tls/certs/ca-bundle.crt",                   // RHEL and its rebuilds
-    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",  // RHEL 9 minimal images
-    "/etc/ssl/ca-bundle.pem",                             // SUSE
-    "/etc/ssl/cert.pem",                                  // Alpine
-    "/usr/share/ssl/certs/ca-bundle.crt"};
 
 constexpr std::string_view begin_mark = "-----BEGIN CERTIFICATE-----";
 constexpr std::string_view trusted_mark = "-----BEGIN TRUSTED CERTIFICATE-----";
@@ -84,7 +77,7 @@ Result<std::string> ca_bundle(const base::Environment& environment) {
     }
     return path;
   }
-  for (const std::string_view path : distribution_paths) {
+  for (const std::string_view path : base::ca_bundle_paths) {
     if (base::open_read(path).has_value()) return std::string(path);
   }
   return std::string();

@@ -4,8 +4,8 @@
 #include "base/json.hpp"
 #include "base/text.hpp"
 #include "cli/commands/commands.hpp"
+#include "cli/probe_report.hpp"
 #include "cli/session.hpp"
-#include "host/cuda_tables.hpp"
 #include "host/node_profile.hpp"
 #include "ops/capture.hpp"
 
@@ -26,100 +26,6 @@ constexpr std::array options{
 constexpr std::array examples{"hpcenv probe", "hpcenv probe --json > node.json",
                               "srun -p gpu --gpus 1 hpcenv probe --json",
                               "hpcenv probe --capture my-machine"};
-
-const char* outcome(const host::LibcudaCandidate& candidate) {
-  switch (candidate.end) {
-    case host::ProbeEnd::answered:
-      return candidate.is_stub ? "stub, not a driver" : "answered";
-    case host::ProbeEnd::cannot_load:
-      return "cannot be loaded";
-    case host::ProbeEnd::timed_out:
-      return "did not answer in time";
-    case host::ProbeEnd::crashed:
-      return "crashed";
-    case host::ProbeEnd::not_run:
-      return "not asked";
-  }
-  return "";
-}
-
-std::string driver_text(const host::NvidiaFacts& nvidia) {
-  if (nvidia.kernel_module.empty()) {
-    return nvidia.nouveau ? "nouveau (no CUDA)" : "not loaded";
-  }
-  return nvidia.kernel_module + (nvidia.open_kernel_module ? " (open kernel module)" : "");
-}
-
-std::string library_table(const host::NvidiaFacts& nvidia) {
-  std::vector<std::vector<std::string>> rows{{"libcuda", "Version", "Result"}};
-  for (std::size_t i = 0; i < nvidia.libcuda.size(); ++i) {
-    const host::LibcudaCandidate& candidate = nvidia.libcuda[i];
-    const std::string mark = nvidia.winner == i ? " (used)" : "";
-    rows.push_back({candidate.path + mark, candidate.file_version, outcome(candidate)});
-  }
-  return rows.size() == 1 ? "" : "\n" + table_text(rows);
-}
-
-/// The GPUs that the driver told of; of the library behind the one in front where that shows none.
-const std::vector<host::CudaDevice>* known_devices(const host::NvidiaFacts& nvidia) {
-  if (nvidia.winner && !nvidia.libcuda[*nvidia.winner].devices.empty()) {
-    return &nvidia.libcuda[*nvidia.winner].devices;
-  }
-  for (const host::LibcudaCandidate& library : nvidia.libcuda) {
-    if (!library.devices.empty()) return &library.devices;
-  }
-  return nullptr;
-}
-
-/// How the library that programs get started.
-std::string start_text(const host::NvidiaFacts& nvidia) {
-  std::string why = host::why_no_devices(nvidia);
-  if (!nvidia.winner) return why;
-  const host::LibcudaCandidate& winner = nvidia.libcuda[*nvidia.winner];
-  if (winner.init_code.value_or(0) != 0) {
-    const std::string failed = fmt::format("cuInit failed with {} {}", *winner.init_code,
-                                           host::cuda_error(*winner.init_code).name);
-    return why.empty() ? failed + "; the node's own library behind it starts" : failed;
-  }
-  if (!why.empty()) return why;
-  return fmt::format("{} GPU{} in {} ms", winner.devices.size(),
-                     winner.devices.size() == 1 ? "" : "s", winner.init_milliseconds.value_or(0));
-}
-
-std::string device_table(const host::NvidiaFacts& nvidia) {
-  std::vector<std::vector<std::string>> rows{{"GPU", "Capability", "Memory", "UUID"}};
-  if (const std::vector<host::CudaDevice>* devices = known_devices(nvidia)) {
-    for (const host::CudaDevice& device : *devices) {
-      rows.push_back({device.name,
-                      fmt::format("{}.{}", device.capability_major, device.capability_minor),
-                      base::human_bytes(device.memory_bytes), device.uuid});
-    }
-  }
-  return rows.size() == 1 ? "" : "\n" + table_text(rows);
-}
-
-std::string profile_text(const host::NodeProfile& profile) {
-  const auto cuda = host::cuda_version_of(profile);
-  std::vector<std::vector<std::string>> rows{
-      {"machine", profile.hostname},
-      {"kernel", profile.kernel},
-      {"glibc", profile.glibc.empty() ? "none found" : profile.glibc},
-      {"processor", fmt::format("{} ({})", profile.machine, profile.cpu)},
-      {"memory", base::human_bytes(profile.memory_bytes)},
-      {"NVIDIA GPUs on PCI", std::to_string(profile.nvidia.pci_gpus)},
-      {"NVIDIA kernel module", driver_text(profile.nvidia)},
-      {"CUDA of the driver", cuda ? *cuda : "none"},
-      {"start of the driver", start_text(profile.nvidia)},
-  };
-  std::string text =
-      table_text(rows) + library_table(profile.nvidia) + device_table(profile.nvidia);
-  std::vector<std::vector<std::string>> mounts{{"Storage", "Path", "Type", "Free"}};
-  for (const host::MountFacts& mount : profile.mounts) {
-    mounts.push_back(
-        {mount.purpose, mount.path, mount.facts.type, base::human_bytes(mount.facts.free_bytes)});
-  }
-  return mounts.size() == 1 ? text : text + "\n" + table_text(mounts);
-}
 
 host::ProbeDepth depth_of(const Arguments& arguments) {
   if (arguments.has("no-devices")) {
@@ -163,7 +69,7 @@ Result<int> run(const Arguments& arguments, Session& session) {
     body["profile"] = host::profile_to_json(profile);
     session.output().print_json(body, true);
   } else {
-    session.output().print(profile_text(profile));
+    session.output().print(probe_report(profile, session.output()));
   }
   return 0;
 }
