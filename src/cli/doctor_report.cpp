@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "base/text.hpp"
+#include "host/target.hpp"
 
 namespace hpcenv::cli {
 namespace {
@@ -117,9 +118,7 @@ std::vector<std::string> new_evidence(const Finding& finding) {
 std::string report_title(const DoctorReport& report) {
   std::string where = "machine " + report.machine;
   if (!report.target.empty()) {
-    const auto days = static_cast<std::size_t>(report.age_days);
-    where = fmt::format("target {}, profiled {}", report.target,
-                        days == 0 ? "today" : some(days, "day ago", "days ago"));
+    where = fmt::format("target {}, profiled {}", report.target, host::age_text(report.age_days));
   }
   if (!report.environment.empty()) {
     return fmt::format("Environment {} on {}", report.environment, where);

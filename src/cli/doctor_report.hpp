@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,11 +11,11 @@
 namespace hpcenv::cli {
 
 struct DoctorReport {
-  std::string machine;        ///< host name, or the target's name
-  std::string target;         ///< empty: this machine
-  std::string environment;    ///< name or path; empty: none was judged
-  std::int64_t age_days = 0;  ///< of the target's oldest profile
-  std::string command;        ///< that asks again, without names of checks
+  std::string machine;                   ///< host name, or the target's name
+  std::string target;                    ///< empty: this machine
+  std::string environment;               ///< name or path; empty: none was judged
+  std::optional<std::int64_t> age_days;  ///< of the target's oldest profile
+  std::string command;                   ///< that asks again, without names of checks
   std::vector<doctor::Finding> findings;
 };
 

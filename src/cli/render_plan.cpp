@@ -6,6 +6,7 @@
 #include "base/json.hpp"
 #include "base/text.hpp"
 #include "cli/render.hpp"
+#include "host/target.hpp"
 
 namespace hpcenv::cli {
 namespace {
@@ -38,6 +39,7 @@ base::Json machine_to_json(const ops::Machine& machine) {
     value["target"] = machine.target;
     value["nodes"] = machine.nodes;
     value["taken_at"] = machine.taken_at;
+    value["age_days"] = machine.age_days ? base::Json(*machine.age_days) : base::Json(nullptr);
   }
   value["virtual_packages"] = virtual_packages_to_json(machine.virtual_packages);
   return value;
@@ -188,8 +190,8 @@ std::string machine_text(const ops::Machine& machine) {
   if (machine.target.empty()) {
     return fmt::format("{} ({})", machine.name, text);
   }
-  return fmt::format("target {}: {} of {} ({})", machine.name, base::join(machine.nodes, ", "),
-                     base::utc_text(machine.taken_at).substr(0, 10), text);
+  return fmt::format("target {}: {}, profiled {} ({})", machine.name,
+                     base::join(machine.nodes, ", "), host::age_text(machine.age_days), text);
 }
 
 }  // namespace

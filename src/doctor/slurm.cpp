@@ -6,6 +6,7 @@
 #include "doctor/groups.hpp"
 #include "doctor/make_finding.hpp"
 #include "doctor/subject_facts.hpp"
+#include "host/target.hpp"
 
 namespace hpcenv::doctor {
 
@@ -215,27 +216,29 @@ Finding examine_export(const Subject& subject) {
   return pass("jobs get this shell's variables, and find the environments");
 }
 
-constexpr std::int64_t day = 86400;
-constexpr std::int64_t old_age = 30 * day;
-
-std::string probe_command(const StoredTarget& target) {
-  const std::string partition = target.partition.empty() ? "PARTITION" : target.partition;
-  return fmt::format("srun --partition={} --gpus=1 hpcenv probe --json > {}", shell_word(partition),
-                     shell_word(target.name + ".json"));
-}
-
 /// What is wrong with what is known of a target; empty: nothing.
 std::string outdated(const StoredTarget& target, std::int64_t now) {
+  if (!target.problem.empty()) return target.problem;
   if (!target.driver_then.empty() && target.driver_then != target.driver_now) {
     const std::string then = target.driver_now.empty() ? "none" : target.driver_now;
     return fmt::format("target {} was profiled with driver {}, this node has {} now", target.name,
                        target.driver_then, then);
   }
-  if (target.oldest > 0 && now - target.oldest > old_age) {
-    return fmt::format("target {} was profiled {} days ago", target.name,
-                       (now - target.oldest) / day);
+  const auto days = host::age_in_days(target.oldest, now);
+  return host::is_old(days)
+             ? fmt::format("target {} was profiled {}", target.name, host::age_text(days))
+             : "";
+}
+
+/// A target that cannot be read would be in the way of a new profile.
+Remedy renew(const StoredTarget& target) {
+  if (!target.problem.empty()) {
+    return {"Remove it, then take its profile again on one of its nodes.",
+            {"hpcenv target remove " + target.name,
+             host::profile_command(target.name, target.partition)}};
   }
-  return "";
+  return {"Take the profile again, drivers are updated; of each kind of node that the target has.",
+          {host::profile_command(target.name, target.partition) + " --replace"}};
 }
 
 Finding examine_targets(const Subject& subject) {
@@ -244,10 +247,9 @@ Finding examine_targets(const Subject& subject) {
   std::vector<std::string> evidence;
   const StoredTarget* first = nullptr;
   for (const StoredTarget& target : subject.targets) {
-    const std::string words = !target.problem.empty() ? target.problem
-                              : target.oldest == 0
-                                  ? "it does not say when"
-                                  : fmt::format("{} days ago", (subject.now - target.oldest) / day);
+    const std::string words = target.problem.empty()
+                                  ? host::age_text(host::age_in_days(target.oldest, subject.now))
+                                  : target.problem;
     evidence.push_back(fmt::format("{}: {}", target.name, words));
     const std::string why = outdated(target, subject.now);
     if (why.empty()) continue;
@@ -255,14 +257,7 @@ Finding examine_targets(const Subject& subject) {
     if (first == nullptr) first = &target;
   }
   if (first != nullptr) {
-    return with_evidence(
-        warning(
-            base::join(old, "; "),
-            {fmt::format("Take the profile again, drivers are updated; then --on {0}.json, or put "
-                         "it into {1}.",
-                         first->name, first->file),
-             {probe_command(*first)}}),
-        std::move(evidence));
+    return with_evidence(warning(base::join(old, "; "), renew(*first)), std::move(evidence));
   }
   if (subject.targets.empty()) return pass("no target is stored, so that none is out of date");
   return with_evidence(pass("what is known of targets is recent"), std::move(evidence));

@@ -1,6 +1,7 @@
 #include "host/target.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <utility>
 
 #include "base/fs.hpp"
@@ -49,31 +50,24 @@ Result<std::vector<NodeProfile>> nodes_of(const base::Json& document, const std:
   return nodes;
 }
 
-std::vector<std::string> known_targets(const std::vector<fs::path>& directories) {
-  std::vector<std::string> names;
-  for (const fs::path& directory : directories) {
-    const auto files = base::list_directory(directory);
-    if (!files.has_value()) continue;
-    for (const std::string& file : *files) {
-      if (file.ends_with(extension))
-        names.push_back(file.substr(0, file.size() - extension.size()));
-    }
-  }
-  std::ranges::sort(names);
-  names.erase(std::ranges::unique(names).begin(), names.end());
-  return names;
+/// Which no shell reads otherwise.
+bool is_plain_word(std::string_view word) {
+  return !word.empty() && std::ranges::all_of(word, [](unsigned char c) {
+    return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.' || c == '+';
+  });
 }
 
 Error unknown_target(const std::string& wanted, const std::vector<fs::path>& directories) {
   Error error{ErrorKind::not_found, fmt::format("there is no target '{}'", wanted), {}, {}};
-  const std::vector<std::string> known = known_targets(directories);
+  std::vector<std::string> known;
+  for (TargetFile& target : stored_targets(directories)) known.push_back(std::move(target.name));
   std::vector<std::string> places;
   places.reserve(directories.size());
   for (const fs::path& directory : directories) places.push_back(directory.string());
   error.context.push_back("looked in " + base::join(places, ", "));
   if (!known.empty()) error.hints.push_back("there are: " + base::join(known, ", "));
-  error.hints.emplace_back(
-      "or give a file: run `hpcenv probe --json > node.json` on the machine, then --on node.json");
+  error.hints.push_back("make it on the machine itself: " +
+                        profile_command(check_target_name(wanted) ? wanted : "NAME", ""));
   return error;
 }
 
@@ -118,6 +112,59 @@ VirtualPackages of_node(const NodeProfile& node, const base::Environment& enviro
 }
 
 }  // namespace
+
+Result<> check_target_name(const std::string& name) {
+  const bool is_name = is_plain_word(name) &&
+                       std::isalnum(static_cast<unsigned char>(name[0])) != 0 &&
+                       !name.ends_with(extension);
+  if (is_name) return {};
+  return fail_hint(ErrorKind::usage, fmt::format("'{}' is no name for a target", name),
+                   "take letters, digits, - and _: a100, gpu_long");
+}
+
+std::int64_t oldest_profile(const Target& target) {
+  std::int64_t oldest = 0;
+  for (const NodeProfile& node : target.nodes) {
+    const bool older = oldest == 0 || node.taken_at < oldest;
+    if (node.taken_at > 0 && older) oldest = node.taken_at;
+  }
+  return oldest;
+}
+
+std::optional<std::int64_t> age_in_days(std::int64_t taken_at, std::int64_t now) {
+  constexpr std::int64_t day = 86400;
+  if (taken_at <= 0) return std::nullopt;
+  return std::max<std::int64_t>(now - taken_at, 0) / day;
+}
+
+std::string age_text(std::optional<std::int64_t> days) {
+  if (!days) return "nobody knows when";
+  if (*days == 0) return "today";
+  return fmt::format("{} day{} ago", *days, *days == 1 ? "" : "s");
+}
+
+bool is_old(std::optional<std::int64_t> days) { return days && *days > old_profile_days; }
+
+std::string profile_command(const std::string& target, const std::string& partition) {
+  return fmt::format("srun --partition={} --gpus=1 hpcenv target add {} --here",
+                     is_plain_word(partition) ? partition : "PARTITION", target);
+}
+
+std::vector<TargetFile> stored_targets(const std::vector<fs::path>& directories) {
+  std::vector<TargetFile> targets;
+  for (const fs::path& directory : directories) {
+    const auto files = base::list_directory(directory);
+    if (!files.has_value()) continue;
+    for (const std::string& file : *files) {
+      if (!file.ends_with(extension) || file.starts_with('.')) continue;
+      std::string name = file.substr(0, file.size() - extension.size());
+      const bool is_known = std::ranges::find(targets, name, &TargetFile::name) != targets.end();
+      if (!is_known) targets.push_back({std::move(name), directory / file});
+    }
+  }
+  std::ranges::sort(targets, {}, &TargetFile::name);
+  return targets;
+}
 
 std::vector<fs::path> target_directories(const base::Environment& environment) {
   std::vector<fs::path> directories = configuration_folders(environment);

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,12 +25,34 @@ struct Target {
   std::shared_ptr<const base::Json> reach;
 };
 
+/// Letters, digits and `-_.+`, the first of them a letter or a digit, and no `.json` at the end.
+/// Kind usage.
+Result<> check_target_name(const std::string& name);
+
+/// After so many days a profile may be wrong: drivers are updated.
+inline constexpr std::int64_t old_profile_days = 30;
+/// The time of the oldest profile that says when it was taken; 0: none does.
+std::int64_t oldest_profile(const Target& target);
+/// Whole days; nullopt where `taken_at` is 0. What is still to come counts as today.
+std::optional<std::int64_t> age_in_days(std::int64_t taken_at, std::int64_t now);
+/// "today", "1 day ago", "40 days ago", "nobody knows when".
+std::string age_text(std::optional<std::int64_t> days);
+bool is_old(std::optional<std::int64_t> days);
+/// The command that takes the profile anew on a node of a partition; empty: on one of any.
+std::string profile_command(const std::string& target, const std::string& partition);
+
 /// `targets` below the user's configuration, $HPCENV_SITE and /etc/hpcenv, in this order.
 std::vector<std::filesystem::path> target_directories(const base::Environment& environment);
 
+struct TargetFile {
+  std::string name;
+  std::filesystem::path file;
+};
+/// All that are stored, by name; where several directories have one, the first wins.
+std::vector<TargetFile> stored_targets(const std::vector<std::filesystem::path>& directories);
+
 /// A target file `{"format": 1, "nodes": [PROFILE...], "reach": {...}}`, the answer of `hpcenv
-/// probe
-/// --json`, or a profile alone. Kind refused, naming `file`.
+/// probe --json`, or a profile alone. Kind refused, naming `file`.
 Result<Target> parse_target(std::string_view text, const std::filesystem::path& file);
 
 /// `wanted` is a file where it holds a slash or ends in .json (relative to `working_directory`),

@@ -253,9 +253,8 @@ doctor::StoredTarget stored_target(const host::Target& target, const host::HostR
   stored.name = target.name;
   stored.file = target.file.string();
   if (target.reach) stored.partition = base::string_or(*target.reach, "partition");
+  stored.oldest = host::oldest_profile(target);
   for (const host::NodeProfile& node : target.nodes) {
-    const bool older = stored.oldest == 0 || node.taken_at < stored.oldest;
-    if (node.taken_at > 0 && older) stored.oldest = node.taken_at;
     if (node.hostname != reader.hostname()) continue;
     stored.driver_then = node.nvidia.kernel_module;
     stored.driver_now = driver_here(reader);
@@ -264,25 +263,17 @@ doctor::StoredTarget stored_target(const host::Target& target, const host::HostR
 }
 
 std::vector<doctor::StoredTarget> stored_targets(const host::HostReader& reader) {
-  constexpr std::string_view extension = ".json";
   const auto directories = host::target_directories(reader.environment());
-  std::set<std::string> names;
-  for (const std::filesystem::path& directory : directories) {
-    const auto files = base::list_directory(directory);
-    if (!files) continue;
-    for (const std::string& file : *files) {
-      if (file.ends_with(extension)) names.insert(file.substr(0, file.size() - extension.size()));
-    }
-  }
   std::vector<doctor::StoredTarget> targets;
-  for (const std::string& name : names) {
-    const auto target = host::load_target(name, directories, "/");
+  for (const host::TargetFile& known : host::stored_targets(directories)) {
+    const auto target = host::load_target(known.name, directories, "/");
     if (target) {
       targets.push_back(stored_target(*target, reader));
       continue;
     }
     doctor::StoredTarget broken;
-    broken.name = name;
+    broken.name = known.name;
+    broken.file = known.file.string();
     broken.problem = target.error().message;
     targets.push_back(std::move(broken));
   }

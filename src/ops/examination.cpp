@@ -53,14 +53,14 @@ Examination judged(const ExaminationRequest& request, std::span<const doctor::Ch
                    const std::vector<host::NodeProfile>& nodes, doctor::Subject& subject) {
   Examination examination;
   examination.machine = request.target.empty() ? nodes.front().hostname : request.target;
-  examination.oldest_profile = nodes.front().taken_at;
+  examination.oldest_profile =
+      request.target.empty() ? nodes.front().taken_at : subject.targets.front().oldest;
   std::vector<std::vector<doctor::Finding>> findings;
   std::vector<std::string> names;
   for (const host::NodeProfile& node : nodes) {
     subject.profile = &node;
     findings.push_back(doctor::examine(subject, checks));
     names.push_back(node.hostname);
-    examination.oldest_profile = std::min(examination.oldest_profile, node.taken_at);
   }
   examination.findings = doctor::worst_of(findings, names);
   examination.hosts = std::move(names);

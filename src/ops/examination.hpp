@@ -24,7 +24,7 @@ struct ExaminationRequest {
 
 struct Examination {
   std::string machine;              ///< host name, or the target's name
-  std::int64_t oldest_profile = 0;  ///< seconds since the epoch
+  std::int64_t oldest_profile = 0;  ///< seconds since the epoch; 0: it does not say
   std::vector<std::string> hosts;   ///< that findings may name: the nodes, and those of Slurm
   std::vector<doctor::Finding> findings;
 };

@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "base/json.hpp"
 #include "base/text.hpp"
 #include "conda/platform.hpp"
 #include "host/node_profile.hpp"
@@ -54,13 +55,21 @@ Result<Machine> machine_of_target(const MachineRequest& request, const Locations
   machine.name = target.name;
   machine.target = target.name;
   machine.target_file = target.file.string();
-  machine.taken_at = target.nodes.front().taken_at;
+  machine.taken_at = host::oldest_profile(target);
+  machine.age_days = host::age_in_days(machine.taken_at, seams.clock.now());
   for (const host::NodeProfile& node : target.nodes) {
     machine.nodes.push_back(node.hostname);
     machine.profiles.push_back(node);
-    machine.taken_at = std::min(machine.taken_at, node.taken_at);
   }
   machine.virtual_packages = host::virtual_packages(target, environment, machine.subdir);
+  if (host::is_old(machine.age_days)) {
+    const std::string partition = base::string_or(*target.reach, "partition");
+    seams.reporter.warning(
+        fmt::format("target {} was profiled {}, its drivers may be others now; take it again with: "
+                    "{} --replace",
+                    target.name, host::age_text(machine.age_days),
+                    host::profile_command(target.name, partition)));
+  }
   return machine;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,8 +27,11 @@ struct Machine {
   std::vector<std::string> nodes;  ///< host names of a target's nodes
   /// Of a target's nodes, in the order of `nodes`, or of this machine; empty for another platform.
   std::vector<host::NodeProfile> profiles;
-  std::string target_file;    ///< that the target was read from
-  std::int64_t taken_at = 0;  ///< the oldest of a target's profiles, seconds since the epoch
+  std::string target_file;  ///< that the target was read from
+  /// Of the oldest of a target's profiles, seconds since the epoch, and its age; 0 and nullopt: no
+  /// target, or it does not say.
+  std::int64_t taken_at = 0;
+  std::optional<std::int64_t> age_days;
   std::string subdir;
   host::VirtualPackages virtual_packages;
   /// Whether programs of this subdir run on the machine that installs them.
@@ -47,7 +51,7 @@ std::string installed_subdir(const prefix::PrefixState& state);
 
 /// Kind usage for a subdir that is not known; refused where --platform contradicts the target or
 /// what the environment holds; not_found for an unknown target. Without --on this machine's driver
-/// is asked.
+/// is asked. A target whose profile is old is warned of. A target that is old is warned of.
 Result<Machine> machine_to_solve_for(const MachineRequest& request, const Locations& locations,
                                      const Seams& seams);
 

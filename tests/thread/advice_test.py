@@ -57,6 +57,26 @@ class Advice(unittest.TestCase):
         major = next(one for one in passed.json["findings"] if one["id"] == "P01")
         self.assertEqual(major["severity"], "pass", passed)
 
+    def test_a_target_gives_the_plan_that_its_node_gives(self) -> None:
+        """The node is this machine with the real libcuda of driver 535 in front, the login node the same without it."""
+        node = {"LD_LIBRARY_PATH": str(WORLD.driver("real-535"))}
+        words = ["create", "-n", "plan", "--override-channels", "-c", WORLD.channel("cuda"), "--dry-run", "--json", "cuda-cudart",
+                 "cuda-nvrtc"]
+        added = WORLD.hpcenv("target", "add", "node535", "--here", "--replace", **node)
+        self.assertEqual(added.code, 0, added)
+        there, here, without = WORLD.hpcenv(*words, **node), WORLD.hpcenv(*words, "--on", "node535"), WORLD.hpcenv(*words)
+        self.assertEqual((there.code, here.code), (0, 0), here)
+
+        def solved(answer: Answer) -> tuple[list[str], dict[str, tuple[str, str]]]:
+            plan = answer.json["plan"]
+            offered = {one["name"]: (one["version"], one["build"]) for one in plan["solved_for"]["virtual_packages"]}
+            return [package["url"] for package in plan["link"]], offered
+
+        self.assertEqual(solved(here), solved(there))
+        self.assertEqual(solved(here)[1]["__cuda"], ("12.2", "0"))
+        self.assertNotIn("__cuda", solved(without)[1])
+        self.assertEqual(here.json["plan"]["solved_for"]["target"], "node535")
+
 
 if __name__ == "__main__":
     unittest.main(argv=sys.argv[:1])

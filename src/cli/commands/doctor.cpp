@@ -15,6 +15,7 @@
 #include "conda/channel.hpp"
 #include "doctor/finding.hpp"
 #include "doctor/make_finding.hpp"
+#include "host/target.hpp"
 #include "ops/examination.hpp"
 #include "ops/locations.hpp"
 #include "ops/report_masking.hpp"
@@ -95,12 +96,11 @@ std::string command_again(const Arguments& arguments) {
 
 DoctorReport report_of(const Arguments& arguments, const ops::ExaminationRequest& request,
                        ops::Examination examination, std::int64_t now) {
-  constexpr std::int64_t day = 86400;
   DoctorReport report;
   report.machine = std::move(examination.machine);
   report.target = request.target;
   report.environment = request.environment ? request.environment->name : "";
-  report.age_days = std::max<std::int64_t>(now - examination.oldest_profile, 0) / day;
+  report.age_days = host::age_in_days(examination.oldest_profile, now);
   report.command = command_again(arguments);
   report.findings = std::move(examination.findings);
   return report;

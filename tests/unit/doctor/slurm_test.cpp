@@ -236,16 +236,19 @@ TEST_CASE("S05 targets that are old, or whose driver has changed", "[slurm]") {
   login.targets[0].partition = "a100";
   const Finding old = login.examine("S05");
   CHECK(old.text == "target gpu was profiled 40 days ago");
-  CHECK(only_command(old) == "srun --partition=a100 --gpus=1 hpcenv probe --json > gpu.json");
+  CHECK(only_command(old) == "srun --partition=a100 --gpus=1 hpcenv target add gpu --here --replace");
   login.targets[0].oldest = login.now;
   login.targets[0].driver_then = "535.1";
   login.targets[0].driver_now = "550.1";
   CHECK(says(login.examine("S05"), "was profiled with driver 535.1, this node has 550.1 now"));
   login.targets[0].driver_now = "535.1";
   login.targets[0].oldest = 0;
-  CHECK(login.examine("S05").evidence.at(0) == "gpu: it does not say when");
+  CHECK(login.examine("S05").evidence.at(0) == "gpu: nobody knows when");
   login.targets[0].problem = "no JSON";
-  CHECK(login.examine("S05").evidence.at(0) == "gpu: no JSON");
+  const Finding broken = login.examine("S05");
+  CHECK(broken.severity == Severity::warning);
+  CHECK(broken.evidence.at(0) == "gpu: no JSON");
+  CHECK(broken.remedy->commands.at(0) == "hpcenv target remove gpu");
   login.now = 0;
   CHECK(login.severity("S05") == Severity::unavailable);
 }
