@@ -9,7 +9,7 @@ bool needs_gpu(const conda::Recipe& recipe) { return recipe.needs == conda::Need
 
 std::string create_line(const conda::Recipe& recipe, std::string_view more) {
   return fmt::format("hpcenv create -n {} --recipe {}{}{}\n", recipe.name, recipe.name, more,
-                     needs_gpu(recipe) ? " --on gpu-node.json" : "");
+                     needs_gpu(recipe) ? " --on gpu" : "");
 }
 
 std::string check_rows(const conda::Recipe& recipe) {
@@ -30,7 +30,7 @@ constexpr std::string_view about = R"(
 
 ```sh
 hpcenv create -n work --recipe python numpy pandas
-hpcenv create -n both --recipe pytorch --recipe jupyter --on gpu-node.json
+hpcenv create -n both --recipe pytorch --recipe jupyter --on gpu
 hpcenv test -n work
 ```
 
@@ -38,8 +38,8 @@ What is named beside the recipe is added to it; a second `--recipe` adds that on
 recipes come in different orders, a channel that one of them puts first stays before those behind it.
 
 A recipe that needs a GPU is not solved for a machine without an NVIDIA driver: its packages would be those of years ago. Take a
-profile on the machine that the jobs run on (`srun --gpus 1 hpcenv probe --json > gpu-node.json`) and give it to `--on`; or say which
-CUDA version the driver there has: `CONDA_OVERRIDE_CUDA=12.9`.
+profile on the machine that the jobs run on (`srun -p PARTITION --gpus 1 hpcenv target add gpu --here`) and choose with `--on gpu`; or
+say which CUDA version the driver there has: `CONDA_OVERRIDE_CUDA=12.9`.
 
 `hpcenv test -n NAME` runs the smoke tests of the recipes that the environment was made from, as `hpcenv run` would. What needs a
 GPU runs where there is one, and is named as not possible elsewhere; the exit code is 1 where a check failed.

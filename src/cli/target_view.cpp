@@ -52,6 +52,7 @@ std::string gpus_of(const host::NodeProfile& node) {
   std::map<std::string, int> counts;
   for (const host::CudaDevice& device : doctor::known_devices(node)) ++counts[device.name];
   std::vector<std::string> kinds;
+  kinds.reserve(counts.size());
   for (const auto& [name, count] : counts) kinds.push_back(fmt::format("{} x {}", count, name));
   return kinds.empty() ? "none" : base::join(kinds, ", ");
 }

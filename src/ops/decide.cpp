@@ -5,6 +5,7 @@
 
 #include "base/text.hpp"
 #include "conda/platform.hpp"
+#include "host/target.hpp"
 #include "ops/explain.hpp"
 #include "ops/question.hpp"
 #include "ops/runnable.hpp"
@@ -41,8 +42,8 @@ Result<> require_gpu(const Wishes& wishes, const Machine& machine) {
                   "one (no __cuda)",
                   wishes.gpu_recipe, machine.name),
       {},
-      {"choose for the machine that the jobs run on: srun ... hpcenv probe --json > gpu.json "
-       "there, then --on gpu.json",
+      {fmt::format("choose for the machine that the jobs run on: {}, then --on gpu",
+                   host::profile_command("gpu", "")),
        "or say which CUDA version its driver has: CONDA_OVERRIDE_CUDA=12.9 hpcenv create ..."}});
 }
 

@@ -367,13 +367,13 @@ std::string machine_hint(const Machine& machine, const Overridable& what) {
   }
   if (machine.kind == Machine::Kind::target) {
     return fmt::format(
-        "{} is taken as its profile says; if its nodes have changed, 'hpcenv probe "
-        "--json' on one of them writes a new profile",
+        "{} is taken as its profile says; if its nodes have changed, 'hpcenv target add' on one of "
+        "them takes it anew",
         machine.name);
   }
   return fmt::format(
-      "if the jobs run elsewhere: 'hpcenv probe --json > node.json' there, in a "
-      "job, then the same command with --on node.json; or set {}",
+      "if the jobs run elsewhere: 'hpcenv target add gpu --here' there, in a job, then the same "
+      "command with --on gpu; or set {}",
       what.variable);
 }
 

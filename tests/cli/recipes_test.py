@@ -127,7 +127,7 @@ class Create(RecipesCase):
         self.own_recipe(more="  needs: gpu\n")
         done = self.run_program("create", "-n", "work", "--recipe", "hello", check=1)
         self.assertIn("the recipe hello is for machines with an NVIDIA GPU", done.stderr)
-        self.assertIn("--on gpu.json", done.stderr)
+        self.assertIn("then --on gpu", done.stderr)
         self.assertFalse(os.path.exists(self.prefix))
         self.run_program("create", "-n", "work", "--recipe", "hello", check=0, env={"CONDA_OVERRIDE_CUDA": "12.4"})
 

@@ -20,9 +20,9 @@ constexpr auto options =
 constexpr std::array examples{
     "hpcenv create -n work python=3.12 numpy",
     "hpcenv create -n work -f environment.yml",
-    "hpcenv create -n torch --recipe pytorch pandas --on gpu-node.json",
-    "hpcenv create -n both --recipe pytorch --recipe jupyter --on gpu-node.json",
-    "hpcenv create -n gpu --on gpu-node.json pytorch-gpu",
+    "hpcenv create -n torch --recipe pytorch pandas --on gpu",
+    "hpcenv create -n both --recipe pytorch --recipe jupyter --on gpu",
+    "hpcenv create -n gpu --on gpu pytorch-gpu",
     "hpcenv create -p /scratch/me/env -c bioconda -c conda-forge samtools",
     "CONDA_OVERRIDE_CUDA=12.4 hpcenv create -n gpu --dry-run pytorch-gpu",
 };

@@ -17,8 +17,7 @@ constexpr std::array options{
     OptionSpec{"--devices", "", "ask for the devices too, also as root (initializes the driver)",
                OptionSpec::Kind::flag},
     OptionSpec{"--capture", "DIR",
-               "also write down all that was read, for a bug report; names of user and host, paths "
-               "and secrets are masked"},
+               "also write down all that was read, names and secrets masked: for a bug report"},
     OptionSpec{"--captured", "DIR",
                "a machine as `hpcenv probe --capture DIR` wrote it, not this one"},
 };

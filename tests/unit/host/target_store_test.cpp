@@ -28,6 +28,7 @@ NodeProfile node(const std::string& hostname, std::int64_t taken_at,
 
 std::vector<std::string> names(const Target& target) {
   std::vector<std::string> list;
+  list.reserve(target.nodes.size());
   for (const NodeProfile& one : target.nodes) list.push_back(one.hostname);
   return list;
 }
@@ -112,6 +113,7 @@ TEST_CASE("all nodes of a job may store themselves at once", "[target]") {
   std::atomic<int> stored = 0;
   {
     std::vector<std::jthread> threads;
+    threads.reserve(count);
     for (int i = 0; i < count; ++i) {
       threads.emplace_back([&, i] {
         const auto target =
