@@ -11,6 +11,7 @@
 #include "base/text.hpp"
 #include "doctor/finding.hpp"
 #include "doctor/make_finding.hpp"
+#include "doctor/subject_facts.hpp"
 
 namespace hpcenv::doctor {
 
@@ -33,9 +34,8 @@ bool is_gpu_check(const Check& check) {
 }
 
 Finding folded(const Subject& subject) {
-  const std::string name =
-      subject.environment_name.empty() ? "" : " -n " + shell_word(subject.environment_name);
-  const std::string command = "srun --partition=PARTITION --gpus=1 hpcenv doctor" + name;
+  const std::string of = subject.environment == nullptr ? "" : environment_option(subject);
+  const std::string command = "srun --partition=PARTITION --gpus=1 hpcenv doctor" + of;
   Finding finding = info("no NVIDIA GPU on this node");
   finding.id = "D01";
   finding.title = "NVIDIA GPUs of this node";

@@ -57,6 +57,12 @@ std::optional<std::size_t> visible(const Subject& subject) {
   return library->devices.size();
 }
 
+/// Whether the driver was asked for its GPUs and does not start for anybody: D10 judges that.
+bool driver_fails(const Subject& subject) {
+  const host::LibcudaCandidate* library = asked_library(subject);
+  return library != nullptr && *library->init_code != 0 && library->devices.empty();
+}
+
 std::vector<std::string> entries_of(const Subject& subject) {
   std::vector<std::string> entries;
   const std::string value = variable(subject, "CUDA_VISIBLE_DEVICES");
@@ -120,45 +126,56 @@ Finding without_gpu(const Subject& subject, const std::string& job, Grant grant)
                        std::move(grant.evidence));
 }
 
-Finding with_gpus(const Subject& subject, const std::string& job, Grant grant) {
-  const std::size_t given = *grant.count;
-  const std::string gpus = fmt::format("{} GPU{}", given, given == 1 ? "" : "s");
+/// CUDA_VISIBLE_DEVICES against what Slurm gave; nullopt: it does not ask for more.
+std::optional<Finding> asks_for_more(const Subject& subject, const std::string& job,
+                                     const Grant& grant) {
+  const Remedy remedy{"Let programs see what Slurm gave.", {corrected(subject, grant)}};
   if (const std::string uuid = foreign_gpu(subject); !uuid.empty()) {
-    return with_evidence(
-        failure(fmt::format("CUDA_VISIBLE_DEVICES names {}, which job {} does not have", uuid, job),
-                {"Let programs see what Slurm gave.", {corrected(subject, grant)}}),
-        std::move(grant.evidence));
+    return failure(
+        fmt::format("CUDA_VISIBLE_DEVICES names {}, which job {} does not have", uuid, job),
+        remedy);
   }
   const std::size_t named = entries_of(subject).size();
-  if (named > given) {
-    return with_evidence(
-        failure(fmt::format("CUDA_VISIBLE_DEVICES names {} GPUs, but Slurm gave job {} {}: the "
-                            "others may be those of other jobs",
-                            named, job, given),
-                {"Let programs see what Slurm gave.", {corrected(subject, grant)}}),
-        std::move(grant.evidence));
+  if (named <= *grant.count) return std::nullopt;
+  return failure(fmt::format("CUDA_VISIBLE_DEVICES names {} GPUs, but Slurm gave job {} {}: the "
+                             "others may be those of other jobs",
+                             named, job, *grant.count),
+                 remedy);
+}
+
+Finding sees_fewer(const Subject& subject, const Grant& grant, std::string text,
+                   std::size_t expected) {
+  const std::size_t named = entries_of(subject).size();
+  if (named != 0 && named < expected) {
+    return failure(std::move(text),
+                   {"Let programs see what Slurm gave.", {corrected(subject, grant)}});
+  }
+  return failure(std::move(text),
+                 {"Look at CUDA_VISIBLE_DEVICES, and tell the administrators if it is not that.",
+                  {"echo \"$CUDA_VISIBLE_DEVICES $SLURM_JOB_GPUS\""}});
+}
+
+Finding with_gpus(const Subject& subject, const std::string& job, const Grant& grant) {
+  if (const auto more = asks_for_more(subject, job, grant)) return *more;
+  const std::string gpus = gpus_text(*grant.count);
+  if (has_slices(subject)) {
+    return info(
+        fmt::format("job {} has {} of MIG slices; a CUDA program sees one slice at a time, "
+                    "whatever it is given",
+                    job, gpus));
+  }
+  if (driver_fails(subject)) {
+    return info(
+        fmt::format("job {} has {}; the driver does not start, so that programs see none: D10 "
+                    "says why, and what to do",
+                    job, gpus));
   }
   const auto seen = visible(subject);
-  const std::size_t expected = grant.per_task.value_or(given);
-  if (has_slices(subject)) {
-    return with_evidence(
-        info(fmt::format("job {} has {} of MIG slices; a CUDA program sees one slice at a time, "
-                         "whatever it is given",
-                         job, gpus)),
-        std::move(grant.evidence));
-  }
-  if (!seen || *seen >= expected) {
-    return with_evidence(pass(fmt::format("job {} has {}", job, gpus)), std::move(grant.evidence));
-  }
-  const bool masked = named != 0 && named < expected;
-  const Remedy remedy =
-      masked
-          ? Remedy{"Let programs see what Slurm gave.", {corrected(subject, grant)}}
-          : Remedy{"Look at CUDA_VISIBLE_DEVICES, and tell the administrators if it is not that.",
-                   {"echo \"$CUDA_VISIBLE_DEVICES $SLURM_JOB_GPUS\""}};
-  return with_evidence(
-      failure(fmt::format("Slurm gave job {} {}, but programs see {}", job, gpus, *seen), remedy),
-      std::move(grant.evidence));
+  const std::size_t expected = grant.per_task.value_or(*grant.count);
+  if (!seen || *seen >= expected) return pass(fmt::format("job {} has {}", job, gpus));
+  return sees_fewer(subject, grant,
+                    fmt::format("Slurm gave job {} {}, but programs see {}", job, gpus, *seen),
+                    expected);
 }
 
 }  // namespace
@@ -169,7 +186,8 @@ Finding examine_job(const Subject& subject) {
   Grant grant = grant_of(subject);
   grant.evidence.insert(grant.evidence.begin(), "SLURM_JOB_ID=" + job);
   if (!grant.count || *grant.count == 0) return without_gpu(subject, job, std::move(grant));
-  return with_gpus(subject, job, std::move(grant));
+  Finding finding = with_gpus(subject, job, grant);
+  return with_evidence(std::move(finding), std::move(grant.evidence));
 }
 
 }  // namespace hpcenv::doctor

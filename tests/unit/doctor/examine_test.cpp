@@ -129,4 +129,25 @@ TEST_CASE("what is found in the shell is of no node", "[examine]") {
   CHECK(worst[0].evidence.empty());
 }
 
+TEST_CASE("a node without GPU: the command for a job names the environment as it was named",
+          "[examine]") {
+  const host::NodeProfile login;
+  doctor::Subject subject;
+  subject.profile = &login;
+  const auto command = [&] {
+    const std::vector<Finding> findings = doctor::examine(subject, doctor::all_checks());
+    REQUIRE(findings.front().id == "D01");
+    REQUIRE(findings.front().remedy);
+    return findings.front().remedy->commands.at(0);
+  };
+  const std::string job = "srun --partition=PARTITION --gpus=1 hpcenv doctor";
+  CHECK(command() == job);
+  const prefix::PrefixState environment{"/scratch/env", {}, {}};
+  subject.environment = &environment;
+  subject.environment_name = "torch";
+  CHECK(command() == job + " -n torch");
+  subject.environment_name = "/scratch/env";
+  CHECK(command() == job + " -p /scratch/env");
+}
+
 }  // namespace

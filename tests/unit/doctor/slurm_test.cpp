@@ -183,6 +183,19 @@ TEST_CASE("S03 tasks with GPUs of their own, and a driver that shows too few", "
   CHECK(job.examine("S03").severity == Severity::pass);
 }
 
+TEST_CASE("S03 leaves a driver that does not start to D10", "[slurm]") {
+  Job job;
+  job.library().devices.clear();
+  job.library().init_code = 802;
+  const Finding finding = job.with("0,1", 0);
+  CHECK(finding.severity == Severity::info);
+  CHECK(finding.text ==
+        "job 7 has 2 GPUs; the driver does not start, so that programs see none: D10 says why, and "
+        "what to do");
+  CHECK_FALSE(finding.remedy);
+  CHECK(job.with("0,1,2", 0).severity == Severity::failure);  // whatever the driver does
+}
+
 TEST_CASE("S03 a job without GPUs, on a node or in a partition that has some", "[slurm]") {
   Job job;
   job.set("SLURM_GPUS_ON_NODE", "");

@@ -120,6 +120,17 @@ TEST_CASE("containers by what each leaves", "[system]") {
   CHECK(apptainer.facts().container == "apptainer");
 }
 
+TEST_CASE("the system's CA certificates, where a distribution keeps them", "[system]") {
+  CHECK(Machine().facts().ca_bundle.empty());
+  Machine machine;
+  machine.file("/etc/ssl/cert.pem", "");
+  CHECK(machine.facts().ca_bundle == "/etc/ssl/cert.pem");
+  machine.file("/etc/pki/tls/certs/ca-bundle.crt", "");
+  const SystemFacts facts = machine.facts();
+  CHECK(facts.ca_bundle == "/etc/pki/tls/certs/ca-bundle.crt");
+  CHECK(host::system_from_json(host::system_to_json(facts)).ca_bundle == facts.ca_bundle);
+}
+
 TEST_CASE("whose loader is there", "[system]") {
   Machine machine;
   machine.file("/lib/ld-musl-x86_64.so.1", "");
