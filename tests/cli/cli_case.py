@@ -14,6 +14,14 @@ import tiny_channel  # noqa: E402
 from skipping import skip  # noqa: E402, F401 (for the tests)
 
 PROGRAM = os.environ["HPCENV_PROGRAM"]
+HOSTS = Path(os.environ.get("HPCENV_SOURCE_DIR", Path(__file__).resolve().parents[2])) / "tests/host"
+
+
+def captured_machines():
+    """A sample of the captured machines; all of them where the test is run so (--all)."""
+    if os.environ.get("HPCENV_EVERY_MACHINE"):
+        return sorted(file.parent for file in HOSTS.glob("*/host.json"))
+    return [HOSTS / name for name in ("contaminated-shell", "login-node", "sick-node")]
 
 
 class CliCase(unittest.TestCase):

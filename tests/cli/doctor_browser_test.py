@@ -10,9 +10,8 @@ import unittest
 from pathlib import Path
 
 import browser
-from cli_case import CliCase, skip
+from cli_case import HOSTS, CliCase, skip
 
-HOSTS = Path(os.environ["HPCENV_SOURCE_DIR"]) / "tests/host"
 NAMES = ("a100-job", "contaminated-shell", "h200-real", "login-node", "sick-node")
 LONG = "/gpfs/projects/" + "averylongnameofaproject" * 8
 WIDTHS = (360, 768, 1280)

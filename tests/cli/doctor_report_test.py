@@ -5,13 +5,9 @@ import os
 import pty
 import subprocess
 import unittest
-from pathlib import Path
 
-from cli_case import PROGRAM, CliCase
+from cli_case import HOSTS, PROGRAM, CliCase, captured_machines
 
-SOURCE = Path(os.environ["HPCENV_SOURCE_DIR"])
-MACHINES = sorted(file.parent for file in (SOURCE / "tests/host").glob("*/host.json"))
-SAMPLE = ("a100-job", "contaminated-shell", "login-node", "mig-empty", "sick-node", "v100-node")
 BAD = ("warning", "failure")
 
 
@@ -45,8 +41,8 @@ class Report(CliCase):
         answer = json.loads(self.run_program("doctor", "--captured", str(machine), "--json", *more).stdout)
         return answer, self.run_program("doctor", "--captured", str(machine), *more)
 
-    def test_every_machine_fits_80_columns_and_says_what_is_not_well(self):
-        for machine in MACHINES:
+    def test_machines_fit_80_columns_and_says_what_is_not_well(self):
+        for machine in captured_machines():
             with self.subTest(machine.name):
                 answer, done = self.judged(machine)
                 lines = done.stdout.splitlines()
@@ -71,15 +67,15 @@ class Report(CliCase):
                 self.assertEqual(done.returncode, 1 if answer["failures"] else 0)
 
     def test_verbose_and_named_checks_show_every_finding(self):
-        for name in SAMPLE:
-            for more in (("-v",), ("storage", "H01")):
-                answer, done = self.judged(SOURCE / "tests/host" / name, *more)
+        for machine, more in ((HOSTS / "v100-node", ("-v",)), (HOSTS / "login-node", ("storage", "H01"))):
+            with self.subTest(more):
+                answer, done = self.judged(machine, *more)
                 for finding in answer["findings"]:
                     self.assertRegex(done.stdout, rf"(?m)^     (ok|! |x |i |\? ) {finding['id']}  ")
                 self.assertNotIn("To see all", done.stdout)
 
     def test_a_terminal_gets_colours_marks_and_its_own_width(self):
-        machine = str(SOURCE / "tests/host/sick-node")
+        machine = str(HOSTS / "sick-node")
         variables = {**self.variables, "TERM": "xterm", "LC_ALL": "C.UTF-8"}
         text = on_a_terminal(["doctor", "--captured", machine], variables, 60)
         self.assertIn("\x1b[31m[\u2717]\x1b[0m GPUs: ", text)
@@ -97,13 +93,13 @@ class Report(CliCase):
         self.assertIn("To see all findings: hpcenv doctor -n work -v\n", done.stdout)
         profile = f"{self.home}/node.json"
         with open(profile, "w", encoding="utf-8") as out:
-            out.write(self.run_program("probe", "--json", "--captured", str(SOURCE / "tests/host/a100-job"), check=0).stdout)
+            out.write(self.run_program("probe", "--json", "--captured", str(HOSTS / "a100-job"), check=0).stdout)
         done = self.run_program("doctor", "-n", "work", "--on", profile)
         self.assertRegex(done.stdout, rf"\AEnvironment work on target {profile}, profiled ")
         self.assertIn(f"hpcenv doctor -n work --on {profile} ", done.stdout)
 
     def test_what_it_says_to_ask_again_asks_that_again(self):
-        machine = SOURCE / "tests/host/sick-node"
+        machine = HOSTS / "sick-node"
         done = self.run_program("doctor", "--captured", str(machine))
         command = next(line.strip() for line in done.stdout.splitlines() if line.startswith("  hpcenv doctor"))
         answer = json.loads(self.run_program(*command.split()[1:], "--json").stdout)
@@ -129,7 +125,7 @@ class Table(CliCase):
 
     def test_columns_of_the_table_are_what_the_doctor_does(self):
         checks = self.run_json("doctor", "--list")["checks"]
-        machine = str(SOURCE / "tests/host/a100-job")
+        machine = str(HOSTS / "a100-job")
         asked = {finding["id"] for finding in json.loads(
             self.run_program("doctor", "--job", "--captured", machine, "--json").stdout)["findings"]}
         self.assertEqual(asked, {check["id"] for check in checks if check["in_job"] and not check["needs_environment"]})
@@ -141,7 +137,7 @@ class Table(CliCase):
                                  if check["looks"] != "here" and not check["needs_environment"] and check["cost"] != "deep"})
 
     def test_the_page_of_the_reference_is_current(self):
-        written = (SOURCE / "docs/reference/doctor-checks.md").read_text(encoding="utf-8")
+        written = (HOSTS.parents[1] / "docs/reference/doctor-checks.md").read_text(encoding="utf-8")
         self.assertEqual(self.run_program("doctor", "--list", "--markdown", check=0).stdout, written,
                          "make it again: hpcenv doctor --list --markdown > docs/reference/doctor-checks.md")
 

@@ -5,11 +5,9 @@ import os
 import re
 import shutil
 import unittest
-from pathlib import Path
 
-from cli_case import CliCase
+from cli_case import HOSTS, CliCase, captured_machines
 
-HOSTS = Path(os.environ["HPCENV_SOURCE_DIR"]) / "tests/host"
 # user, host, domain, group, project, account, mirror and secrets; each stands in no other word of a report.
 SECRETS = ("quixote", "dulcinea", "mancha", "rocinante", "windmill", "barataria", "sancho", "s3cret", "t0ken", "neighbour")
 PROJECT = "/gpfs/rocinante/windmill"
@@ -40,15 +38,15 @@ class Share(CliCase):
                       f"export LD_PRELOAD={PROJECT}/libwrap.so\nexport PYTHONHOME=$HOME/windmill\n")
 
     def forms(self, *words, env):
-        """The report as text, whole text, JSON and page."""
+        """The report as text, JSON and page."""
         file = f"{self.home}/page-{len(os.listdir(self.home))}.html"
         arguments = ("doctor", "--share", *words)
-        text = self.run_program(*arguments, "--html", file, env=env)
+        text = self.run_program(*arguments, env=env)
         self.assertIn(text.returncode, (0, 1), text.stderr)
+        answer = self.run_program(*arguments, "--html", file, "--json", env=env).stdout
         with open(file, encoding="utf-8") as page:
             html = page.read()
-        whole = self.run_program(*arguments, "-v", env=env).stdout
-        return {"text": text.stdout, "all": whole, "json": self.run_program(*arguments, "--json", env=env).stdout, "page": html}
+        return {"text": text.stdout, "json": answer, "page": html}
 
     def assert_names_nobody(self, forms):
         for form, text in forms.items():
@@ -70,6 +68,7 @@ class Share(CliCase):
     def test_this_machine(self):
         prefix = self.environment()
         forms = self.forms("-p", prefix, env=self.settings)
+        forms["all"] = self.run_program("doctor", "--share", "-v", "-p", prefix, env=self.settings).stdout
         self.assert_names_nobody(forms)
         # The test would be of no use if the report told none of them without --share.
         plain = self.plain("-p", prefix, env=self.settings)
@@ -79,9 +78,9 @@ class Share(CliCase):
         self.assertIn("Names of the user, of hosts and of private paths are replaced", forms["page"])
 
     def test_it_can_still_be_read(self):
-        answer = json.loads(self.forms(env=self.settings)["json"])
+        answer = json.loads(self.plain("--share", "shell", "network", env=self.settings))
         found = {finding["id"]: finding for finding in answer["findings"]}
-        plain = json.loads(self.plain(env=self.settings))
+        plain = json.loads(self.plain("shell", "network", env=self.settings))
         self.assertEqual([(one["id"], one["severity"]) for one in answer["findings"]],
                          [(one["id"], one["severity"]) for one in plain["findings"]])
         self.assertRegex(found["E03"]["text"], r"^PYTHONHOME=/private\d+ sends every python to another standard library$")
@@ -117,12 +116,12 @@ class Share(CliCase):
         self.assertIn("sbatch --exclude=node", forms["text"])
         self.assertIn("dulcinea7", self.plain("--on", target, env=self.settings))
 
-    def test_every_captured_machine(self):
-        for file in sorted(HOSTS.glob("*/host.json")):
-            with self.subTest(file.parent.name):
-                with open(file, encoding="utf-8") as text:
-                    name = json.load(text)["hostname"]
-                answer = json.loads(self.run_program("doctor", "--share", "--captured", str(file.parent), "--json").stdout)
+    def test_machines_are_not_named(self):
+        for machine in captured_machines():
+            with self.subTest(machine.name):
+                with open(machine / "host.json", encoding="utf-8") as file:
+                    name = json.load(file)["hostname"]
+                answer = json.loads(self.run_program("doctor", "--share", "--captured", str(machine), "--json").stdout)
                 for secret in (name, name.split(".")[0], "ada", "cluster.example"):
                     self.assertNotRegex(json.dumps(answer), rf"\b{re.escape(secret)}\b")
                 self.assertRegex(answer["machine"], r"^node\d*$")
@@ -136,8 +135,8 @@ class Share(CliCase):
                 out.write("#!/bin/sh\n" + text)
             os.chmod(f"{programs}/{name}", 0o755)
         settings = {**self.settings, "PATH": f"{programs}:/usr/bin:/bin"}
-        self.assertIn("dulcinea2", self.plain("slurm", env=settings))
-        forms = self.forms("slurm", env=settings)
+        self.assertIn("dulcinea2", self.plain("S01", env=settings))
+        forms = self.forms("S01", env=settings)
         self.assert_names_nobody(forms)
         self.assertRegex(forms["json"], r"Slurmctld\(backup\) at node\d is DOWN")
 
