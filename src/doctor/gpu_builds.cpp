@@ -1,4 +1,5 @@
 // P09: builds without CUDA where there are GPUs.
+#include <algorithm>
 #include <array>
 #include <string>
 
@@ -36,6 +37,29 @@ std::optional<Finding> cupy_alone(const Subject& subject) {
        {fmt::format("hpcenv install{} cupy", environment_option(subject))}});
 }
 
+/// Of a package on a node without GPU: jobs may run where there are some.
+Finding without_gpu_here(const Subject& subject, const std::string& package, const char* spec) {
+  if (subject.slurm && subject.target.empty()) {
+    const auto& partitions = subject.slurm->site.partitions;
+    const auto found = std::ranges::find_if(partitions, has_gpus);
+    if (found != partitions.end()) {
+      const std::string name = shell_word(found->name);
+      return warning(
+          fmt::format("{} is the build without CUDA; jobs in partition {}, which has GPUs, would "
+                      "compute without them",
+                      package, found->name),
+          {fmt::format("Fine where they are not for a GPU. Else make a target of such a node, and "
+                       "with `create --on {}` an environment that asks for {}.",
+                       name, spec),
+           {fmt::format("srun --partition={0} --gpus=1 hpcenv target add {0} --here", name)}});
+    }
+  }
+  return info(
+      fmt::format("{} is the build without CUDA, as right on a node without GPU; for jobs on GPUs "
+                  "`hpcenv create --on TARGET` takes the other",
+                  package));
+}
+
 }  // namespace
 
 Finding examine_cpu_build(const Subject& subject) {
@@ -47,10 +71,7 @@ Finding examine_cpu_build(const Subject& subject) {
     if (!cpu_only) continue;
     const std::string what = package->record.dist_name();
     if (!has_gpu(*subject.profile)) {
-      harmless =
-          info(fmt::format("{} is the build without CUDA, as right on a node without GPU; "
-                           "for jobs on GPUs `hpcenv create --on TARGET` takes the other",
-                           what));
+      if (!harmless) harmless = without_gpu_here(subject, what, known.spec);
       continue;
     }
     return warning(

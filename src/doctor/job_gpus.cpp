@@ -107,9 +107,7 @@ bool partition_has_gpus(const Subject& subject) {
   if (!subject.slurm) return false;
   const slurm::Partition* partition =
       slurm::find_partition(subject.slurm->site, variable(subject, "SLURM_JOB_PARTITION"));
-  return partition != nullptr && std::ranges::any_of(partition->gres, [](const std::string& gres) {
-           return !slurm::gpus_of_gres(gres).empty();
-         });
+  return partition != nullptr && has_gpus(*partition);
 }
 
 Finding without_gpu(const Subject& subject, const std::string& job, Grant grant) {

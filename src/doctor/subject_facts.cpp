@@ -129,6 +129,11 @@ std::string driver_words(const host::NodeProfile& profile) {
   return "the driver";
 }
 
+bool has_gpus(const slurm::Partition& partition) {
+  return std::ranges::any_of(
+      partition.gres, [](const std::string& gres) { return !slurm::gpus_of_gres(gres).empty(); });
+}
+
 bool has_gpu(const host::NodeProfile& profile) {
   if (profile.nvidia.pci_gpus > 0) return true;
   return std::ranges::any_of(profile.nvidia.libcuda, [](const host::LibcudaCandidate& library) {

@@ -33,6 +33,8 @@ std::optional<host::CudaVersion> driver_cuda(const host::NodeProfile& profile);
 /// says.
 std::string driver_words(const host::NodeProfile& profile);
 bool has_gpu(const host::NodeProfile& profile);
+/// Whether nodes of a partition have GPUs that Slurm knows of.
+bool has_gpus(const slurm::Partition& partition);
 /// The GPUs that the driver told of: of the library that programs get, or of the node's own behind
 /// it. Empty: host::why_no_devices says why.
 const std::vector<host::CudaDevice>& known_devices(const host::NodeProfile& profile);

@@ -62,7 +62,8 @@ struct Examined {
     std::vector<doctor::Check> checks;
     const std::vector<doctor::Check> usual = *doctor::select_checks({});
     for (const doctor::Check& check : usual) {
-      if (check.asks == doctor::Asks::nothing || std::string_view(check.id) == "S03") {
+      const std::string_view id = check.id;
+      if (check.asks == doctor::Asks::nothing || id == "S03" || id == "P09") {
         checks.push_back(check);
       }
     }

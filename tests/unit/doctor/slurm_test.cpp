@@ -36,6 +36,7 @@ struct Login {
     subject.profile = &profile;
     if (asked) subject.slurm = slurm;
     subject.places = places;
+    if (environment) subject.environment = &*environment;
     subject.targets = targets;
     subject.now = now;
     const auto checks = doctor::select_checks({{std::string(id)}, false, false});
@@ -49,6 +50,7 @@ struct Login {
 
   doctor::SlurmFacts slurm;
   bool asked = true;
+  std::optional<prefix::PrefixState> environment;
   host::NodeProfile profile;
   std::vector<host::MountFacts> places;
   std::vector<doctor::StoredTarget> targets;
@@ -78,6 +80,27 @@ TEST_CASE("S01 a controller that is up, down, half down, hangs, or is none", "[s
   CHECK(login.severity("S01") == Severity::info);
   login.asked = false;
   for (const char* id : {"S01", "S02", "S04"}) CHECK(login.severity(id) == Severity::unavailable);
+}
+
+TEST_CASE("P09 a build without CUDA where the cluster has GPUs", "[slurm]") {
+  Login login;
+  conda::PrefixRecord package;
+  package.record.name = "pytorch";
+  package.record.version = "2.12.0";
+  package.record.build = "cpu_mkl_0";
+  login.environment = {"/home/ada/envs/torch", {package}, {}};
+  const Finding finding = login.examine("P09");
+  CHECK(finding.severity == Severity::warning);
+  CHECK(says(finding, "jobs in partition gpu, which has GPUs, would compute without them"));
+  REQUIRE(finding.remedy);
+  CHECK(finding.remedy->text.ends_with(
+      "with `create --on gpu` an environment that asks for pytorch-gpu."));
+  CHECK(finding.remedy->commands.at(0) ==
+        "srun --partition=gpu --gpus=1 hpcenv target add gpu --here");
+  login.slurm.site.partitions.pop_back();
+  CHECK(login.severity("P09") == Severity::info);
+  login.asked = false;
+  CHECK(login.severity("P09") == Severity::info);
 }
 
 TEST_CASE("S02 partitions with GPUs", "[slurm]") {
@@ -249,7 +272,8 @@ TEST_CASE("S05 targets that are old, or whose driver has changed", "[slurm]") {
   login.targets[0].partition = "a100";
   const Finding old = login.examine("S05");
   CHECK(old.text == "target gpu was profiled 40 days ago");
-  CHECK(only_command(old) == "srun --partition=a100 --gpus=1 hpcenv target add gpu --here --replace");
+  CHECK(only_command(old) ==
+        "srun --partition=a100 --gpus=1 hpcenv target add gpu --here --replace");
   login.targets[0].oldest = login.now;
   login.targets[0].driver_then = "535.1";
   login.targets[0].driver_now = "550.1";
