@@ -52,6 +52,11 @@ class Probe(CliCase):
         found = self.run_program("doctor", "--captured", f"{self.home}/copy", "driver", "--json")
         self.assertEqual({finding["severity"] for finding in json.loads(found.stdout)["findings"]} & {"failure"}, set())
 
+    def test_the_text_says_how_to_keep_what_it_shows(self):
+        keep = "hpcenv target add NAME --here"
+        self.assertIn(keep, self.run_program("probe", check=0).stdout)
+        self.assertNotIn(keep, self.run_program("probe", "--captured", f"{HOSTS}/a100-job", check=0).stdout)
+
     def test_nothing_is_written_over(self):
         os.mkdir(self.folder)
         self.run_program("probe", "--capture", self.folder, check=0)

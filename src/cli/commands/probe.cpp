@@ -69,6 +69,10 @@ Result<int> run(const Arguments& arguments, Session& session) {
     session.output().print_json(body, true);
   } else {
     session.output().print(probe_report(profile, session.output()));
+    if (!session.is_captured()) {
+      session.output().print(
+          "\nTo choose packages for this machine elsewhere: hpcenv target add NAME --here\n");
+    }
   }
   return 0;
 }
