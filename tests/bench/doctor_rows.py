@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import os
 import shutil
 import statistics
@@ -32,8 +33,7 @@ MACHINES = HERE.parent / "host"
 
 def share(samples: list[Sample], part: float) -> float:
     """Seconds that `part` of the runs did not exceed."""
-    times = sorted(sample.seconds for sample in samples)
-    return times[min(len(times) - 1, round(part * len(times)))]
+    return sorted(sample.seconds for sample in samples)[math.ceil(part * len(samples)) - 1]
 
 
 @dataclasses.dataclass
@@ -122,7 +122,7 @@ class DoctorBench:
                       our_cpu=statistics.median(one.cpu for one in samples),
                       our_peak=statistics.median(one.peak_mib for one in samples))
             row.note = f"p95 {share(samples, 0.95):.2f} s, slowest {share(samples, 1.0):.2f} s of {len(samples)}; " \
-                       f"the first, which nothing is known before, {first.seconds:.2f} s"
+                       f"the first, of which nothing is known before, {first.seconds:.2f} s"
             rows.append(row)
         return rows
 
