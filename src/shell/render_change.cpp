@@ -2,6 +2,7 @@
 
 #include "base/text.hpp"
 #include "shell/activation.hpp"
+#include "shell/fish.hpp"
 #include "shell/shell_change.hpp"
 
 namespace hpcenv::shell {
@@ -74,7 +75,8 @@ const Guard& guard_of(Dialect dialect) {
     case Dialect::zsh:
       return zsh_guard;
     case Dialect::posix:
-      return posix_guard;
+    case Dialect::fish:  // has no such options, and lines of its own
+      break;
   }
   return posix_guard;
 }
@@ -133,6 +135,7 @@ $hpcenv_lines"
 
 std::optional<Dialect> dialect_of(std::string_view shell) {
   if (shell == "bash") return Dialect::bash;
+  if (shell == "fish") return Dialect::fish;
   if (shell == "zsh") return Dialect::zsh;
   for (const std::string_view name : {"posix", "sh", "dash", "ash", "ksh", "mksh"}) {
     if (shell == name) return Dialect::posix;
@@ -140,7 +143,12 @@ std::optional<Dialect> dialect_of(std::string_view shell) {
   return std::nullopt;
 }
 
+std::string_view script_ending(Dialect dialect) {
+  return dialect == Dialect::fish ? ".fish" : ".sh";
+}
+
 std::string render(const std::vector<Statement>& statements, Dialect dialect) {
+  if (dialect == Dialect::fish) return render_fish(statements);
   const Guard& guard = guard_of(dialect);
   std::string text;
   bool guarded = false;
@@ -158,6 +166,7 @@ std::string render(const std::vector<Statement>& statements, Dialect dialect) {
 }
 
 std::string hook(std::string_view program, Dialect dialect) {
+  if (dialect == Dialect::fish) return hook_fish(program);
   const bool posix = dialect == Dialect::posix;
   const std::string word = program.empty() ? "\\command hpcenv" : quote_posix(program);
   std::string text = base::replace_all(std::string(hook_text), "@PROGRAM@", word);

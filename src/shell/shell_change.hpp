@@ -57,12 +57,15 @@ std::vector<Statement> enter(const EnvironmentFacts& wanted, const EnvironmentFa
 std::vector<Statement> leave(const EnvironmentFacts& active, const EnvironmentFacts& below,
                              const base::Environment& now, const PromptFormat& prompt);
 
-enum class Dialect { bash, zsh, posix };
-/// bash, zsh, and for sh, dash, ash, ksh: posix.
+enum class Dialect { bash, zsh, posix, fish };
+/// bash, zsh, fish, and for sh, dash, ash, ksh: posix.
 std::optional<Dialect> dialect_of(std::string_view shell);
+/// How the scripts in activate.d end that are written for it: ".sh", ".fish".
+std::string_view script_ending(Dialect dialect);
 
 /// Lines to be evaluated in that shell. They survive `set -euo pipefail`; options are as before
-/// after them; what scripts print goes to stderr. A name that no shell can set is left out.
+/// after them; what scripts print goes to stderr. A name that no shell can set is left out. In fish
+/// the prompt is the hook's.
 std::string render(const std::vector<Statement>& statements, Dialect dialect);
 
 /// What is evaluated once in a shell, so that `hpcenv activate` and `deactivate` work in it:

@@ -1,5 +1,6 @@
-"""activate and deactivate in real shells: bash, zsh and a posix sh."""
+"""activate and deactivate in real shells: bash, zsh, a posix sh, and fish."""
 import os
+import shutil
 import subprocess
 import unittest
 
@@ -188,10 +189,82 @@ class Activation(ShellCase):
             self.assertEqual(out, "0\n")
 
 
+class Fish(ShellCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        both = {"etc/conda/activate.d/10_both.sh": ("export BOTH=sh\n", 0o644),
+                "etc/conda/activate.d/10_both.fish": ("echo noise\nset -gx BOTH fish\nset -gx LISTPATH /one $LISTPATH\n", 0o644),
+                "etc/conda/deactivate.d/10_both.fish": ("set -e BOTH\n", 0o644)}
+        tiny_channel.write_repodata(cls.channel, [
+            tiny_channel.add_package(cls.channel, "first", "1", files=FIRST),
+            tiny_channel.add_package(cls.channel, "second", "1", files=SECOND),
+            tiny_channel.add_package(cls.channel, "both", "1", files=both),
+        ])
+
+    def setUp(self):
+        if shutil.which("fish") is None:
+            self.skipTest("no fish")
+        super().setUp()
+
+    def fish(self, lines, *, env=None, check=0, options=()):
+        done = subprocess.run(["fish", "--no-config", *options, "-c", f"'{PROGRAM}' shell-hook fish | source\n{lines}"],
+                              env={**self.variables, "LC_ALL": "C.UTF-8", **(env or {})}, capture_output=True, text=True,
+                              stdin=subprocess.DEVNULL, timeout=120, check=False)
+        self.assertEqual(done.returncode, check, f"{lines}\n{done.stdout}\n{done.stderr}")
+        self.errors = done.stderr
+        return done.stdout
+
+    def test_sets_what_conda_sets(self):
+        seen = self.variables_of(self.fish("hpcenv activate second\nenv -0"))
+        wanted = {"CONDA_PREFIX": self.second, "CONDA_SHLVL": "1", "CONDA_DEFAULT_ENV": "second", "CONDA_PROMPT_MODIFIER": "(second) ",
+                  "PYTHONNOUSERSITE": "1", "PATH": f"{self.second}/bin:{self.variables['PATH']}", "COLOUR": "blue", "ONLY_SECOND": "2"}
+        self.assertEqual({name: seen.get(name) for name in wanted}, wanted)
+
+    def test_values_of_any_kind(self):
+        out = self.fish("hpcenv activate first\nprintf '%s' $COLOUR\nset -q GONE; or echo ' gone'", env={"GONE": "x"})
+        self.assertEqual(out, "it's $red `date` \\ gone\n")
+
+    def test_leaving_restores_everything(self):
+        mine = {"COLOUR": "mi ne", "GONE": "was here", "PYTHONNOUSERSITE": "", "CONDA_OVERRIDE_CUDA": "12.0", "LISTPATH": "/a:/b"}
+        before = self.variables_of(self.fish("env -0", env=mine))
+        after = self.variables_of(self.fish("hpcenv activate first\nhpcenv activate second\nhpcenv deactivate\nhpcenv deactivate\nenv -0",
+                                            env=mine))
+        self.assertEqual(after, before)
+
+    def test_one_after_another_and_stacked(self):
+        lines = ("hpcenv activate first\nhpcenv activate second\nwhich-one\necho $CONDA_SHLVL $COLOUR\nhpcenv deactivate\nwhich-one\n"
+                 "set COLOUR later\nhpcenv activate --stack second\nonly-second\necho $CONDA_STACKED_2\nhpcenv deactivate\n"
+                 "hpcenv deactivate\necho $COLOUR\nset -q CONDA_PREFIX; or echo out\n")
+        self.assertEqual(self.fish(lines, env={"COLOUR": "mine"}).splitlines(),
+                         ["second", "2 blue", "first", "here", "true", "later", "out"])
+
+    def test_scripts_written_for_fish_run_and_others_are_named(self):
+        self.run_program("create", "-n", "both", "both", "-y", check=0)
+        out = self.fish("hpcenv activate both\necho $BOTH\nenv | string match 'LISTPATH=*'\nhpcenv deactivate\nset -q BOTH; or echo gone",
+                        env={"LISTPATH": "/a:/b"})
+        self.assertEqual(out, "fish\nLISTPATH=/one:/a:/b\ngone\n")
+        self.assertEqual(self.errors.strip(), "noise")
+        self.fish("hpcenv activate first")
+        self.assertIn("10_first.sh, 20_second.sh", self.errors)
+
+    def test_codes_and_other_commands(self):
+        out = self.fish("hpcenv run -n first sh -c 'exit 7'; echo $status\nhpcenv activate nothing; echo $status\n"
+                        "hpcenv activate --help | head -n 1\nhpcenv deactivate; echo $status\n")
+        self.assertEqual(out.splitlines(), ["7", "1", "hpcenv activate: enter an environment in this shell", "0"])
+
+    def test_the_prompt_is_the_users_with_the_name_before_it(self):
+        lines = ("function fish_prompt; echo \"$status> \"; end\n" f"'{PROGRAM}' shell-hook fish | source\n"
+                 "hpcenv activate first 2>/dev/null\nfalse\nfish_prompt\nhpcenv deactivate\nfish_prompt\n")
+        self.assertEqual(self.fish(lines, options=("-i",)).splitlines(), ["(first) 1> ", "0> "])
+
+
 class Words(ShellCase):
     def test_without_the_hook_it_says_what_to_type(self):
         done = self.run_program("activate", "first", check=2, env={"SHELL": "/bin/zsh"})
         self.assertIn("eval \"$(hpcenv shell-hook zsh)\"", done.stderr)
+        done = self.run_program("activate", "first", check=2, env={"SHELL": "/usr/bin/fish"})
+        self.assertIn("hpcenv shell-hook fish | source", done.stderr)
         self.run_program("deactivate", check=2)
 
     def test_unknown_names_and_shells(self):

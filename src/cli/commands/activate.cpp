@@ -14,8 +14,8 @@
 namespace hpcenv::cli {
 namespace {
 
-constexpr OptionSpec shell_option{"-s,--shell", "SHELL",
-                                  "print the lines for bash, zsh or posix (the hook says this)"};
+constexpr OptionSpec shell_option{
+    "-s,--shell", "SHELL", "print the lines for bash, zsh, fish or posix (the hook says this)"};
 
 constexpr std::array activate_options{
     OptionSpec{"-n,--name", "NAME", "name of the environment"},
@@ -36,10 +36,11 @@ constexpr std::array deactivate_examples{"hpcenv deactivate"};
 constexpr std::array hook_examples{
     "eval \"$(hpcenv shell-hook bash)\"",
     "eval \"$(hpcenv shell-hook zsh)\"",
+    "hpcenv shell-hook fish | source",
     "echo 'eval \"$(hpcenv shell-hook bash)\"' >> ~/.bashrc",
 };
 
-constexpr const char* known_shells = "bash, zsh, and posix for sh, dash and ksh";
+constexpr const char* known_shells = "bash, zsh, fish, and posix for sh, dash and ksh";
 
 Result<shell::Dialect> dialect_named(const std::string& name) {
   if (const auto dialect = shell::dialect_of(name)) {
@@ -56,12 +57,16 @@ std::string login_shell(const Session& session) {
   return shell::dialect_of(name) ? name : "bash";
 }
 
+std::string hook_line(const std::string& shell) {
+  return shell == "fish" ? "hpcenv shell-hook fish | source"
+                         : fmt::format("eval \"$(hpcenv shell-hook {})\"", shell);
+}
+
 Error not_hooked(const Session& session, const std::string& command) {
   return Error{ErrorKind::usage,
                fmt::format("this shell does not know `hpcenv {}` yet", command),
                {},
-               {fmt::format("type: eval \"$(hpcenv shell-hook {})\"  and then the same again",
-                            login_shell(session)),
+               {fmt::format("type: {}  and then the same again", hook_line(login_shell(session))),
                 "without it: hpcenv run -n NAME PROGRAM"}};
 }
 
@@ -170,13 +175,13 @@ static_assert(well_formed(deactivate_command));
 constexpr CommandSpec shell_hook_command{
     .name = "shell-hook",
     .summary = "print what makes activate and deactivate work in a shell",
-    .synopsis = "[bash | zsh | posix]",
+    .synopsis = "[bash | zsh | fish | posix]",
     .details =
         "It defines a function hpcenv, which hands everything but activate and deactivate on to "
         "the\n"
-        "program. Nothing of yours is changed: put the line into ~/.bashrc or ~/.zshrc yourself, "
-        "to have\n"
-        "it in every shell. Without an operand: for the login shell.",
+        "program. Nothing of yours is changed: put the line into ~/.bashrc, ~/.zshrc or "
+        "~/.config/fish/config.fish\n"
+        "yourself, to have it in every shell. Without an operand: for the login shell.",
     .operands = CommandSpec::Operands::some,
     .options = shell_options,
     .examples = hook_examples,

@@ -81,6 +81,23 @@ TEST_CASE("quoted words reach a program as they were") {
   CHECK(quote_posix("a b") == "'a b'");
 }
 
+TEST_CASE("words quoted for fish reach a program as they were") {
+  std::string command = "printf '%s\\0'";
+  std::string expected;
+  for (const std::string& word : nasty_words) {
+    command += " " + quote_fish(word);
+    expected += word + std::string(1, '\0');
+  }
+  base::ProcessRequest request;
+  request.argv = {"fish", "--no-config", "-c", command};
+  request.environment.set("PATH", "/usr/bin:/bin");
+  request.environment.set("LC_ALL", "C.UTF-8");
+  const auto result = base::make_process_runner()->run(request);
+  if (!result && result.error().kind == ErrorKind::not_found) SKIP("no fish");
+  REQUIRE(result);
+  CHECK(result->output == expected);
+}
+
 TEST_CASE("values of an environment arrive as they were") {
   Fixture fixture;
   std::string expected;
