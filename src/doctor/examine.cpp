@@ -108,6 +108,12 @@ bool is_named(const Check& check, const std::string& word) {
          (group != nullptr && base::glob_match(wanted, group->name));
 }
 
+/// Not its group's, nor a pattern of several.
+bool is_its_own_name(const Check& check, const std::string& word) {
+  const std::string wanted = base::to_lower(word);
+  return wanted == base::to_lower(check.id) || wanted == check.name;
+}
+
 Result<> require_known(const std::vector<std::string>& words) {
   for (const std::string& word : words) {
     const bool known = std::ranges::any_of(
@@ -139,11 +145,13 @@ Result<std::vector<Check>> select_checks(const Selection& selection) {
   HPCENV_TRY(require_known(selection.words));
   std::vector<Check> chosen;
   for (const Check& check : all_checks()) {
-    const bool named_one = std::ranges::any_of(
-        selection.words, [&](const std::string& word) { return is_named(check, word); });
-    const bool wanted =
-        selection.words.empty() ? check.cost != Cost::deep || selection.deep : named_one;
-    if (wanted && (!selection.job || check.in_job)) chosen.push_back(check);
+    const auto any = [&](bool (*asks)(const Check&, const std::string&)) {
+      return std::ranges::any_of(selection.words,
+                                 [&](const std::string& word) { return asks(check, word); });
+    };
+    const bool named_one = selection.words.empty() || any(is_named);
+    const bool deep_enough = check.cost != Cost::deep || selection.deep || any(is_its_own_name);
+    if (named_one && deep_enough && (!selection.job || check.in_job)) chosen.push_back(check);
   }
   return chosen;
 }

@@ -41,7 +41,7 @@ enum class Looks {
 enum class Cost {
   quick,
   slow,  ///< reads much, or from where a file server may hang: runs last, in a process of its own
-  deep,  ///< slow, and only where it was asked for
+  deep,  ///< slow, and only with --deep or where its own id or name was given
 };
 
 /// What has to be found out before the checks run: others are asked only where a chosen check needs

@@ -63,6 +63,15 @@ TEST_CASE("checks are chosen by id, name, group and glob", "[examine]") {
   CHECK(chosen({{"slurm"}, false, false}).contains("S03"));
   CHECK(chosen({{"P*"}, false, false}).contains("P04"));
   CHECK(chosen({}).contains("P04"));
+  // What takes minutes is not asked for by a group's name.
+  for (const char* words : {"toolkit", "P*"}) {
+    CHECK_FALSE(chosen({{words}, false, false}).contains("P13"));
+    CHECK(chosen({{words}, false, true}).contains("P13"));
+  }
+  for (const char* name : {"p13", "integrity"}) {
+    CHECK(chosen({{name}, false, false}) == std::set<std::string>{"P13"});
+  }
+  CHECK_FALSE(chosen({{"slurm"}, false, true}).contains("P13"));
   const auto unknown = doctor::select_checks({{"D99"}, false, false});
   REQUIRE_FALSE(unknown);
   CHECK(unknown.error().kind == ErrorKind::usage);
