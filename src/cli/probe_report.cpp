@@ -12,6 +12,7 @@
 #include "base/text.hpp"
 #include "cli/fact_sheet.hpp"
 #include "cli/probe_storage.hpp"
+#include "doctor/subject_facts.hpp"
 #include "host/cuda_tables.hpp"
 #include "host/proxy.hpp"
 
@@ -122,16 +123,6 @@ std::string driver_text(const NodeProfile& profile, const Output& output) {
 
 // ---- GPUs ------------------------------------------------------------------------------------
 
-/// Those that the driver told of; of the library behind the one in front where that shows none.
-const std::vector<CudaDevice>* known_devices(const NvidiaFacts& nvidia) {
-  if (nvidia.winner && !nvidia.libcuda[*nvidia.winner].devices.empty()) {
-    return &nvidia.libcuda[*nvidia.winner].devices;
-  }
-  const auto some = std::ranges::find_if(
-      nvidia.libcuda, [](const LibcudaCandidate& library) { return !library.devices.empty(); });
-  return some == nvidia.libcuda.end() ? nullptr : &some->devices;
-}
-
 const char* mode_words(int mode) {
   constexpr int prohibited = 2;
   constexpr int exclusive = 3;
@@ -175,21 +166,21 @@ void add_listed(const NvidiaFacts& nvidia, FactSheet& sheet) {
 
 std::string gpus_text(const NodeProfile& profile, const Output& output) {
   const NvidiaFacts& nvidia = profile.nvidia;
-  const std::vector<CudaDevice>* devices = known_devices(nvidia);
+  const std::vector<CudaDevice>& devices = doctor::known_devices(profile);
   FactSheet sheet("GPUs");
   sheet.add_known("board", nvidia.jetson);
-  if (devices == nullptr && nvidia.pci_gpus == 0 && nvidia.jetson.empty()) {
+  if (devices.empty() && nvidia.pci_gpus == 0 && nvidia.jetson.empty()) {
     const bool in_job = profile.environment.has("SLURM_JOB_ID");
     sheet.add("", in_job ? "none that this job was given, or that the node has"
                          : "none here; on a login node that is as it should be");
     return sheet.text(columns, output);
   }
   if (!nvidia.wsl && nvidia.jetson.empty()) sheet.add("on the PCI bus", pci_text(nvidia));
-  if (devices == nullptr) {
+  if (devices.empty()) {
     add_listed(nvidia, sheet);
   } else {
-    for (std::size_t i = 0; i < devices->size(); ++i) {
-      const CudaDevice& device = (*devices)[i];
+    for (std::size_t i = 0; i < devices.size(); ++i) {
+      const CudaDevice& device = devices[i];
       sheet.add(fmt::format("GPU {}", i), device_text(device, nvidia));
       sheet.add("", fmt::format("{} {}", device.uuid, device.pci_bus_id));
     }

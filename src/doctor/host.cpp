@@ -68,8 +68,8 @@ Finding examine_glibc(const Subject& subject) {
   std::vector<std::string> needing = unsatisfied(subject, glibc);
   if (!needing.empty()) {
     Finding finding = failure(
-        fmt::format("glibc {} of this node is too old for {} packages of this environment", glibc,
-                    needing.size()),
+        fmt::format("glibc {} of this node is too old for {} package{} of this environment", glibc,
+                    needing.size(), needing.size() == 1 ? "" : "s"),
         {"Make the environment anew for this node's glibc, or use nodes with a newer system.",
          {"CONDA_OVERRIDE_GLIBC=" + glibc + " " + recreate_command(subject, "old", {})}});
     return with_evidence(std::move(finding), std::move(needing));
