@@ -240,7 +240,7 @@ class Recipes(unittest.TestCase):
                 self.assertEqual((answer["code"], answer["error"]["kind"]), (1, "refused"))
                 self.assertIn(f"the recipe {recipe} is for machines with an NVIDIA GPU", answer["error"]["message"])
                 hints = "\n".join(answer["error"]["hints"])
-                self.assertIn("--on gpu.json", hints)
+                self.assertIn("then --on gpu", hints)
                 self.assertIn("CONDA_OVERRIDE_CUDA=12.9", hints)
 
     def test_a_toolkit_of_cuda_13_from_a_recipe_of_ones_own(self) -> None:
