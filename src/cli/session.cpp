@@ -10,6 +10,7 @@
 #include "base/fs.hpp"
 #include "host/captured_reader.hpp"
 #include "net/ca_bundle.hpp"
+#include "shell/shell_change.hpp"
 
 namespace hpcenv::cli {
 namespace {
@@ -127,7 +128,10 @@ Session::Session(base::Environment environment, Settings settings, Output output
     : environment_(std::move(environment)),
       settings_(std::move(settings)),
       output_(output),
-      verbosity_(verbosity) {}
+      verbosity_(verbosity) {
+  shell_lines_ = environment_.get_or(shell::shell_lines, "");
+  environment_.unset(shell::shell_lines);
+}
 
 base::Reporter& Session::reporter() {
   if (!reporter_) {

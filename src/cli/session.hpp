@@ -25,6 +25,8 @@ class Session {
   Session(base::Environment environment, Settings settings, Output output, Verbosity verbosity);
 
   const base::Environment& environment() const { return environment_; }
+  /// shell::shell_lines, as csh's hook set it; `environment` is without it. Empty: another shell.
+  const std::string& shell_lines() const { return shell_lines_; }
   const Settings& settings() const { return settings_; }
   const Output& output() const { return output_; }
   const base::Clock& clock() const { return clock_; }
@@ -56,6 +58,7 @@ class Session {
 
  private:
   base::Environment environment_;
+  std::string shell_lines_;
   Settings settings_;
   Output output_;
   Verbosity verbosity_;

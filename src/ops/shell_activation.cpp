@@ -92,8 +92,8 @@ Result<std::string> enter_lines(const Locations& locations, const EnvironmentRef
   return shell::render(shell::enter(wanted, active, now, wish.stacking, wish.prompt), wish.dialect);
 }
 
-std::string leave_lines(const Locations& locations, const base::Environment& now,
-                        const ShellWish& wish) {
+Result<std::string> leave_lines(const Locations& locations, const base::Environment& now,
+                                const ShellWish& wish) {
   const shell::EnvironmentFacts active =
       facts_if_any(locations, shell::active_prefix(now), wish.dialect);
   const shell::EnvironmentFacts below =

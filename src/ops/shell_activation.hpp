@@ -24,9 +24,9 @@ struct ShellWish {
 Result<std::string> enter_lines(const Locations& locations, const EnvironmentRef& environment,
                                 const base::Environment& now, const ShellWish& wish,
                                 base::Reporter& reporter);
-/// Empty where no environment is active. An active environment that is gone or damaged can be left
-/// all the same.
-std::string leave_lines(const Locations& locations, const base::Environment& now,
-                        const ShellWish& wish);
+/// Empty where no environment is active. Kind refused as shell::render. An active environment that
+/// is gone or damaged can be left all the same.
+Result<std::string> leave_lines(const Locations& locations, const base::Environment& now,
+                                const ShellWish& wish);
 
 }  // namespace hpcenv::ops

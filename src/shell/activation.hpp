@@ -66,8 +66,9 @@ base::Environment apply(const Activation& activation, const base::Environment& b
 
 /// A word for sh, bash, zsh: `'...'`, quoted only where needed. Bytes of any kind but NUL.
 std::string quote_posix(std::string_view word);
-/// The same for fish.
+/// The same for fish, and for csh and tcsh (with backslash_quote set or not).
 std::string quote_fish(std::string_view word);
+std::string quote_csh(std::string_view word);
 /// Letters, digits and `_`, not first a digit: what a shell can name a variable.
 bool is_variable_name(std::string_view name);
 

@@ -2,6 +2,7 @@
 
 #include "base/text.hpp"
 #include "shell/activation.hpp"
+#include "shell/csh.hpp"
 #include "shell/fish.hpp"
 #include "shell/shell_change.hpp"
 
@@ -75,7 +76,9 @@ const Guard& guard_of(Dialect dialect) {
     case Dialect::zsh:
       return zsh_guard;
     case Dialect::posix:
-    case Dialect::fish:  // has no such options, and lines of its own
+    case Dialect::fish:  // these have no such options, and lines of their own
+    case Dialect::tcsh:
+    case Dialect::csh:
       break;
   }
   return posix_guard;
@@ -136,6 +139,8 @@ $hpcenv_lines"
 std::optional<Dialect> dialect_of(std::string_view shell) {
   if (shell == "bash") return Dialect::bash;
   if (shell == "fish") return Dialect::fish;
+  if (shell == "tcsh") return Dialect::tcsh;
+  if (shell == "csh") return Dialect::csh;
   if (shell == "zsh") return Dialect::zsh;
   for (const std::string_view name : {"posix", "sh", "dash", "ash", "ksh", "mksh"}) {
     if (shell == name) return Dialect::posix;
@@ -143,11 +148,15 @@ std::optional<Dialect> dialect_of(std::string_view shell) {
   return std::nullopt;
 }
 
+bool is_csh(Dialect dialect) { return dialect == Dialect::tcsh || dialect == Dialect::csh; }
+
 std::string_view script_ending(Dialect dialect) {
+  if (is_csh(dialect)) return ".csh";
   return dialect == Dialect::fish ? ".fish" : ".sh";
 }
 
-std::string render(const std::vector<Statement>& statements, Dialect dialect) {
+Result<std::string> render(const std::vector<Statement>& statements, Dialect dialect) {
+  if (is_csh(dialect)) return render_csh(statements, dialect);
   if (dialect == Dialect::fish) return render_fish(statements);
   const Guard& guard = guard_of(dialect);
   std::string text;
@@ -167,6 +176,7 @@ std::string render(const std::vector<Statement>& statements, Dialect dialect) {
 
 std::string hook(std::string_view program, Dialect dialect) {
   if (dialect == Dialect::fish) return hook_fish(program);
+  if (is_csh(dialect)) return hook_csh(program, dialect);
   const bool posix = dialect == Dialect::posix;
   const std::string word = program.empty() ? "\\command hpcenv" : quote_posix(program);
   std::string text = base::replace_all(std::string(hook_text), "@PROGRAM@", word);

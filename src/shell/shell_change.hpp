@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/environment.hpp"
+#include "base/result.hpp"
 
 namespace hpcenv::shell {
 
@@ -57,19 +58,29 @@ std::vector<Statement> enter(const EnvironmentFacts& wanted, const EnvironmentFa
 std::vector<Statement> leave(const EnvironmentFacts& active, const EnvironmentFacts& below,
                              const base::Environment& now, const PromptFormat& prompt);
 
-enum class Dialect { bash, zsh, posix, fish };
-/// bash, zsh, fish, and for sh, dash, ash, ksh: posix.
+enum class Dialect { bash, zsh, posix, fish, tcsh, csh };
+/// bash, zsh, fish, tcsh, csh, and for sh, dash, ash, ksh: posix.
 std::optional<Dialect> dialect_of(std::string_view shell);
-/// How the scripts in activate.d end that are written for it: ".sh", ".fish".
+/// How the scripts in activate.d end that are written for it: ".sh", ".fish", ".csh".
 std::string_view script_ending(Dialect dialect);
 
-/// Lines to be evaluated in that shell. They survive `set -euo pipefail`; options are as before
-/// after them; what scripts print goes to stderr. A name that no shell can set is left out. In fish
-/// the prompt is the hook's.
-std::string render(const std::vector<Statement>& statements, Dialect dialect);
+/// Of the program that a hook starts: where lines for the shell are to be written, "tcsh:FILE". Not
+/// for the programs that it starts.
+inline constexpr const char* shell_lines = "HPCENV_SHELL_LINES";
+
+/// Lines to be evaluated in that shell; in csh and tcsh to be sourced from a file. They survive
+/// `set -euo pipefail`; options are as before after them; what scripts print goes to stderr. A name
+/// that no shell can set is left out. In fish the prompt is the hook's. Kind refused where csh
+/// cannot hold a value.
+Result<std::string> render(const std::vector<Statement>& statements, Dialect dialect);
 
 /// What is evaluated once in a shell, so that `hpcenv activate` and `deactivate` work in it:
-/// `program` is the path of hpcenv; empty: the one in PATH.
+/// `program` is the path of hpcenv; empty: the one in PATH. csh and tcsh have no functions: there
+/// it is the text of a file, and `alias_csh` is evaluated once.
 std::string hook(std::string_view program, Dialect dialect);
+bool is_csh(Dialect dialect);
+/// One line: the alias that sources `file`. In tcsh its commands can be piped into others, csh knows
+/// no such thing.
+std::string alias_csh(std::string_view file, Dialect dialect);
 
 }  // namespace hpcenv::shell

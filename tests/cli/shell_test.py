@@ -1,4 +1,5 @@
-"""activate and deactivate in real shells: bash, zsh, a posix sh, and fish."""
+"""activate and deactivate in real shells: bash, zsh, a posix sh, fish, tcsh and csh."""
+import json
 import os
 import shutil
 import subprocess
@@ -259,6 +260,119 @@ class Fish(ShellCase):
         self.assertEqual(self.fish(lines, options=("-i",)).splitlines(), ["(first) 1> ", "0> "])
 
 
+class Csh(ShellCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        both = {"etc/conda/activate.d/10_both.sh": ("export BOTH=sh\n", 0o644),
+                "etc/conda/activate.d/10_both.csh": ("setenv BOTH csh\n", 0o644),
+                "etc/conda/deactivate.d/10_both.csh": ("unsetenv BOTH\n", 0o644)}
+        long = {"etc/conda/env_vars.d/long.json": (json.dumps({"CMAKE_ARGS": "-D" * 4600}), 0o644)}
+        tiny_channel.write_repodata(cls.channel, [
+            tiny_channel.add_package(cls.channel, "first", "1", files=FIRST),
+            tiny_channel.add_package(cls.channel, "second", "1", files=SECOND),
+            tiny_channel.add_package(cls.channel, "both", "1", files=both),
+            tiny_channel.add_package(cls.channel, "long", "1", files=long),
+        ])
+
+    def each_csh(self):
+        found = [name for name in ("tcsh", "bsd-csh") if shutil.which(name)]
+        if not found:
+            self.skipTest("no csh")
+        for name in found:
+            with self.subTest(shell=name):
+                yield name
+
+    def csh(self, name, lines, *, env=None, check=0):
+        script = f"{self.home}/script.csh"
+        with open(script, "w", encoding="utf-8") as file:
+            file.write(f"eval \"`'{PROGRAM}' shell-hook {name.removeprefix('bsd-')}`\"\n{lines}\n")
+        done = subprocess.run([name, "-f", script], env={**self.variables, "LC_ALL": "C.UTF-8", **(env or {})}, capture_output=True,
+                              text=True, stdin=subprocess.DEVNULL, timeout=120, check=False)
+        self.assertEqual(done.returncode, check, f"{name}: {lines}\n{done.stdout}\n{done.stderr}")
+        self.errors = done.stderr
+        return done.stdout
+
+    def csh_variables(self, text):
+        own = {"GROUP", "HOST", "HOSTTYPE", "LOGNAME", "MACHTYPE", "OSTYPE", "REMOTEHOST", "SHLVL", "TERM", "USER", "VENDOR"}
+        return {name: value for name, value in self.variables_of(text).items() if name not in own}
+
+    def test_sets_what_conda_sets(self):
+        for name in self.each_csh():
+            seen = self.csh_variables(self.csh(name, "hpcenv activate second\nenv -0"))
+            wanted = {"CONDA_PREFIX": self.second, "CONDA_SHLVL": "1", "CONDA_DEFAULT_ENV": "second",
+                      "PYTHONNOUSERSITE": "1", "PATH": f"{self.second}/bin:{self.variables['PATH']}", "COLOUR": "blue", "ONLY_SECOND": "2"}
+            self.assertEqual({name: seen.get(name) for name in wanted}, wanted)
+            self.assertNotIn("HPCENV_SHELL_LINES", seen)
+
+    def test_values_of_any_kind(self):
+        for name in self.each_csh():
+            out = self.csh(name, "hpcenv activate first\nprintenv COLOUR\nif (! $?GONE) echo gone", env={"GONE": "x"})
+            self.assertEqual(out, "it's $red `date` \\\ngone\n")
+
+    def test_leaving_restores_everything(self):
+        mine = {"COLOUR": "mi ne!", "GONE": "was here", "PYTHONNOUSERSITE": "", "CONDA_OVERRIDE_CUDA": "12.0"}
+        for name in self.each_csh():
+            before = self.csh_variables(self.csh(name, "env -0", env=mine))
+            after = self.csh_variables(self.csh(name, "hpcenv activate first\nhpcenv activate second\nhpcenv deactivate\n"
+                                                "hpcenv deactivate\nenv -0", env=mine))
+            self.assertEqual(after, before)
+
+    def test_one_after_another_and_stacked(self):
+        lines = ("hpcenv activate first\nhpcenv activate second\nwhich-one\necho $CONDA_SHLVL $COLOUR\nhpcenv deactivate\nwhich-one\n"
+                 "setenv COLOUR later\nhpcenv activate --stack second\nonly-second\necho $CONDA_STACKED_2\nhpcenv deactivate\n"
+                 "hpcenv deactivate\necho $COLOUR\nif (! $?CONDA_PREFIX) echo out\n")
+        for name in self.each_csh():
+            self.assertEqual(self.csh(name, lines, env={"COLOUR": "mine"}).splitlines(),
+                             ["second", "2 blue", "first", "here", "true", "later", "out"])
+
+    def test_scripts_written_for_csh_run_and_others_are_named(self):
+        self.run_program("create", "-n", "both", "both", "-y", check=0)
+        for name in self.each_csh():
+            out = self.csh(name, "hpcenv activate both\necho $BOTH\nhpcenv deactivate\nif (! $?BOTH) echo gone")
+            self.assertEqual(out, "csh\ngone\n")
+            self.csh(name, "hpcenv activate first")
+            self.assertIn("10_first.sh, 20_second.sh", self.errors)
+
+    def test_codes_other_commands_and_no_file_left(self):
+        temporary = f"{self.home}/tmp"
+        os.mkdir(temporary)
+        for name in self.each_csh():
+            out = self.csh(name, "hpcenv run -n first sh -c 'exit 7'\necho $status\nhpcenv activate nothing\necho $status\n"
+                           "hpcenv deactivate\necho $status\nhpcenv run -n second printenv HPCENV_SHELL_LINES\necho $status\n"
+                           "hpcenv --version\n", env={"TMPDIR": temporary})
+            self.assertEqual(out.splitlines()[:4], ["7", "1", "0", "1"])
+            self.assertIn("Usage", self.csh(name, "hpcenv\n", check=2))
+            self.assertEqual(os.listdir(temporary), [])
+
+    def test_in_tcsh_its_commands_can_be_piped(self):
+        if shutil.which("tcsh") is None:
+            self.skipTest("no tcsh")
+        out = self.csh("tcsh", "hpcenv run -n second env | grep -c ONLY_SECOND\nhpcenv activate --help | head -n 1\n"
+                       "echo word | hpcenv run -n second cat\n")
+        self.assertEqual(out.splitlines(), ["1", "hpcenv activate: enter an environment in this shell", "word"])
+
+    def test_what_an_install_brings_is_there_at_once(self):
+        for name in self.each_csh():
+            self.run_program("create", "-n", name, "first", "-y", check=0)
+            out = self.csh(name, f"hpcenv activate {name}\nhpcenv install -y second\necho $ONLY_SECOND\nonly-second\n")
+            self.assertEqual(out.splitlines()[-2:], ["2", "here"])
+
+    def test_the_prompt_is_the_users_with_the_name_before_it(self):
+        for name in self.each_csh():
+            out = self.csh(name, "set prompt = '% '\nhpcenv activate first\necho \"${prompt}|\"\nhpcenv activate second\n"
+                           "echo \"${prompt}|\"\nhpcenv deactivate\nhpcenv deactivate\necho \"${prompt}|\"\n")
+            self.assertEqual(out.splitlines(), ["(first) % |", "(second) % |", "% |"])
+
+    def test_a_value_that_is_too_long_for_the_old_csh_is_refused(self):
+        self.run_program("create", "-n", "long", "long", "-y", check=0)
+        for name in self.each_csh():
+            out = self.csh(name, "hpcenv activate long\necho $status\nprintenv CMAKE_ARGS | wc -c\ntrue\n")
+            self.assertEqual(out.split(), ["0", "9201"] if name == "tcsh" else ["1", "0"])
+            if name == "bsd-csh":
+                self.assertIn("CMAKE_ARGS has 9200 bytes", self.errors)
+
+
 class Words(ShellCase):
     def test_without_the_hook_it_says_what_to_type(self):
         done = self.run_program("activate", "first", check=2, env={"SHELL": "/bin/zsh"})
@@ -271,7 +385,7 @@ class Words(ShellCase):
         done = self.run_program("activate", "firs", "--shell", "bash", check=1)
         self.assertIn("did you mean: first", done.stderr)
         self.assertEqual(done.stdout, "")
-        done = self.run_program("shell-hook", "tcsh", check=2)
+        done = self.run_program("shell-hook", "nu", check=2)
         self.assertIn("hpcenv run", done.stderr)
         done = self.run_program("activate", "--shell", "bash", check=2)
         self.assertIn("none is active", done.stderr)

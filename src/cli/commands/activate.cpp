@@ -15,7 +15,8 @@ namespace hpcenv::cli {
 namespace {
 
 constexpr OptionSpec shell_option{
-    "-s,--shell", "SHELL", "print the lines for bash, zsh, fish or posix (the hook says this)"};
+    "-s,--shell", "SHELL",
+    "print the lines for bash, zsh, fish, tcsh, csh or posix (the hook says this)"};
 
 constexpr std::array activate_options{
     OptionSpec{"-n,--name", "NAME", "name of the environment"},
@@ -37,10 +38,11 @@ constexpr std::array hook_examples{
     "eval \"$(hpcenv shell-hook bash)\"",
     "eval \"$(hpcenv shell-hook zsh)\"",
     "hpcenv shell-hook fish | source",
+    "eval \"`hpcenv shell-hook tcsh`\"",
     "echo 'eval \"$(hpcenv shell-hook bash)\"' >> ~/.bashrc",
 };
 
-constexpr const char* known_shells = "bash, zsh, fish, and posix for sh, dash and ksh";
+constexpr const char* known_shells = "bash, zsh, fish, tcsh, csh, and posix for sh, dash and ksh";
 
 Result<shell::Dialect> dialect_named(const std::string& name) {
   if (const auto dialect = shell::dialect_of(name)) {
@@ -58,8 +60,10 @@ std::string login_shell(const Session& session) {
 }
 
 std::string hook_line(const std::string& shell) {
-  return shell == "fish" ? "hpcenv shell-hook fish | source"
-                         : fmt::format("eval \"$(hpcenv shell-hook {})\"", shell);
+  if (shell == "fish") return "hpcenv shell-hook fish | source";
+  const bool is_csh = shell == "tcsh" || shell == "csh";
+  return is_csh ? fmt::format("eval \"`hpcenv shell-hook {}`\"", shell)
+                : fmt::format("eval \"$(hpcenv shell-hook {})\"", shell);
 }
 
 Error not_hooked(const Session& session, const std::string& command) {
@@ -72,11 +76,13 @@ Error not_hooked(const Session& session, const std::string& command) {
 
 Result<ops::ShellWish> wish_of(const Arguments& arguments, const Session& session,
                                const std::string& command) {
-  if (!arguments.has("shell")) {
+  const std::string& hook = session.shell_lines();
+  const std::string shell = arguments.value("shell", hook.substr(0, hook.find(':')));
+  if (shell.empty()) {
     return Failure(not_hooked(session, command));
   }
   ops::ShellWish wish;
-  HPCENV_ASSIGN(wish.dialect, dialect_named(arguments.value("shell")));
+  HPCENV_ASSIGN(wish.dialect, dialect_named(shell));
   if (arguments.has("stack")) {
     wish.stacking = shell::Stacking::stack;
   }
@@ -94,6 +100,21 @@ void print_lines(const std::string& lines, const Output& output) {
   } else {
     output.print(lines);
   }
+}
+
+/// To stdout, or into the file that the hook is going to source.
+Result<int> hand_over(const std::string& lines, const Arguments& arguments,
+                      const Session& session) {
+  const std::string& hook = session.shell_lines();
+  const std::size_t colon = hook.find(':');
+  const bool to_file = colon != std::string::npos && !arguments.has("shell");
+  if (to_file && !session.output().json()) {
+    constexpr mode_t private_mode = 0600;
+    HPCENV_TRY(base::write_file(hook.substr(colon + 1), lines, private_mode));
+  } else {
+    print_lines(lines, session.output());
+  }
+  return 0;
 }
 
 Result<int> run_activate(const Arguments& arguments, Session& session) {
@@ -114,15 +135,14 @@ Result<int> run_activate(const Arguments& arguments, Session& session) {
   HPCENV_ASSIGN(
       const std::string lines,
       ops::enter_lines(locations, environment, session.environment(), wish, session.reporter()));
-  print_lines(lines, session.output());
-  return 0;
+  return hand_over(lines, arguments, session);
 }
 
 Result<int> run_deactivate(const Arguments& arguments, Session& session) {
   HPCENV_ASSIGN(const ops::Locations locations, session.locations());
   HPCENV_ASSIGN(const ops::ShellWish wish, wish_of(arguments, session, "deactivate"));
-  print_lines(ops::leave_lines(locations, session.environment(), wish), session.output());
-  return 0;
+  HPCENV_ASSIGN(const std::string lines, ops::leave_lines(locations, session.environment(), wish));
+  return hand_over(lines, arguments, session);
 }
 
 Result<int> run_hook(const Arguments& arguments, Session& session) {
@@ -134,7 +154,15 @@ Result<int> run_hook(const Arguments& arguments, Session& session) {
   std::error_code failure;
   const std::filesystem::path own = std::filesystem::read_symlink("/proc/self/exe", failure);
   const bool known = !failure && base::path_exists(own);
-  print_lines(shell::hook(known ? own.string() : "", dialect), session.output());
+  std::string lines = shell::hook(known ? own.string() : "", dialect);
+  if (shell::is_csh(dialect)) {
+    HPCENV_ASSIGN(const ops::Locations locations, session.locations());
+    const std::filesystem::path file = locations.state / ("hook." + name);
+    HPCENV_TRY(base::make_directories(file.parent_path()));
+    HPCENV_TRY(base::write_file(file, lines));
+    lines = shell::alias_csh(file.string(), dialect);
+  }
+  print_lines(lines, session.output());
   return 0;
 }
 
@@ -175,13 +203,15 @@ static_assert(well_formed(deactivate_command));
 constexpr CommandSpec shell_hook_command{
     .name = "shell-hook",
     .summary = "print what makes activate and deactivate work in a shell",
-    .synopsis = "[bash | zsh | fish | posix]",
+    .synopsis = "[bash | zsh | fish | tcsh | csh | posix]",
     .details =
         "It defines a function hpcenv, which hands everything but activate and deactivate on to "
         "the\n"
-        "program. Nothing of yours is changed: put the line into ~/.bashrc, ~/.zshrc or "
+        "program. No file of yours is changed: put the line into ~/.bashrc, ~/.zshrc or "
         "~/.config/fish/config.fish\n"
-        "yourself, to have it in every shell. Without an operand: for the login shell.",
+        "yourself, to have it in every shell. csh has no functions: there it is an alias, for a "
+        "file in\n"
+        "~/.local/state/hpcenv that this writes. Without an operand: for the login shell.",
     .operands = CommandSpec::Operands::some,
     .options = shell_options,
     .examples = hook_examples,

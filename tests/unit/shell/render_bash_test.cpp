@@ -24,7 +24,7 @@ class Fixture {
   Fixture& operator=(const Fixture&) = delete;
   ~Fixture() { (void)base::remove_tree(root_); }
 
-  std::string write(const std::string& name, std::string_view text) {
+  std::string write(const std::string& name, std::string_view text) const {
     const auto path = root_ / name;
     REQUIRE(base::make_directories(path.parent_path()));
     REQUIRE(base::write_file(path, text));
@@ -96,6 +96,37 @@ TEST_CASE("words quoted for fish reach a program as they were") {
   if (!result && result.error().kind == ErrorKind::not_found) SKIP("no fish");
   REQUIRE(result);
   CHECK(result->output == expected);
+}
+
+TEST_CASE("words quoted for csh reach a program as they were") {
+  std::string script;
+  std::string expected;
+  for (std::size_t i = 0; i < nasty_words.size(); ++i) {
+    script += fmt::format("setenv WORD_{} {}\n", i, quote_csh(nasty_words[i]));
+    expected += fmt::format("{}|", nasty_words[i]);
+  }
+  std::string print = "printf '%s|'";
+  for (std::size_t i = 0; i < nasty_words.size(); ++i) print += fmt::format(" \"$WORD_{}\"", i);
+  script += "exec /bin/sh \"$PRINT\"\n";
+  const Fixture fixture;
+  int tried = 0;
+  const std::vector<std::pair<const char*, const char*>> shells{
+      {"tcsh", ""}, {"tcsh", "set backslash_quote\n"}, {"bsd-csh", ""}};
+  for (const auto& [shell, before] : shells) {
+    INFO(shell << " " << before);
+    base::ProcessRequest request;
+    request.argv = {shell, "-f", fixture.write("words.csh", before + script)};
+    request.environment.set("PATH", "/usr/bin:/bin");
+    request.environment.set("LC_ALL", "C.UTF-8");
+    request.environment.set("PRINT", fixture.write("print.sh", print));
+    const auto result = base::make_process_runner()->run(request);
+    if (!result && result.error().kind == ErrorKind::not_found) continue;
+    REQUIRE(result);
+    ++tried;
+    CHECK(result->errors.empty());
+    CHECK(result->output == expected);
+  }
+  if (tried == 0) SKIP("no csh");
 }
 
 TEST_CASE("values of an environment arrive as they were") {

@@ -132,17 +132,28 @@ TEST_CASE("a directory's name is no code in the prompt") {
 }
 
 TEST_CASE("lines quote values and leave out what no shell can name") {
-  const std::string text = render({{Kind::exported, "A", "it's $x", std::nullopt},
-                                   {Kind::exported, "A.B", "1", std::nullopt},
-                                   {Kind::unset, "C;rm", std::nullopt, std::nullopt}},
-                                  Dialect::posix);
+  const std::string text = *render({{Kind::exported, "A", "it's $x", std::nullopt},
+                                    {Kind::exported, "A.B", "1", std::nullopt},
+                                    {Kind::unset, "C;rm", std::nullopt, std::nullopt}},
+                                   Dialect::posix);
   CHECK(text == "\\export A='it'\\''s $x'\n\\hash -r\n");
-  CHECK(render({}, Dialect::bash).empty());
+  CHECK(render({}, Dialect::bash)->empty());
   CHECK(dialect_of("dash") == Dialect::posix);
   CHECK(dialect_of("zsh") == Dialect::zsh);
-  CHECK_FALSE(dialect_of("tcsh").has_value());
+  CHECK(dialect_of("tcsh") == Dialect::tcsh);
+  CHECK_FALSE(dialect_of("nu").has_value());
   CHECK(hook("/a b/hpcenv", Dialect::bash).contains("'/a b/hpcenv' \"$@\""));
   CHECK(hook("", Dialect::posix).contains("\\command hpcenv \"$@\" --shell posix"));
+}
+
+TEST_CASE("a value that is longer than a word of csh can be is refused") {
+  const std::vector<Statement> statements{
+      {Kind::exported, "CMAKE_ARGS", std::string(9000, 'x'), std::nullopt}};
+  const auto refused = render(statements, Dialect::csh);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().kind == ErrorKind::refused);
+  CHECK(refused.error().message.starts_with("CMAKE_ARGS has 9000 bytes"));
+  CHECK(render(statements, Dialect::tcsh));
 }
 
 }  // namespace
