@@ -84,22 +84,6 @@ std::string as_utf8(std::string text) {
   return valid && valid->is_string() ? valid->get<std::string>() : std::move(text);
 }
 
-const char* mark_of(Severity severity) {
-  switch (severity) {
-    case Severity::pass:
-      return "\u2713";
-    case Severity::warning:
-      return "!";
-    case Severity::failure:
-      return "\u2717";
-    case Severity::info:
-      return "i";
-    case Severity::unavailable:
-      return "?";
-  }
-  return "?";
-}
-
 const char* word_of(Severity severity) {
   switch (severity) {
     case Severity::pass:
@@ -116,8 +100,8 @@ const char* word_of(Severity severity) {
 }
 
 std::string state(Severity severity) {
-  return fmt::format(R"(<span class="state {}">{} {}</span>)", name_of(severity), mark_of(severity),
-                     word_of(severity));
+  return fmt::format(R"(<span class="state {}">{} {}</span>)", name_of(severity),
+                     mark_of(severity, Glyphs::unicode), word_of(severity));
 }
 
 std::string group_line(const ReportGroup& group) {

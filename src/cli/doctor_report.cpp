@@ -64,6 +64,23 @@ std::string worst_ids(const DoctorReport& report, Severity severity) {
 
 }  // namespace
 
+const char* mark_of(Severity severity, Glyphs glyphs) {
+  const bool is_unicode = glyphs == Glyphs::unicode;
+  switch (severity) {
+    case Severity::pass:
+      return is_unicode ? "\u2713" : "ok";
+    case Severity::warning:
+      return "!";
+    case Severity::failure:
+      return is_unicode ? "\u2717" : "x";
+    case Severity::info:
+      return "i";
+    case Severity::unavailable:
+      return "?";
+  }
+  return "?";
+}
+
 FindingCounts count_findings(const std::vector<Finding>& findings) {
   FindingCounts counts;
   for (const Finding& finding : findings) count(finding, counts);

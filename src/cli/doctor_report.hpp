@@ -10,6 +10,10 @@
 
 namespace hpcenv::cli {
 
+enum class Glyphs { ascii, unicode };
+/// What stands before a finding: "ok", "!", "x", or a tick and a cross.
+const char* mark_of(doctor::Severity severity, Glyphs glyphs);
+
 struct DoctorReport {
   std::string machine;                   ///< host name, or the target's name
   std::string target;                    ///< empty: this machine

@@ -27,23 +27,6 @@ Style style_of(Severity severity) {
   return Style::plain;
 }
 
-const char* mark_of(Severity severity, ReportLook::Glyphs glyphs) {
-  const bool is_unicode = glyphs == ReportLook::Glyphs::unicode;
-  switch (severity) {
-    case Severity::pass:
-      return is_unicode ? "\u2713" : "ok";
-    case Severity::warning:
-      return "!";
-    case Severity::failure:
-      return is_unicode ? "\u2717" : "x";
-    case Severity::info:
-      return "i";
-    case Severity::unavailable:
-      return "?";
-  }
-  return "?";
-}
-
 std::string padded(std::string text, std::size_t cells) {
   text.append(cells - std::min(cells, cells_of(text)), ' ');
   return text;
@@ -121,7 +104,7 @@ class Writer {
       }
     }
     if (!finding.remedy) return;
-    const char* arrow = look_.glyphs == ReportLook::Glyphs::unicode ? "\u2192 " : "-> ";
+    const char* arrow = look_.glyphs == Glyphs::unicode ? "\u2192 " : "-> ";
     text_ += hanging(inner + arrow, printable(finding.remedy->text), look_.columns);
     for (const std::string& command : finding.remedy->commands) {
       text_ += inner + std::string(cells_of(arrow), ' ') +
@@ -157,7 +140,7 @@ ReportLook look_for(const Output& output, ReportLook::Detail detail) {
   look.detail = detail;
   look.columns = std::min(output.stdout_columns(), widest);
   const bool draws = output.stdout_is_terminal() && output.is_utf8();
-  look.glyphs = draws ? ReportLook::Glyphs::unicode : ReportLook::Glyphs::ascii;
+  look.glyphs = draws ? Glyphs::unicode : Glyphs::ascii;
   return look;
 }
 

@@ -9,7 +9,6 @@
 namespace hpcenv::cli {
 
 struct ReportLook {
-  enum class Glyphs { ascii, unicode };
   enum class Detail { what_is_not_well, all };
   std::size_t columns = 80;
   Glyphs glyphs = Glyphs::ascii;

@@ -104,7 +104,7 @@ TEST_CASE("a note with advice is shown, and said once") {
 TEST_CASE("on request every finding is there") {
   ReportLook look;
   look.detail = ReportLook::Detail::all;
-  look.glyphs = ReportLook::Glyphs::unicode;
+  look.glyphs = Glyphs::unicode;
   const std::string text = text_of(
       report_of({of("D08", doctor::pass("CUDA 13")), of("D09", doctor::unavailable("unknown"))}),
       look);
