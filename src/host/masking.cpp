@@ -29,7 +29,7 @@ constexpr auto common_words = std::to_array<std::string_view>({
 constexpr auto folders = std::to_array<std::pair<const char*, const char*>>({
     {"HOME", "/home/user"},
     {"SCRATCH", "/scratch/user"},
-    {"WORK", "/work/user"},
+    {"WORK", "/workdir/user"},
     {"PROJECT", "/project/user"},
 });
 

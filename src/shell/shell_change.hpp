@@ -79,8 +79,8 @@ Result<std::string> render(const std::vector<Statement>& statements, Dialect dia
 /// it is the text of a file, and `alias_csh` is evaluated once.
 std::string hook(std::string_view program, Dialect dialect);
 bool is_csh(Dialect dialect);
-/// One line: the alias that sources `file`. In tcsh its commands can be piped into others, csh knows
-/// no such thing.
+/// One line: the alias that sources `file`. In tcsh its commands can be piped into others, csh
+/// knows no such thing.
 std::string alias_csh(std::string_view file, Dialect dialect);
 
 }  // namespace hpcenv::shell

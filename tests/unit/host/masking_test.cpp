@@ -21,14 +21,14 @@ Masking masking() {
 }
 
 TEST_CASE("folders stay below what they are mounted below", "[masking]") {
-  const base::Environment environment(
-      Variables{{"HOME", "/home/ada"}, {"SCRATCH", "/lustre/p77/ada"}, {"WORK", "/data/work/ada"}});
+  const base::Environment environment(Variables{
+      {"HOME", "/home/ada"}, {"SCRATCH", "/lustre/p77/ada"}, {"WORK", "/data/workdir/ada"}});
   const Masking masking(environment,
                         "/dev/a / ext4 rw 0 0\nmds@tcp:/x /lustre lustre rw 0 0\n"
-                        "server:/y /data/work nfs rw 0 0\n");
+                        "server:/y /data/workdir nfs rw 0 0\n");
   CHECK(masking.text("/home/ada/.config") == "/home/user/.config");
   CHECK(masking.text("/lustre/p77/ada") == "/lustre/scratch/user");
-  CHECK(masking.text("/data/work/ada/x") == "/data/work/user/x");
+  CHECK(masking.text("/data/workdir/ada/x") == "/data/workdir/user/x");
 }
 
 TEST_CASE("user, host, home and other folders become the same words everywhere") {
