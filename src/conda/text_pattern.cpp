@@ -25,17 +25,39 @@ bool has_upper(std::string_view text) {
   return std::any_of(text.begin(), text.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
 }
 
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+/// How often `{4}`, `{4,}` or `{2,4}` repeats at the most; a number that nobody means counts as too
+/// often, anything else as once.
+std::uint64_t repeats_of(std::string_view body) {
+  constexpr std::size_t digits_limit = 6;
+  std::uint64_t most = 1;
+  for (const std::string_view part : base::split(body, ',')) {
+    const bool is_number = !part.empty() && std::ranges::all_of(part, is_digit);
+    if (is_number && part.size() > digits_limit) return repeat_limit + 1;
+    most = std::max(most, base::parse_unsigned(part).value_or(1));
+  }
+  return most;
+}
+
 /// Counted repeats are unrolled by std::regex: `(x{99}){99}` would take the memory of the machine.
 bool repeats_too_often(std::string_view pattern) {
   std::uint64_t product = 1;
   for (std::size_t at = pattern.find('{'); at != std::string_view::npos;
        at = pattern.find('{', at + 1)) {
-    std::string_view body = pattern.substr(at + 1, pattern.find('}', at) - at - 1);
-    if (const std::size_t comma = body.rfind(','); comma != std::string_view::npos) {
-      body = comma + 1 < body.size() ? body.substr(comma + 1) : body.substr(0, comma);
-    }
-    product *= std::max<std::uint64_t>(1, base::parse_unsigned(body).value_or(1));
+    product *= repeats_of(pattern.substr(at + 1, pattern.find('}', at) - at - 1));
     if (product > repeat_limit) return true;
+  }
+  return false;
+}
+
+/// libstdc++ adds up the digits of `\12345678901234567890` without looking whether they fit.
+bool has_long_reference(std::string_view pattern) {
+  constexpr std::size_t digits_limit = 3;
+  for (std::size_t at = pattern.find('\\'); at != std::string_view::npos;
+       at = pattern.find('\\', at + 1)) {
+    const std::string_view rest = pattern.substr(at + 1, digits_limit + 1);
+    if (rest.size() > digits_limit && std::ranges::all_of(rest, is_digit)) return true;
   }
   return false;
 }
@@ -60,6 +82,7 @@ Result<TextPattern> TextPattern::parse(std::string_view text) {
   }
   if (text.size() > pattern_limit) return bad_pattern(text, "it is longer than 1024 characters");
   if (text.contains("(?=") || text.contains("(?!")) return bad_pattern(text, "it looks ahead");
+  if (has_long_reference(text)) return bad_pattern(text, "it refers to a group that it has not");
   if (repeats_too_often(text)) return bad_pattern(text, "it repeats too often");
   pattern.kind_ = Kind::regex;
   pattern.text_ = text;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/text.hpp"
+#include "conda/text_pattern.hpp"
 #include "unit/support/case_file.hpp"
 
 namespace hpcenv::conda {
@@ -167,6 +168,21 @@ TEST_CASE("a regex that would take for ever ends at once") {
   record.version = "1";
   record.build = std::string(64, 'a');
   CHECK_FALSE(spec.matches(record));
+}
+
+TEST_CASE("numbers in a regex that nobody means are refused") {
+  for (const char* pattern :
+       {R"(^a\44444444444444444444$)", "^a{99999999999999999999}$", "^a{0,99999999999999999999}$",
+        "^a{99999999999999999999,1}$", "^a{999,1}$", "^(a{99}){99}$", "^a{300,}$"}) {
+    INFO(pattern);
+    const auto parsed = TextPattern::parse(pattern);
+    REQUIRE_FALSE(parsed.has_value());
+    CHECK(parsed.error().kind == ErrorKind::bad_spec);
+  }
+  for (const char* pattern : {"^a{2,4}$", "^py39h1234567890_0$", R"(^\d+_0$)"}) {
+    INFO(pattern);
+    CHECK(TextPattern::parse(pattern).has_value());
+  }
 }
 
 TEST_CASE("random text is read or refused, and what is read can be matched") {
