@@ -73,7 +73,7 @@ class Probe(SlurmCase):
                 self.assertEqual(nvidia["kernel_module"], version)
                 self.assertEqual(nvidia["libcuda"][nvidia["winner"]]["cuda_version"], code)
                 text = self.on("alice", "srun", *where, HPCENV, "probe").out
-                self.assertRegex(text, rf"CUDA of the driver +{re.escape(words)}\n")
+                self.assertRegex(text, rf"CUDA +up to {re.escape(words)} \(__cuda={re.escape(words)}\)\n")
 
     def test_hosts_without_a_driver(self):
         for where in ((), ("-p", "cpu")):
