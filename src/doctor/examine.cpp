@@ -52,10 +52,12 @@ Finding named(const Check& check, Finding finding) {
 }
 
 /// Of a check that erred: other than of one that has nothing to look at, a reader has to know.
-Finding without_answer(const Check& check, std::string why) {
+Finding without_answer(const Check& check, const Subject& subject, std::string why) {
   Finding finding = unavailable(std::move(why));
+  const std::string of = subject.environment == nullptr ? "" : environment_option(subject);
+  const std::string on = subject.target.empty() ? "" : " --on " + shell_word(subject.target);
   finding.remedy = Remedy{"Nothing is known of it yet. Ask this check alone, once more.",
-                          {fmt::format("hpcenv doctor {}", check.id)}};
+                          {fmt::format("hpcenv doctor {}{}{}", check.id, of, on)}};
   return finding;
 }
 
@@ -64,7 +66,8 @@ Finding guarded(const Check& check, const Subject& subject) {
   try {
     return check.examine(subject);
   } catch (const std::exception& fault) {
-    return without_answer(check, fmt::format("this check failed itself: {}", fault.what()));
+    return without_answer(check, subject,
+                          fmt::format("this check failed itself: {}", fault.what()));
   }
 }
 
@@ -77,13 +80,14 @@ Finding examined_apart(const Check& check, const Subject& subject) {
       if (const auto value = base::parse_json(apart.answer, check.id)) {
         return finding_from_json(*value);
       }
-      return without_answer(check, "this check gave an answer that cannot be read");
+      return without_answer(check, subject, "this check gave an answer that cannot be read");
     case base::ApartResult::End::timed_out:
       return without_answer(
-          check, fmt::format("no answer within {} s: does a file server hang?",
-                             std::chrono::duration_cast<std::chrono::seconds>(deadline).count()));
+          check, subject,
+          fmt::format("no answer within {} s: does a file server hang?",
+                      std::chrono::duration_cast<std::chrono::seconds>(deadline).count()));
     case base::ApartResult::End::crashed:
-      return without_answer(check,
+      return without_answer(check, subject,
                             apart.code == SIGBUS
                                 ? "a file was cut off while it was read"
                                 : fmt::format("this check failed itself (signal {})", apart.code));

@@ -233,9 +233,10 @@ std::string outdated(const StoredTarget& target, std::int64_t now) {
 /// A target that cannot be read would be in the way of a new profile.
 Remedy renew(const StoredTarget& target) {
   if (!target.problem.empty()) {
-    return {"Remove it, then take its profile again on one of its nodes.",
-            {"hpcenv target remove " + target.name,
-             host::profile_command(target.name, target.partition)}};
+    return {
+        "Remove it if it is yours (the site's stays behind yours), then take its profile again.",
+        {"hpcenv target remove " + target.name,
+         host::profile_command(target.name, target.partition)}};
   }
   return {"Take the profile again, drivers are updated; of each kind of node that the target has.",
           {host::profile_command(target.name, target.partition) + " --replace"}};

@@ -151,10 +151,4 @@ base::Json Masking::json(const base::Json& value) const {
   return masked;
 }
 
-base::Environment Masking::environment(const base::Environment& environment) const {
-  base::Environment masked;
-  for (const auto& [name, value] : environment.all()) masked.set(name, text(value));
-  return masked;
-}
-
 }  // namespace hpcenv::host

@@ -33,7 +33,6 @@ class Masking {
   std::string text(std::string_view text) const;
   /// All strings in it, and the keys of its objects.
   base::Json json(const base::Json& value) const;
-  base::Environment environment(const base::Environment& environment) const;
 
  private:
   void add(std::string word, std::string shown);

@@ -1,7 +1,5 @@
 #include "host/recording_reader.hpp"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <mutex>
 #include <set>

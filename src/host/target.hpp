@@ -38,7 +38,7 @@ std::optional<std::int64_t> age_in_days(std::int64_t taken_at, std::int64_t now)
 /// "today", "1 day ago", "40 days ago", "nobody knows when".
 std::string age_text(std::optional<std::int64_t> days);
 bool is_old(std::optional<std::int64_t> days);
-/// The command that takes the profile anew on a node of a partition; empty: on one of any.
+/// The command that adds a node of a partition to a target; empty: the user has to say which.
 std::string profile_command(const std::string& target, const std::string& partition);
 
 /// `targets` below the user's configuration, $HPCENV_SITE and /etc/hpcenv, in this order.

@@ -53,7 +53,8 @@ Result<Target> change(const std::string& name, const fs::path& directory,
 
 void put_node(Json& nodes, const NodeProfile& node) {
   for (Json& known : nodes) {
-    if (base::string_or(known, "hostname") != node.hostname) continue;
+    // Those without a name are not known to be the same.
+    if (node.hostname.empty() || base::string_or(known, "hostname") != node.hostname) continue;
     known = profile_to_json(node);
     return;
   }

@@ -89,12 +89,13 @@ TEST_CASE("a check that fails itself is a finding, and the others go on", "[exam
   profile.hostname = "node1";
   doctor::Subject subject;
   subject.profile = &profile;
+  subject.target = "gpu";
   const std::vector<Finding> findings = doctor::examine(subject, checks);
   REQUIRE(ids_of(findings) == std::vector<std::string>{"X01", "X02", "X03", "X04"});
   CHECK(findings[0].severity == Severity::unavailable);
   CHECK(findings[0].text == "a file was cut off while it was read");
   REQUIRE(findings[0].remedy);
-  CHECK(findings[0].remedy->commands == std::vector<std::string>{"hpcenv doctor X01"});
+  CHECK(findings[0].remedy->commands == std::vector<std::string>{"hpcenv doctor X01 --on gpu"});
   CHECK(findings[1].severity == Severity::unavailable);
   CHECK(findings[1].text == "this check failed itself: no memory");
   CHECK(findings[2].severity == Severity::failure);

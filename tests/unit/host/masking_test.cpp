@@ -93,12 +93,5 @@ TEST_CASE("JSON is masked with its keys, numbers stay") {
         R"({"/data/user/x":[1,"node",{"user":null}]})");
 }
 
-TEST_CASE("variables keep their names") {
-  const base::Environment made =
-      masking().environment(base::Environment(Variables{{"ada", "ada"}, {"X", "http://a:b@c"}}));
-  CHECK(made.get("ada") == "user");
-  CHECK(made.get("X") == "http://c");
-}
-
 }  // namespace
 }  // namespace hpcenv::host

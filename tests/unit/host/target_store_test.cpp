@@ -52,6 +52,14 @@ TEST_CASE("nodes are added, taken anew and replaced", "[target]") {
   CHECK(names(*replaced) == Names{"n9"});
 }
 
+TEST_CASE("nodes without a name do not take each other's place", "[target]") {
+  const test::TemporaryDirectory work;
+  REQUIRE(store_nodes("gpu", {node("", 10)}, Storing::add, work.path()));
+  const auto both = store_nodes("gpu", {node("", 20)}, Storing::add, work.path());
+  REQUIRE(both);
+  CHECK(both->nodes.size() == 2);
+}
+
 TEST_CASE("what others wrote into a target stays", "[target]") {
   const test::TemporaryDirectory work;
   Json document = {{"format", 1}, {"reach", {{"partition", "a100"}}}, {"later", {1, 2}}};
