@@ -38,6 +38,9 @@ class Probe(CliCase):
 
         self.run_program("probe", "--capture", self.folder)
         self.assertEqual(judged("--captured", self.folder), judged())
+        # Of the root that the machine's user has, under its other name.
+        place = json.loads(self.run_program("doctor", "--captured", self.folder, "F07", "--json").stdout)["findings"][0]
+        self.assertIn("/hpcenv/envs", place["text"])
 
     def test_a_copied_folder_is_a_fixture(self):
         shutil.copytree(f"{HOSTS}/a100-job", f"{self.home}/node")

@@ -345,6 +345,11 @@ class Csh(ShellCase):
             self.assertIn("Usage", self.csh(name, "hpcenv\n", check=2))
             self.assertEqual(os.listdir(temporary), [])
 
+    def test_programs_do_not_see_where_the_lines_go(self):
+        done = self.run_program("run", "-n", "second", "printenv", "HPCENV_SHELL_LINES", check=1,
+                                env={"HPCENV_SHELL_LINES": f"tcsh:{self.home}/lines"})
+        self.assertEqual(done.stdout, "")
+
     def test_in_tcsh_its_commands_can_be_piped(self):
         if shutil.which("tcsh") is None:
             self.skipTest("no tcsh")
