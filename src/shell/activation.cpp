@@ -35,7 +35,8 @@ constexpr std::array<std::string_view, 17> reserved_words = {
 }  // namespace
 
 Activation activation_of(const ActivationInput& input) {
-  Activation activation{input.prefix, input.environment_name, {}, input.live_scripts};
+  Activation activation{input.prefix,   input.environment_name, {},
+                        input.recorded, input.live_scripts,     {}};
   std::vector<Operation>& operations = activation.operations;
   add_clean_start(input.prefix + "/lib", operations);
   operations.push_back({Kind::prepend, "PATH", input.prefix + "/bin"});

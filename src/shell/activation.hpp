@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/environment.hpp"
+#include "shell/recorded.hpp"
 
 namespace hpcenv::shell {
 
@@ -31,9 +32,12 @@ struct Operation {
 struct Activation {
   std::string prefix;
   std::string environment_name;       ///< CONDA_DEFAULT_ENV: the name, or the path
-  std::vector<Operation> operations;  ///< in order
-  std::vector<std::string>
-      live_scripts;  ///< absolute paths of activate.d/*.sh, bytewise order: sourced in bash
+  std::vector<Operation> operations;  ///< in order, before what scripts do
+  Recorded recorded;                  ///< where a guard is broken its scripts are sourced instead
+  /// Absolute paths of the activate.d/*.sh that are not recorded, bytewise order: sourced in bash,
+  /// after what is recorded.
+  std::vector<std::string> live_scripts;
+  std::vector<Operation> last_operations;  ///< after all scripts: the user's own words
 };
 
 struct ActivationInput {
@@ -41,6 +45,7 @@ struct ActivationInput {
   std::string environment_name;
   std::vector<std::pair<std::string, std::optional<std::string>>>
       variables;  ///< state and env_vars.d; nullopt = unset; PATH among them is reserved: left out
+  Recorded recorded;
   std::vector<std::string> live_scripts;
 };
 
@@ -60,7 +65,10 @@ struct DiskLook {
 /// The real one: lists directories; one that cannot be read answers no.
 DiskLook look_at_disk();
 
-/// The variables after the operations (without the live scripts). Pure but for `look`.
+/// The variables as the first script finds them: after `operations`. Pure but for `look`.
+base::Environment apply_start(const Activation& activation, const base::Environment& before,
+                              const DiskLook& look = {});
+/// The variables after everything but the live scripts; guards are the caller's to ask about.
 base::Environment apply(const Activation& activation, const base::Environment& before,
                         const DiskLook& look = {});
 

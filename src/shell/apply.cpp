@@ -129,10 +129,20 @@ void apply_one(const Operation& operation, base::Environment& environment, const
 
 }  // namespace
 
-base::Environment apply(const Activation& activation, const base::Environment& before,
-                        const DiskLook& look) {
+base::Environment apply_start(const Activation& activation, const base::Environment& before,
+                              const DiskLook& look) {
   base::Environment environment = before;
   for (const Operation& operation : activation.operations) {
+    apply_one(operation, environment, look);
+  }
+  return environment;
+}
+
+base::Environment apply(const Activation& activation, const base::Environment& before,
+                        const DiskLook& look) {
+  base::Environment environment =
+      apply_rules(activation.recorded.rules, apply_start(activation, before, look));
+  for (const Operation& operation : activation.last_operations) {
     apply_one(operation, environment, look);
   }
   return environment;

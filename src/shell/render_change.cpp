@@ -32,44 +32,44 @@ std::string source_lines(const std::string& script) {
 }
 
 // Scripts of packages are seldom written for `set -eu`, and some unset options themselves.
-struct Guard {
+struct OptionGuard {
   std::string_view before;
   std::string_view after;
 };
 
-constexpr Guard bash_guard{R"(hpcenv_options=:$SHELLOPTS:
+constexpr OptionGuard bash_guard{R"(hpcenv_options=:$SHELLOPTS:
 \set +euf +o pipefail
 )",
-                           R"(\set +euf +o pipefail
+                                 R"(\set +euf +o pipefail
 case $hpcenv_options in *:pipefail:*) \set -o pipefail ;; esac
 case $hpcenv_options in *:noglob:*) \set -f ;; esac
 case $hpcenv_options in *:nounset:*) \set -u ;; esac
 case $hpcenv_options in *:errexit:*) \unset hpcenv_options; \set -e ;; *) \unset hpcenv_options ;; esac
 )"};
 
-constexpr Guard posix_guard{R"(hpcenv_options=$-
+constexpr OptionGuard posix_guard{R"(hpcenv_options=$-
 \set +euf
 )",
-                            R"(\set +euf
+                                  R"(\set +euf
 case $hpcenv_options in *f*) \set -f ;; esac
 case $hpcenv_options in *u*) \set -u ;; esac
 case $hpcenv_options in *e*) \unset hpcenv_options; \set -e ;; *) \unset hpcenv_options ;; esac
 )"};
 
 // Words are split and globs without a match stay as they are, as the scripts' authors know it.
-constexpr Guard zsh_guard{R"(hpcenv_options=
+constexpr OptionGuard zsh_guard{R"(hpcenv_options=
 for hpcenv_option in err_exit err_return unset nomatch sh_word_split pipe_fail; do
   if [[ -o $hpcenv_option ]]; then hpcenv_options="$hpcenv_options $hpcenv_option"
   else hpcenv_options="$hpcenv_options no_$hpcenv_option"; fi
 done
 \setopt no_err_exit no_err_return unset no_nomatch sh_word_split no_pipe_fail
 )",
-                          R"(\setopt no_err_exit no_err_return unset no_nomatch sh_word_split
+                                R"(\setopt no_err_exit no_err_return unset no_nomatch sh_word_split
 \setopt ${=hpcenv_options}
 \unset hpcenv_option hpcenv_options
 )"};
 
-const Guard& guard_of(Dialect dialect) {
+const OptionGuard& guard_of(Dialect dialect) {
   switch (dialect) {
     case Dialect::bash:
       return bash_guard;
@@ -158,7 +158,7 @@ std::string_view script_ending(Dialect dialect) {
 Result<std::string> render(const std::vector<Statement>& statements, Dialect dialect) {
   if (is_csh(dialect)) return render_csh(statements, dialect);
   if (dialect == Dialect::fish) return render_fish(statements);
-  const Guard& guard = guard_of(dialect);
+  const OptionGuard& guard = guard_of(dialect);
   std::string text;
   bool guarded = false;
   for (const Statement& statement : statements) {

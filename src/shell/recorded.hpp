@@ -1,0 +1,80 @@
+// What the activation scripts of packages make of the variables, as a value: recorded once (by
+// ops/), entered from then on without running them (design.md decision 8). Pure.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/environment.hpp"
+
+namespace hpcenv::shell {
+
+/// A literal, or the value that a variable had when the scripts began ("" where it was unset).
+struct Piece {
+  enum class Kind { text, incoming };
+  Kind kind = Kind::text;
+  std::string text;  ///< the literal, or the variable's name
+  bool operator==(const Piece&) const = default;
+};
+using Template = std::vector<Piece>;
+
+/// What becomes of a variable.
+struct Outcome {
+  enum class Kind { keep, unset, set };
+  Kind kind = Kind::keep;
+  Template value;  ///< of `set`; no piece: the empty value
+  bool operator==(const Outcome&) const = default;
+};
+
+/// States of a variable that scripts tell apart.
+enum class Incoming { unset, empty, set };
+Incoming state_of(const base::Environment& environment, std::string_view name);
+
+/// What the scripts make of one variable, by the state in which `selector` came in.
+struct Rule {
+  std::string name;
+  std::string selector;  ///< mostly `name` itself
+  Outcome unset;
+  Outcome empty;
+  Outcome set;
+  std::vector<std::string> scripts;  ///< file names of those that write it
+  const Outcome& outcome(Incoming state) const;
+  bool operator==(const Rule&) const = default;
+};
+
+/// What a rule is called where people read it; `other` needs all of the rule to be said.
+enum class RuleClass { set, unset, standard, prepend, append, other };
+RuleClass class_of(const Rule& rule);
+/// "set", "unset", "default", "prepend", "append", "template".
+std::string_view name_of(RuleClass kind);
+/// Of prepend and append: what is added where the variable has a value, separator included.
+std::string added_text(const Rule& rule);
+
+/// The rules hold while this variable comes in as it was when they were recorded.
+struct Guard {
+  std::string name;
+  Incoming state = Incoming::unset;
+  bool operator==(const Guard&) const = default;
+};
+
+struct Recorded {
+  std::vector<Rule> rules;           ///< one a variable, by name
+  std::vector<Guard> guards;         ///< by name
+  std::vector<std::string> scripts;  ///< absolute paths in order: what the rules stand for
+  bool operator==(const Recorded&) const = default;
+};
+
+/// The guards that do not hold in an environment that the scripts would see.
+std::vector<Guard> broken_guards(const Recorded& recorded, const base::Environment& incoming);
+
+/// The variables after the rules, all of which read `incoming`. What a prepend or append would add
+/// is not added where the value holds it already, so that entering twice doubles nothing.
+base::Environment apply_rules(const std::vector<Rule>& rules, const base::Environment& incoming);
+
+/// Variables that some rule reads while another writes them: who applies rules one after the other
+/// has to keep these aside first.
+std::vector<std::string> read_after_write(const std::vector<Rule>& rules);
+
+}  // namespace hpcenv::shell
