@@ -6,6 +6,7 @@
 #include "base/process.hpp"
 #include "base/text.hpp"
 #include "shell/activation.hpp"
+#include "unit/shell/nasty_words.hpp"
 
 namespace hpcenv::shell {
 namespace {
@@ -52,13 +53,6 @@ class Fixture {
 
  private:
   std::filesystem::path root_;
-};
-
-const std::vector<std::string> nasty_words = {
-    "",      " ",    "a b",  "it's", "''",   "\"",          "$HOME",   "`id`",  "$(id)", "\\",
-    "a\\nb", "a\nb", "a\tb", "*",    "?",    "[a]",         "~",       "~root", "!",     "#x",
-    "a#b",   "a;b",  "a&b",  "a|b",  "(x)",  "{a,b}",       "<x>",     "-n",    "--",    "=",
-    "a=b",   "%s",   "\xff", "ä",    "\x01", "$ORIGIN/lib", "a'b\"c$", "\r",    "^",
 };
 
 }  // namespace
