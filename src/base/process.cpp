@@ -19,6 +19,7 @@
 #include "base/fs.hpp"
 #include "base/interrupt.hpp"
 #include "base/text.hpp"
+#include "base/write_protection.hpp"
 
 namespace hpcenv::base {
 
@@ -37,7 +38,7 @@ Time now() { return std::chrono::steady_clock::now(); }
 
 // ---- the child's side: between fork and execve only async-signal-safe calls, no allocation ----
 
-enum class Stage : int { directory, descriptors, exec };
+enum class Stage : int { directory, descriptors, protection, exec };
 
 struct StartFailure {
   Stage stage;
@@ -51,6 +52,7 @@ struct ChildPlan {
   const char* directory;  ///< nullptr: stay
   std::array<int, 3> standard;
   int status;
+  int protection;
   pid_t parent;
 };
 
@@ -88,6 +90,9 @@ void reset_signals() {
       4;  // CLOSE_RANGE_CLOEXEC, Linux 5.11; before that ours are O_CLOEXEC anyway
   syscall(SYS_close_range, 3U, ~0U, close_on_exec);
 #endif
+  if (plan.protection >= 0 && !confine_writes(plan.protection)) {
+    report_and_exit(plan, Stage::protection);
+  }
   execve(plan.program, plan.argv, plan.environment);
   report_and_exit(plan, Stage::exec);
 }
@@ -164,6 +169,7 @@ Result<Child> start(const ProcessRequest& request, const fs::path& program) {
                        request.directory.empty() ? nullptr : request.directory.c_str(),
                        {input.reader.get(), output.writer.get(), errors.writer.get()},
                        status.writer.get(),
+                       request.protection,
                        getpid()};
   const pid_t pid = fork();
   if (pid < 0) return fail_errno(errno, fmt::format("cannot start {}", program.native()));
@@ -292,6 +298,8 @@ Result<ProcessResult> Watch::wait() {
     move_data();
     if (reap()) {
       move_data();  // what it wrote last; pipes that grandchildren hold open are not waited for
+      result_.left_children = kill(-child_.pid, 0) == 0;
+      if (request_.leftovers == ProcessRequest::Leftovers::killed) kill_group(SIGKILL);
       return result();
     }
     if (interrupt_signal() != 0) return stop_for_interrupt();

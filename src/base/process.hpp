@@ -22,6 +22,11 @@ struct ProcessRequest {
   std::chrono::milliseconds deadline{0};  ///< 0: none; then the whole process group is killed
   std::size_t output_limit =
       1U << 20U;  ///< bytes kept of stdout and of stderr each; more is read and dropped
+  /// A rule set of base/write_protection.hpp that the child enters; negative: none.
+  int protection = -1;
+  /// What a child that ended by itself leaves in its process group.
+  enum class Leftovers { live_on, killed };
+  Leftovers leftovers = Leftovers::live_on;
 };
 
 struct ProcessResult {
@@ -30,6 +35,7 @@ struct ProcessResult {
   int code = 0;  ///< exit code, or signal number
   std::string output;
   std::string errors;
+  bool left_children = false;  ///< something of its process group was still there
   bool succeeded() const { return end == End::exited && code == 0; }
 };
 

@@ -2,8 +2,8 @@
 
 #include <utility>
 
+#include "base/hex.hpp"
 #include "host/elf.hpp"
-#include "host/hex.hpp"
 #include "host/json_members.hpp"
 
 namespace hpcenv::host {
@@ -39,7 +39,7 @@ Json library_to_json(const LibraryFacts& facts) {
                 {"machine", facts.machine},
                 {"soname", facts.soname},
                 {"needed", facts.needed}};
-  for (const auto& [name, bytes] : facts.notes) value["notes"][name] = hex_of(bytes);
+  for (const auto& [name, bytes] : facts.notes) value["notes"][name] = base::hex_of(bytes);
   return value;
 }
 
@@ -51,7 +51,7 @@ LibraryFacts library_from_json(const Json& value) {
   facts.needed = base::strings_or_empty(value, "needed");
   const Json notes = object_in(value, "notes");
   for (const auto& [name, hex] : notes.items()) {
-    if (hex.is_string()) facts.notes[name] = bytes_of(hex.get<std::string>());
+    if (hex.is_string()) facts.notes[name] = base::bytes_of(hex.get<std::string>());
   }
   return facts;
 }

@@ -6,9 +6,9 @@
 #include <utility>
 
 #include "base/fault.hpp"
+#include "base/hex.hpp"
 #include "base/json.hpp"
 #include "base/text.hpp"
-#include "host/hex.hpp"
 #include "host/json_members.hpp"
 #include "host/node_profile.hpp"
 #include "host/probe_end.hpp"
@@ -259,7 +259,7 @@ std::string HostRecorder::packed() const {
   for (const auto& [path, facts] : notes_->file_systems) {
     all["file_systems"][path] = file_system_to_json(facts);
   }
-  for (const auto& [path, text] : notes_->texts) all["texts"][path] = hex_of(text);
+  for (const auto& [path, text] : notes_->texts) all["texts"][path] = base::hex_of(text);
   return base::dump_json_line(all);
 }
 
@@ -268,7 +268,7 @@ void HostRecorder::add(std::string_view packed) {
   if (!all) return;
   const Json texts = object_in(*all, "texts");
   for (const auto& [path, hex] : texts.items()) {
-    notes_->texts[path] = bytes_of(hex.get<std::string>());
+    notes_->texts[path] = base::bytes_of(hex.get<std::string>());
   }
   for (const std::string& path : base::strings_or_empty(*all, "present")) {
     notes_->present.insert(path);

@@ -1,7 +1,12 @@
 #include "ops/activate.hpp"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+
 #include "base/fs.hpp"
 #include "base/process.hpp"
+#include "ops/known_scripts.hpp"
 #include "prefix/readers.hpp"
 #include "prefix/state.hpp"
 
@@ -22,24 +27,23 @@ esac
 exec "$@"
 )";
 
-std::vector<std::string> activate_scripts(const std::filesystem::path& prefix) {
-  const std::filesystem::path directory = prefix / "etc" / "conda" / "activate.d";
+std::vector<std::string> of_classes(const ActivationRecord& record, ScriptClass kind) {
   std::vector<std::string> scripts;
-  if (auto names = base::list_directory(directory)) {
-    for (const std::string& name : *names) {
-      if (name.ends_with(".sh")) {
-        scripts.push_back((directory / name).string());
-      }
-    }
+  for (const ScriptVerdict& verdict : record.scripts) {
+    if (verdict.kind == kind) scripts.push_back(verdict.path);
   }
   return scripts;
 }
 
-}  // namespace
+// Lines that go to other nodes cannot hold what was found on this one.
+void take_record(const ActivationRecord& record, ForNode node, shell::Activation& activation) {
+  activation.recorded = record.recorded;
+  activation.live_scripts = of_classes(record, ScriptClass::live);
+  const bool of_this_node = !record.key.node.empty();
+  if (of_this_node && node == ForNode::any) activation = shell::without_record(activation);
+}
 
-Result<shell::Activation> activation_for(const EnvironmentRef& environment,
-                                         base::Reporter& reporter) {
-  HPCENV_TRY(prefix::require_usable(environment.prefix, {}, reporter));
+Result<shell::ActivationInput> declared(const EnvironmentRef& environment) {
   shell::ActivationInput input;
   input.prefix = environment.prefix.string();
   input.environment_name = environment.name;
@@ -48,34 +52,79 @@ Result<shell::Activation> activation_for(const EnvironmentRef& environment,
   for (const prefix::StateVariable& variable : variables) {
     input.variables.emplace_back(variable.name, variable.value);
   }
-  input.live_scripts = activate_scripts(environment.prefix);
-  return shell::activation_of(input);
+  return input;
+}
+
+Started in_bash(const std::filesystem::path& bash, const shell::Activation& activation,
+                const std::vector<std::string>& command, const base::Environment& environment) {
+  Started started{{bash.string(), "--noprofile", "--norc", "-c",
+                   shell::render_bash(activation) + std::string(start_program), "hpcenv-run"},
+                  environment,
+                  {}};
+  started.argv.insert(started.argv.end(), command.begin(), command.end());
+  return started;
+}
+
+}  // namespace
+
+Result<KnownActivation> known_activation(const EnvironmentRef& environment, ForNode node,
+                                         const Locations& locations, const LocalSeams& seams) {
+  HPCENV_TRY(prefix::require_usable(environment.prefix, {}, seams.reporter));
+  HPCENV_ASSIGN(shell::ActivationInput input, declared(environment));
+  KnownActivation known;
+  const std::vector<std::string> scripts = activate_scripts(environment.prefix);
+  known.activation = shell::activation_of(input);
+  if (scripts.empty()) return known;
+  HPCENV_ASSIGN(known.record, known_scripts(known.activation, scripts, locations, seams));
+  if (known.record) {
+    take_record(*known.record, node, known.activation);
+  } else {
+    known.activation.live_scripts = scripts;
+  }
+  return known;
+}
+
+Result<shell::Activation> activation_for(const EnvironmentRef& environment, ForNode node,
+                                         const Locations& locations, const LocalSeams& seams) {
+  HPCENV_ASSIGN(KnownActivation known, known_activation(environment, node, locations, seams));
+  return std::move(known.activation);
+}
+
+Result<> record_after_change(const std::filesystem::path& prefix, const Locations& locations,
+                             const LocalSeams& seams) {
+  if (activate_scripts(prefix).empty()) return {};
+  std::string name = name_of(locations, prefix);
+  if (name.empty()) name = prefix.string();
+  const auto known = known_activation({prefix, name}, ForNode::this_one, locations, seams);
+  if (known) return {};
+  const Error& error = known.error();
+  if (error.kind == ErrorKind::interrupted || error.kind == ErrorKind::terminated) {
+    return Failure(error);
+  }
+  seams.reporter.warning("what activation scripts do is not recorded yet: " + error.message);
+  return {};
 }
 
 Started start_in(const shell::Activation& activation, const std::vector<std::string>& command,
-                 const base::Environment& environment, std::string& warning) {
-  const auto bash =
-      activation.live_scripts.empty() ? std::nullopt : base::find_program("bash", environment);
-  if (!bash) {
-    if (!activation.live_scripts.empty()) {
-      warning = "no bash on this machine: the activation scripts of the environment were not run";
-    }
-    return {command, shell::apply(activation, environment, shell::look_at_disk())};
+                 const base::Environment& environment) {
+  const shell::DiskLook look = shell::look_at_disk();
+  const base::Environment found = shell::apply_start(activation, environment, look);
+  const bool as_recorded = shell::broken_guards(activation.recorded, found).empty();
+  const bool needs_bash = !activation.live_scripts.empty() || !as_recorded;
+  const auto bash = needs_bash ? base::find_program("bash", environment) : std::nullopt;
+  if (bash) return in_bash(*bash, activation, command, environment);
+  Started started{command, shell::apply(activation, environment, look), {}};
+  if (!activation.live_scripts.empty()) {
+    started.warnings.emplace_back(
+        "no bash on this machine: activation scripts of the environment that are not recorded "
+        "were not run");
   }
-  std::vector<std::string> argv{bash->string(),
-                                "--noprofile",
-                                "--norc",
-                                "-c",
-                                shell::render_bash(activation) + std::string(start_program),
-                                "hpcenv-run"};
-  argv.insert(argv.end(), command.begin(), command.end());
-  return {std::move(argv), environment};
-}
-
-Error run_in(const shell::Activation& activation, const std::vector<std::string>& command,
-             const base::Environment& environment, std::string& warning) {
-  const Started started = start_in(activation, command, environment, warning);
-  return base::exec_program(started.argv, started.environment);
+  for (const std::string& name : shell::overridden_choices(activation.recorded.rules, found)) {
+    started.warnings.push_back(fmt::format("the environment sets {} to {}, in place of {}", name,
+                                           started.environment.get_or(name, "nothing"),
+                                           found.get_or(name, "")));
+  }
+  return started;
 }
 
 }  // namespace hpcenv::ops

@@ -4,6 +4,7 @@
 
 #include "base/fs.hpp"
 #include "conda/platform.hpp"
+#include "ops/activate.hpp"
 #include "ops/decide.hpp"
 #include "ops/explicit.hpp"
 #include "ops/standing_wishes.hpp"
@@ -154,6 +155,13 @@ class Pipeline {
     }
   }
 
+  /// So that the first job need not.
+  Result<> record_scripts() const {
+    if (is_foreign_) return {};
+    const LocalSeams local{seams_.reader, seams_.runner, seams_.reporter, seams_.clock};
+    return record_after_change(request_.prefix, locations_, local);
+  }
+
   ChangeDone ended(ChangeDecision decision, ChangeDone::End end) {
     return ChangeDone{std::move(decision), end, std::move(report_)};
   }
@@ -240,6 +248,7 @@ Result<ChangeOutcome> change(const ChangeRequest& request, const Locations& loca
     }
     if (step == Pipeline::Step::committed) {
       pipeline.enter_in_registry();
+      HPCENV_TRY(pipeline.record_scripts());
       return pipeline.ended(std::move(decision), End::done);
     }
     seams.reporter.warning(

@@ -98,7 +98,6 @@ class Run {
 
   Result<> begin() {
     HPCENV_ASSIGN(foreign_, foreign_subdir(test_.environment.prefix));
-    HPCENV_ASSIGN(activation_, activation_for(test_.environment, reporter_));
     return {};
   }
 
@@ -128,9 +127,10 @@ class Run {
     const std::vector<std::string> words =
         is_python ? std::vector<std::string>{"python", "-c", check.text}
                   : std::vector<std::string>{"/bin/sh", "-e", "-c", check.text};
-    std::string warning;
-    const Started started = start_in(activation_, words, test_.variables, warning);
-    if (!std::exchange(warned_, true) && !warning.empty()) reporter_.warning(warning);
+    const Started started = start_in(test_.activation, words, test_.variables);
+    if (!std::exchange(warned_, true)) {
+      for (const std::string& warning : started.warnings) reporter_.warning(warning);
+    }
     base::ProcessRequest request;
     request.argv = started.argv;
     request.environment = started.environment;
@@ -158,7 +158,6 @@ class Run {
   const SmokeTest& test_;
   base::ProcessRunner& runner_;
   base::Reporter& reporter_;
-  shell::Activation activation_;
   std::string foreign_;
   bool warned_ = false;
 };

@@ -14,6 +14,7 @@
 #include "host/node_profile.hpp"
 #include "ops/locations.hpp"
 #include "ops/recipes.hpp"
+#include "shell/activation.hpp"
 
 namespace hpcenv::ops {
 
@@ -43,7 +44,8 @@ Result<std::vector<FoundRecipe>> recipes_to_test(const EnvironmentRef& environme
 
 struct SmokeTest {
   EnvironmentRef environment;
-  base::Environment variables;  ///< that the checks start from, before activation
+  shell::Activation activation;  ///< of it
+  base::Environment variables;   ///< that the checks start from, before activation
   GpuHere gpu;
   std::optional<std::chrono::seconds> timeout;  ///< of each check, instead of its own
 };

@@ -115,11 +115,13 @@ void warn_of_live(const shell::Activation& activation, const std::string& shell,
 }
 
 WrapperState state_of(const shell::WrapperMark& mark, const std::string& text,
-                      const base::Environment& environment, base::Reporter& reporter) {
+                      const Locations& locations, const LocalSeams& seams) {
   if (!prefix::is_environment(mark.prefix)) return WrapperState::no_environment;
   if (!is_program(fs::path(mark.prefix) / "bin" / mark.program)) return WrapperState::no_program;
-  const auto activation = activation_for({mark.prefix, mark.environment_name}, reporter);
+  const auto activation =
+      activation_for({mark.prefix, mark.environment_name}, ForNode::any, locations, seams);
   if (!activation) return WrapperState::unknown;
+  const base::Environment& environment = seams.reader.environment();
   return wrapper_for(*activation, mark.program, environment).text == text ? WrapperState::current
                                                                           : WrapperState::changed;
 }
@@ -144,26 +146,27 @@ WrapperText wrapper_for(const shell::Activation& activation, const std::string& 
   return {shell::wrapper_text(held, wrapper), wrapper.shell};
 }
 
-Result<WrapAnswer> wrap_programs(const WrapWish& wish, const base::Environment& environment,
-                                 base::Reporter& reporter) {
+Result<WrapAnswer> wrap_programs(const WrapWish& wish, const Locations& locations,
+                                 const LocalSeams& seams) {
   HPCENV_TRY(require_other_folder(wish.environment.prefix, wish.folder));
   for (const std::string& program : wish.programs) {
     HPCENV_TRY(require_program(wish.environment.prefix, program));
     HPCENV_TRY(require_place(wish.folder / program, wish.foreign));
   }
-  HPCENV_ASSIGN(const shell::Activation activation, activation_for(wish.environment, reporter));
+  HPCENV_ASSIGN(const shell::Activation activation,
+                activation_for(wish.environment, ForNode::any, locations, seams));
   HPCENV_TRY(base::make_directories(wish.folder));
   WrapAnswer answer;
   constexpr mode_t executable = 0777;
   for (const std::string& program : wish.programs) {
-    const WrapperText text = wrapper_for(activation, program, environment);
+    const WrapperText text = wrapper_for(activation, program, seams.reader.environment());
     const fs::path file = wish.folder / program;
     HPCENV_TRY(base::write_file(file, text.text, executable));
     answer.written.push_back({program, file});
     answer.shell = text.shell;
   }
   if (answer.shell != "/bin/sh") answer.live_scripts = activation.live_scripts;
-  warn_of_live(activation, answer.shell, reporter);
+  warn_of_live(activation, answer.shell, seams.reporter);
   return answer;
 }
 
@@ -183,9 +186,8 @@ std::string_view name_of(WrapperState state) {
   return "unknown";
 }
 
-Result<std::vector<KnownWrapper>> known_wrappers(const fs::path& folder,
-                                                 const base::Environment& environment,
-                                                 base::Reporter& reporter) {
+Result<std::vector<KnownWrapper>> known_wrappers(const fs::path& folder, const Locations& locations,
+                                                 const LocalSeams& seams) {
   HPCENV_ASSIGN(const std::vector<std::string> names, base::list_directory(folder));
   std::vector<KnownWrapper> found;
   for (const std::string& name : names) {
@@ -193,7 +195,7 @@ Result<std::vector<KnownWrapper>> known_wrappers(const fs::path& folder,
     if (!mark) continue;
     HPCENV_ASSIGN(const std::string text, base::read_file(folder / name));
     found.push_back(
-        {folder / name, mark->program, mark->prefix, state_of(*mark, text, environment, reporter)});
+        {folder / name, mark->program, mark->prefix, state_of(*mark, text, locations, seams)});
   }
   return found;
 }

@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "base/environment.hpp"
-#include "base/reporter.hpp"
 #include "base/result.hpp"
 #include "ops/locations.hpp"
+#include "ops/seams.hpp"
 #include "shell/activation.hpp"
 
 namespace hpcenv::ops {
@@ -39,8 +39,8 @@ struct WrapAnswer {
 /// refused for the environment's own bin as folder, for a file that hpcenv did not write (unless it
 /// may be overwritten), and for what is no file. Kinds of activation_for. A machine without bash
 /// gets files without what only bash can do; the reporter is told.
-Result<WrapAnswer> wrap_programs(const WrapWish& wish, const base::Environment& environment,
-                                 base::Reporter& reporter);
+Result<WrapAnswer> wrap_programs(const WrapWish& wish, const Locations& locations,
+                                 const LocalSeams& seams);
 
 /// The text of one wrapper, and what reads it.
 struct WrapperText {
@@ -69,7 +69,7 @@ struct KnownWrapper {
 
 /// The wrappers in a folder, by name. Kinds of base::list_directory.
 Result<std::vector<KnownWrapper>> known_wrappers(const std::filesystem::path& folder,
-                                                 const base::Environment& environment,
-                                                 base::Reporter& reporter);
+                                                 const Locations& locations,
+                                                 const LocalSeams& seams);
 
 }  // namespace hpcenv::ops

@@ -12,6 +12,8 @@ inline constexpr std::string_view messages_file = ".messages.txt";  ///< written
 inline constexpr std::string_view own_folder = ".hpcenv";
 inline constexpr std::string_view lock_name = "lock";      ///< in own_folder: its holder writes
 inline constexpr std::string_view record_name = "record";  ///< in a writer's folder: unfinished
+/// What is known of the activation scripts (docs/reference/activation-record.md).
+inline constexpr std::string_view activation_file = ".hpcenv/activation.json";
 inline constexpr std::string_view clobbered_folder = ".hpcenv/clobbered";
 inline constexpr std::string_view scripts_folder = ".hpcenv/scripts";
 /// Packages whose post-link scripts of a create have not all run, one a line.

@@ -88,7 +88,7 @@ Result<> empty_place(const fs::path& prefix, const LockRequest& request, base::R
     HPCENV_TRY(base::rename_path(prefix / name, place / name));
   }
   HPCENV_TRY(remove_visibly(place, reporter));
-  for (const char* name : {"kept", "clobbered", "scripts"}) {
+  for (const char* name : {"activation.json", "kept", "clobbered", "scripts"}) {
     HPCENV_TRY(base::remove_tree(prefix / own_folder / name));
   }
   HPCENV_ASSIGN(const std::vector<std::string> writers, writers_folders(prefix));

@@ -53,6 +53,15 @@ Activation activation_of(const ActivationInput& input) {
   return activation;
 }
 
+Activation without_record(const Activation& activation) {
+  Activation live = activation;
+  live.live_scripts.insert(live.live_scripts.end(), live.recorded.scripts.begin(),
+                           live.recorded.scripts.end());
+  std::ranges::sort(live.live_scripts);
+  live.recorded = {};
+  return live;
+}
+
 bool is_variable_name(std::string_view name) {
   const auto letter = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';

@@ -65,6 +65,9 @@ struct DiskLook {
 /// The real one: lists directories; one that cannot be read answers no.
 DiskLook look_at_disk();
 
+/// The same with nothing recorded: all its scripts are live, in their order.
+Activation without_record(const Activation& activation);
+
 /// The variables as the first script finds them: after `operations`. Pure but for `look`.
 base::Environment apply_start(const Activation& activation, const base::Environment& before,
                               const DiskLook& look = {});

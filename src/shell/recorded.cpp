@@ -1,6 +1,7 @@
 #include "shell/recorded.hpp"
 
 #include <algorithm>
+#include <array>
 #include <set>
 
 namespace hpcenv::shell {
@@ -24,7 +25,7 @@ bool is_affix(const Rule& rule, std::size_t own) {
   const Template& value = rule.set.value;
   return rule.set.kind == Outcome::Kind::set && value.size() == 2 &&
          is_incoming(value.at(own), rule.name) && value.at(1 - own).kind == Piece::Kind::text &&
-         sets_literal(rule.unset);
+         (sets_literal(rule.unset) || rule.unset == rule.set);
 }
 
 std::string text_of(const Template& value, const base::Environment& incoming) {
@@ -59,6 +60,11 @@ Incoming state_of(const base::Environment& environment, std::string_view name) {
   const auto value = environment.get(name);
   if (!value) return Incoming::unset;
   return value->empty() ? Incoming::empty : Incoming::set;
+}
+
+std::string_view name_of(Incoming state) {
+  if (state == Incoming::unset) return "unset";
+  return state == Incoming::empty ? "empty" : "set";
 }
 
 const Outcome& Rule::outcome(Incoming state) const {
@@ -125,6 +131,25 @@ base::Environment apply_rules(const std::vector<Rule>& rules, const base::Enviro
     }
   }
   return environment;
+}
+
+bool is_a_jobs_choice(std::string_view name) {
+  constexpr std::array<std::string_view, 8> names = {
+      "CUDA_VISIBLE_DEVICES",   "MKL_NUM_THREADS",  "NUMEXPR_NUM_THREADS",
+      "OMP_NUM_THREADS",        "OMP_PROC_BIND",    "OPENBLAS_NUM_THREADS",
+      "VECLIB_MAXIMUM_THREADS", "NUMBA_NUM_THREADS"};
+  return std::ranges::find(names, name) != names.end();
+}
+
+std::vector<std::string> overridden_choices(const std::vector<Rule>& rules,
+                                            const base::Environment& incoming) {
+  const base::Environment after = apply_rules(rules, incoming);
+  std::vector<std::string> names;
+  for (const Rule& rule : rules) {
+    const bool chosen = is_a_jobs_choice(rule.name) && !incoming.get_or(rule.name, "").empty();
+    if (chosen && after.get(rule.name) != incoming.get(rule.name)) names.push_back(rule.name);
+  }
+  return names;
 }
 
 std::vector<std::string> read_after_write(const std::vector<Rule>& rules) {

@@ -30,6 +30,8 @@ struct Outcome {
 
 /// States of a variable that scripts tell apart.
 enum class Incoming { unset, empty, set };
+/// "unset", "empty", "set".
+std::string_view name_of(Incoming state);
 Incoming state_of(const base::Environment& environment, std::string_view name);
 
 /// What the scripts make of one variable, by the state in which `selector` came in.
@@ -72,6 +74,12 @@ std::vector<Guard> broken_guards(const Recorded& recorded, const base::Environme
 /// The variables after the rules, all of which read `incoming`. What a prepend or append would add
 /// is not added where the value holds it already, so that entering twice doubles nothing.
 base::Environment apply_rules(const std::vector<Rule>& rules, const base::Environment& incoming);
+
+/// Variables that jobs and users set on purpose, for one run: OMP_NUM_THREADS and its like.
+bool is_a_jobs_choice(std::string_view name);
+/// Those of them that a rule sets to something else than came in.
+std::vector<std::string> overridden_choices(const std::vector<Rule>& rules,
+                                            const base::Environment& incoming);
 
 /// Variables that some rule reads while another writes them: who applies rules one after the other
 /// has to keep these aside first.

@@ -1,8 +1,11 @@
+#include <fmt/format.h>
+
 #include <utility>
 
 #include "base/text.hpp"
 #include "shell/activation.hpp"
 #include "shell/leftovers.hpp"
+#include "shell/rule_lines.hpp"
 
 namespace hpcenv::shell {
 namespace {
@@ -78,9 +81,12 @@ done
 [[ $@NAME@ ]] || unset -v @NAME@
 )bash";
 
+// PKG_NAME makes some scripts think that conda-build is at work.
 constexpr std::string_view live_head = R"bash(
 # Activation scripts of packages, in conda's order. What they print goes to stderr.
 hpcenv_ifs=${IFS-$' \t\n'} hpcenv_directory=$PWD
+[[ -z ${PKG_NAME+x} ]] || hpcenv_package=$PKG_NAME
+unset -v PKG_NAME
 trap 'echo "hpcenv: the activation script $hpcenv_script called exit; nothing was started" >&2; exit 125' EXIT
 )bash";
 
@@ -95,6 +101,7 @@ constexpr std::string_view live_tail = R"bash(do
 done
 trap - EXIT
 IFS=$hpcenv_ifs
+[[ -z ${hpcenv_package+x} ]] || export PKG_NAME=$hpcenv_package
 [[ $PWD == "$hpcenv_directory" ]] || cd -- "$hpcenv_directory" || :
 )bash";
 
@@ -174,14 +181,12 @@ std::string one_operation(const Operation& operation) {
   return "";
 }
 
-// A comment must not become code: only what is printable goes in.
-std::string left_out_line(std::string_view name) {
-  std::string shown;
-  for (const char c : name) shown += (c > ' ' && c < 0x7f) ? c : '?';
-  return "# Left out, because a shell cannot name it: " + shown + "\n";
-}
+const RuleWords rule_words{
+    [](const std::string& name, const std::string& word) { return "export " + name + "=" + word; },
+    [](const std::string& name) { return "unset -v " + name; },
+};
 
-bool can_be_rendered(const Operation& operation) {
+bool has_lines(const Operation& operation) {
   return operation.kind == Kind::unset_functions || is_variable_name(operation.name);
 }
 
@@ -190,32 +195,81 @@ std::string group_lines(const std::vector<Operation>& group) {
   return group.front().kind == Kind::unset ? unset_line(group) : one_operation(group.front());
 }
 
-std::string live_part(const std::vector<std::string>& scripts) {
-  if (scripts.empty()) return "";
-  std::string out(live_head);
-  out += "for hpcenv_script in";
-  for (const std::string& script : scripts) out += " \\\n  " + quote_posix(script);
-  return out + "; " + std::string(live_tail);
+// A job's own word that an environment overrides is said, as nobody expects it.
+std::string reports_of_overridden(const std::vector<Rule>& rules) {
+  std::string out;
+  for (const Rule& rule : rules) {
+    if (class_of(rule) != RuleClass::set || !is_a_jobs_choice(rule.name)) continue;
+    const std::string value = rule.set.value.empty() ? "" : rule.set.value[0].text;
+    const std::string words = quote_posix("hpcenv: the environment sets " + rule.name + " to " +
+                                          value + ", in place of ");
+    out += fmt::format("[[ -z ${{{0}-}} || ${0} == {1} ]] || echo {2}\"${0}\" >&2\n", rule.name,
+                       quote_posix(value), words);
+  }
+  return out;
 }
 
-}  // namespace
+std::string array_line(const std::vector<std::string>& scripts) {
+  std::string out = "hpcenv_scripts=(";
+  for (const std::string& script : scripts) out += "\n  " + quote_posix(script);
+  return out + ")\n";
+}
 
-std::string render_bash(const Activation& activation) {
-  std::string out(head);
-  const std::vector<Operation>& operations = activation.operations;
+std::string test_of(const Guard& guard) {
+  if (guard.state == Incoming::unset) return "-z ${" + guard.name + "+x}";
+  if (guard.state == Incoming::set) return "-n ${" + guard.name + "-}";
+  return "-n ${" + guard.name + "+x} && -z ${" + guard.name + "-}";
+}
+
+std::string guarded_rules(const Activation& activation, const std::string& rules) {
+  std::string tests;
+  for (const Guard& guard : activation.recorded.guards) {
+    tests += (tests.empty() ? "" : " && ") + test_of(guard);
+  }
+  return array_line(activation.live_scripts) +
+         "\n# What was recorded holds for this alone.\nif [[ " + tests + " ]]; then\n  :\n" +
+         rules + "else\n" + array_line(without_record(activation).live_scripts) + "fi\n";
+}
+
+std::string unset_words(const std::vector<std::string>& names) {
+  return names.empty() ? "" : "unset -v " + base::join(names, " ") + "\n";
+}
+
+// What the scripts make: by rules, and by sourcing them.
+std::string scripts_part(const Activation& activation) {
+  const std::vector<Rule>& rules = activation.recorded.rules;
+  const std::string lines = reports_of_overridden(rules) + rules_lines(rules, rule_words) +
+                            unset_words(kept_aside(rules));
+  const bool guarded = !activation.recorded.guards.empty();
+  std::string out = guarded ? guarded_rules(activation, lines) : lines;
+  if (!guarded && activation.live_scripts.empty()) return out;
+  if (!guarded) out += array_line(activation.live_scripts);
+  return out + std::string(live_head) + "for hpcenv_script in \"${hpcenv_scripts[@]}\"; " +
+         std::string(live_tail);
+}
+
+std::string operations_part(const std::vector<Operation>& operations) {
+  std::string out;
   for (std::size_t i = 0; i < operations.size();) {
-    if (!can_be_rendered(operations[i])) {
+    if (!has_lines(operations[i])) {
       out += left_out_line(operations[i++].name);
       continue;
     }
     std::vector<Operation> group{operations[i++]};
     while (i < operations.size() && joins(group.front(), operations[i]) &&
-           can_be_rendered(operations[i])) {
+           has_lines(operations[i])) {
       group.push_back(operations[i++]);
     }
     out += group_lines(group);
   }
-  return out + live_part(activation.live_scripts) + std::string(tail);
+  return out;
+}
+
+}  // namespace
+
+std::string render_bash(const Activation& activation) {
+  return std::string(head) + operations_part(activation.operations) + scripts_part(activation) +
+         operations_part(activation.last_operations) + std::string(tail);
 }
 
 }  // namespace hpcenv::shell

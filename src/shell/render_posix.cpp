@@ -9,6 +9,7 @@
 
 #include "base/text.hpp"
 #include "shell/leftovers.hpp"
+#include "shell/rule_lines.hpp"
 
 namespace hpcenv::shell {
 namespace {
@@ -198,17 +199,13 @@ bool is_list(Kind kind) {
   return kind == Kind::prepend || kind == Kind::drop_environments || kind == Kind::drop_shadowing;
 }
 
-bool can_be_rendered(const std::string& name) {
-  return is_variable_name(name) && !is_shells_own(name) && !name.starts_with("hpcenv_");
-}
-
 // What is asked of the whole activation before the first line is written.
 struct Survey {
   Names written;   // assigned to or unset, and named beforehand
   Names read;      // by lists and rules
   Names prefixes;  // of names to unset
   Names kept;      // names that start so stay
-  Names aside;     // read after they were written
+  Names aside;     // shell variables in which values wait to be read
   Names functions{"hpcenv_try", "hpcenv_set", "hpcenv_unset"};
 };
 
@@ -223,10 +220,6 @@ void survey_operation(const Operation& operation, Survey& survey) {
   if (!can_be_rendered(operation.name)) return;
   survey.written.insert(operation.name);
   if (is_list(operation.kind)) survey.read.insert(operation.name);
-}
-
-bool renders(const Rule& rule) {
-  return can_be_rendered(rule.name) && is_variable_name(rule.selector);
 }
 
 void survey_rule(const Rule& rule, Survey& survey) {
@@ -248,9 +241,7 @@ Survey survey_of(const Activation& activation) {
     survey_operation(operation, survey);
   }
   for (const Rule& rule : activation.recorded.rules) survey_rule(rule, survey);
-  for (const std::string& name : read_after_write(activation.recorded.rules)) {
-    if (survey.read.contains(name)) survey.aside.insert(name);
-  }
+  for (const std::string& name : kept_aside(activation.recorded.rules)) survey.aside.insert(name);
   std::erase_if(survey.read, [](const std::string& name) { return !can_be_rendered(name); });
   return survey;
 }
@@ -306,13 +297,6 @@ class Functions {
   Survey& survey_;
 };
 
-std::string left_out_line(const std::string& name) {
-  return fmt::format(
-      "# Left out, because {}: {}\n",
-      is_variable_name(name) ? "the shell keeps it for itself" : "a shell cannot name it",
-      shown_name(name));
-}
-
 std::string functions_lines() {
   std::string names;
   for (const std::string_view function : conda_functions) names += " " + std::string(function);
@@ -363,111 +347,23 @@ std::string all_operations(const std::vector<Operation>& operations, const Surve
   return out;
 }
 
-// The shell variable that holds what a variable was when the rules began.
-std::string held_in(const std::string& name, const Survey& survey) {
-  return survey.aside.contains(name) ? "hpcenv_was_" + name : name;
-}
-
-std::string aside_lines(const Survey& survey) {
-  if (survey.aside.empty()) return "";
-  std::string out = "\n# These are changed before they are read.\n";
-  for (const std::string& name : survey.aside) {
-    out += fmt::format("unset -v hpcenv_was_{0}\n[ -z \"${{{0}+x}}\" ] || hpcenv_was_{0}=${0}\n",
-                       name);
-  }
-  return out;
-}
-
-std::string word_of(const Template& value, const Survey& survey) {
-  std::string out;
-  for (const Piece& piece : value) {
-    out += piece.kind == Piece::Kind::text ? quote_posix(piece.text)
-                                           : "\"${" + held_in(piece.text, survey) + "-}\"";
-  }
-  return out.empty() ? "''" : out;
-}
-
-std::string act_of(const Rule& rule, const Outcome& outcome, const Survey& survey) {
-  switch (outcome.kind) {
-    case Outcome::Kind::keep:
-      return ":";
-    case Outcome::Kind::unset:
-      return "hpcenv_unset " + rule.name;
-    case Outcome::Kind::set:
-      break;
-  }
-  return "hpcenv_set " + rule.name + " " + word_of(outcome.value, survey);
-}
-
-std::string by_state(const Rule& rule, const Survey& survey) {
-  const std::string held = held_in(rule.selector, survey);
-  const std::string unset = act_of(rule, rule.unset, survey);
-  const std::string empty = act_of(rule, rule.empty, survey);
-  const std::string set = act_of(rule, rule.set, survey);
-  if (unset == empty && empty == set) return unset == ":" ? "" : unset + "\n";
-  if (empty == set) {
-    return fmt::format("if [ -z \"${{{}+x}}\" ]; then {}; else {}; fi\n", held, unset, set);
-  }
-  if (unset == empty) {
-    return fmt::format("if [ -z \"${{{}-}}\" ]; then {}; else {}; fi\n", held, unset, set);
-  }
-  return fmt::format(
-      "if [ -z \"${{{0}+x}}\" ]; then {1}\nelif [ -z \"${0}\" ]; then {2}\nelse {3}; fi\n", held,
-      unset, empty, set);
-}
-
-// What is there already is not added once more.
-std::string affix_lines(const Rule& rule, const Survey& survey) {
-  const std::string held = held_in(rule.name, survey);
-  std::string alone;
-  for (const Piece& piece : rule.unset.value) alone += piece.text;
-  const std::string added = added_text(rule);
-  if (added.empty()) return "";
-  std::string known = "*" + quote_posix(added) + "*";
-  if (!alone.empty()) known = quote_posix(alone) + " | " + known;
-  return "case ${" + held + "-} in\n  " + known + ") ;;\n  *)\n" + by_state(rule, survey) +
-         "    ;;\nesac\n";
-}
-
-std::string rule_lines(const Rule& rule, const Survey& survey) {
-  if (!renders(rule)) return left_out_line(can_be_rendered(rule.name) ? rule.selector : rule.name);
-  const RuleClass kind = class_of(rule);
-  const bool affix = kind == RuleClass::prepend || kind == RuleClass::append;
-  return affix ? affix_lines(rule, survey) : by_state(rule, survey);
-}
-
-std::string all_rules(const Recorded& recorded, const Survey& survey) {
-  if (recorded.rules.empty()) return "";
-  std::string out = aside_lines(survey) + "\n# What the activation scripts of packages make.\n";
-  for (const Rule& rule : recorded.rules) out += rule_lines(rule, survey);
-  return out;
-}
+const RuleWords rule_words{
+    [](const std::string& name, const std::string& word) {
+      return "hpcenv_set " + name + " " + word;
+    },
+    [](const std::string& name) { return "hpcenv_unset " + name; },
+};
 
 std::string tail_lines(const Survey& survey) {
   std::string functions;
   for (const std::string& name : survey.functions) functions += " " + name;
   std::string aside;
-  for (const std::string& name : survey.aside) aside += " hpcenv_was_" + name;
+  for (const std::string& name : survey.aside) aside += " " + name;
   std::string out = base::replace_all(std::string(tail), "@FUNCTIONS@", functions);
   return base::replace_all(std::move(out), "@KEPT@", aside);
 }
 
-constexpr std::array<std::string_view, 21> shells_own = {
-    "IFS",          "PWD",  "OLDPWD",    "SHLVL",    "PPID",     "UID",    "EUID",
-    "GID",          "EGID", "USERNAME",  "LINENO",   "OPTIND",   "RANDOM", "SECONDS",
-    "EPOCHSECONDS", "_",    "SHELLOPTS", "BASHOPTS", "FUNCNAME", "GROUPS", "PIPESTATUS"};
-
 }  // namespace
-
-bool is_shells_own(std::string_view name) {
-  return std::ranges::find(shells_own, name) != shells_own.end();
-}
-
-std::string shown_name(std::string_view name) {
-  std::string shown;
-  for (const char c : name) shown += (c > ' ' && c < 0x7f) ? c : '?';
-  return shown;
-}
 
 bool sh_suffices(const Activation& activation) {
   return activation.live_scripts.empty() && activation.recorded.guards.empty();
@@ -477,7 +373,7 @@ std::string render_posix(const Activation& activation) {
   Survey survey = survey_of(activation);
   Functions functions(survey);
   std::string body = all_operations(activation.operations, survey, functions);
-  body += all_rules(activation.recorded, survey);
+  body += rules_lines(activation.recorded.rules, rule_words);
   if (!activation.last_operations.empty()) {
     body += "\n" + all_operations(activation.last_operations, survey, functions);
   }

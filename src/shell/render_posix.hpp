@@ -17,10 +17,4 @@ bool sh_suffices(const Activation& activation);
 /// the shell itself, is left out, in a comment. Shellcheck clean but for SC1003 and SC2016.
 std::string render_posix(const Activation& activation);
 
-/// IFS, UID, PWD, SHLVL and their like: assigned to, they change the shell and not its programs.
-bool is_shells_own(std::string_view name);
-
-/// A name in a comment: only what is printable stays.
-std::string shown_name(std::string_view name);
-
 }  // namespace hpcenv::shell

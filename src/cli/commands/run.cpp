@@ -45,7 +45,7 @@ Result<> add_variables(const Arguments& arguments, shell::Activation& activation
       return fail_hint(ErrorKind::usage, fmt::format("'{}' is no variable", word),
                        "write -e NAME=VALUE");
     }
-    activation.operations.push_back(
+    activation.last_operations.push_back(
         {shell::Operation::Kind::set, word.substr(0, equal), word.substr(equal + 1)});
   }
   return {};
@@ -58,7 +58,7 @@ void add_compat(const ops::EnvironmentRef& environment, Session& session,
       ops::decide_compat(environment.prefix, session.reader(), session.clock());
   if (!decision.words.empty()) session.reporter().warning(decision.words);
   if (decision.directory.empty()) return;
-  activation.operations.push_back(
+  activation.last_operations.push_back(
       {shell::Operation::Kind::prepend, "LD_LIBRARY_PATH", decision.directory});
 }
 
@@ -76,15 +76,17 @@ Result<int> run(const Arguments& arguments, Session& session) {
   }
   HPCENV_ASSIGN(const ops::Locations locations, session.locations());
   HPCENV_ASSIGN(const ops::EnvironmentRef environment, named_environment(arguments, locations));
-  HPCENV_ASSIGN(shell::Activation activation, ops::activation_for(environment, session.reporter()));
+  HPCENV_ASSIGN(
+      shell::Activation activation,
+      ops::activation_for(environment, ops::ForNode::this_one, locations, session.local_seams()));
   HPCENV_TRY(add_variables(arguments, activation));
   if (arguments.has("cuda-compat")) add_compat(environment, session, activation);
   HPCENV_TRY(enter_directory(arguments.value("cwd")));
-  std::string warning;
-  Error error = ops::run_in(activation, arguments.operands(), session.environment(), warning);
-  if (!warning.empty()) {
-    session.reporter().warning(warning);
-  }
+  const ops::Started started =
+      ops::start_in(activation, arguments.operands(), session.environment());
+  for (const std::string& warning : started.warnings) session.reporter().warning(warning);
+  session.end_progress();
+  const Error error = base::exec_program(started.argv, started.environment);
   session.output().say(fmt::format("error: {}\n", error.message));
   return error.kind == ErrorKind::not_found ? not_found : not_executable;
 }

@@ -20,8 +20,9 @@ Result<int> run(const Arguments& arguments, Session& session) {
   HPCENV_ASSIGN(const slurm::JobRequest request, job_request_of(arguments));
   HPCENV_ASSIGN(const ops::Locations locations, session.locations());
   HPCENV_ASSIGN(const ops::EnvironmentRef environment, named_environment(arguments, locations));
-  HPCENV_ASSIGN(const shell::Activation activation,
-                ops::activation_for(environment, session.reporter()));
+  HPCENV_ASSIGN(
+      const shell::Activation activation,
+      ops::activation_for(environment, ops::ForNode::any, locations, session.local_seams()));
   const std::string script = slurm::job_script(request, activation);
   if (session.output().json()) {
     base::Json body;

@@ -64,7 +64,8 @@ Result<int> run(const Arguments& arguments, Session& session) {
   HPCENV_ASSIGN(request.job, job_request_of(arguments));
   HPCENV_ASSIGN(const ops::Locations locations, session.locations());
   HPCENV_ASSIGN(const ops::EnvironmentRef environment, named_environment(arguments, locations));
-  HPCENV_ASSIGN(request.activation, ops::activation_for(environment, session.reporter()));
+  HPCENV_ASSIGN(request.activation, ops::activation_for(environment, ops::ForNode::any, locations,
+                                                        session.local_seams()));
   request.state = locations.state;
   request.working_directory = locations.working_directory;
   HPCENV_ASSIGN(const ops::SubmitOutcome outcome,

@@ -7,6 +7,7 @@
 #include "cli/commands/commands.hpp"
 #include "cli/session.hpp"
 #include "host/node_profile.hpp"
+#include "ops/activate.hpp"
 #include "ops/smoke_test.hpp"
 
 namespace hpcenv::cli {
@@ -142,6 +143,8 @@ Result<int> run(const Arguments& arguments, Session& session) {
   HPCENV_ASSIGN(const std::vector<ops::FoundRecipe> recipes,
                 ops::recipes_to_test(test.environment, arguments.values("recipe"),
                                      ops::recipe_shelf(session.environment())));
+  HPCENV_ASSIGN(test.activation, ops::activation_for(test.environment, ops::ForNode::this_one,
+                                                     locations, session.local_seams()));
   test.variables = session.environment();
   HPCENV_ASSIGN(const host::NodeProfile profile, look_at_machine(session));
   test.gpu = ops::gpu_here(profile);

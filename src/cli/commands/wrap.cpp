@@ -23,9 +23,9 @@ constexpr std::array examples{
     "hpcenv wrap --bin ~/bin --json",
 };
 
-Result<int> list_wrappers(const std::filesystem::path& folder, Session& session) {
-  HPCENV_ASSIGN(const auto found,
-                ops::known_wrappers(folder, session.environment(), session.reporter()));
+Result<int> list_wrappers(const std::filesystem::path& folder, const ops::Locations& locations,
+                          Session& session) {
+  HPCENV_ASSIGN(const auto found, ops::known_wrappers(folder, locations, session.local_seams()));
   session.end_progress();
   base::Json list = base::Json::array();
   std::vector<std::vector<std::string>> rows{{"File", "State", "Program"}};
@@ -78,7 +78,7 @@ Result<int> run(const Arguments& arguments, Session& session) {
   }
   HPCENV_ASSIGN(const ops::Locations locations, session.locations());
   const std::filesystem::path folder = locations.working_directory / bin;
-  if (arguments.operands().empty()) return list_wrappers(folder, session);
+  if (arguments.operands().empty()) return list_wrappers(folder, locations, session);
   ops::WrapWish wish;
   HPCENV_ASSIGN(wish.environment, named_environment(arguments, locations));
   const std::string name = ops::name_of(locations, wish.environment.prefix);
@@ -87,7 +87,7 @@ Result<int> run(const Arguments& arguments, Session& session) {
   wish.programs = arguments.operands();
   if (arguments.has("force")) wish.foreign = ops::ForeignFile::overwrite;
   HPCENV_ASSIGN(const ops::WrapAnswer answer,
-                ops::wrap_programs(wish, session.environment(), session.reporter()));
+                ops::wrap_programs(wish, locations, session.local_seams()));
   session.end_progress();
   show(answer, wish.environment.prefix.string(), session.output());
   return 0;

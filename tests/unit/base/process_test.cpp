@@ -133,6 +133,19 @@ TEST_CASE("a grandchild that keeps the pipes open is not waited for") {
   kill(std::stoi(result.output.substr(8)), SIGKILL);
 }
 
+TEST_CASE("what a child leaves behind is seen, and dies where that is asked for") {
+  ProcessRequest request = shell("sleep 60 >/dev/null 2>&1 & echo $!");
+  const ProcessResult left = run(request).value();
+  CHECK(left.left_children);
+  CHECK(is_alive(left.output.substr(0, left.output.size() - 1)));
+  kill(std::stoi(left.output), SIGKILL);
+  request.leftovers = ProcessRequest::Leftovers::killed;
+  const ProcessResult killed = run(request).value();
+  CHECK(killed.left_children);
+  CHECK(dies_soon(killed.output.substr(0, killed.output.size() - 1)));
+  CHECK_FALSE(run(shell("true")).value().left_children);
+}
+
 TEST_CASE("an interrupt is handed on and ends the wait") {
   std::thread signaller([] {
     std::this_thread::sleep_for(milliseconds(200));

@@ -22,6 +22,7 @@ struct Case {
     test.variables.set("TMPDIR", folder / "tmp");
     test.variables.set("PYTHONPATH", "/elsewhere");
     test.gpu.text = "there is none in this machine";
+    test.activation = shell::activation_of({(folder / "env").string(), "e", {}, {}, {}});
   }
   void history(const std::string& text) const {
     test::put_file(folder / "env/conda-meta/history", "==> 2026-01-01 00:00:00 <==\n" + text);
@@ -68,8 +69,10 @@ TEST_CASE("a check runs as a program of the environment, in an empty directory")
 }
 
 TEST_CASE("activation scripts count for checks") {
-  const Case with;
-  test::put_file(with.folder / "env/etc/conda/activate.d/a.sh", "export FROM_SCRIPT=yes\n");
+  Case with;
+  const auto script = with.folder / "env/etc/conda/activate.d/a.sh";
+  test::put_file(script, "export FROM_SCRIPT=yes\n");
+  with.test.activation.live_scripts = {script.string()};
   CHECK(outcome_of(with, command("echo $FROM_SCRIPT")).reason == "yes");
 }
 

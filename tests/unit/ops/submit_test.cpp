@@ -29,7 +29,7 @@ class FakeSlurm {
     program("sbatch", "case $1 in --parsable) echo 42;; esac");
     environment.set("PATH", (root_ / "bin").string() + ":/usr/bin:/bin");
     request.job.command = {"true"};
-    request.activation = shell::activation_of({"/envs/e", "e", {}, {}});
+    request.activation = shell::activation_of({"/envs/e", "e", {}, {}, {}});
     request.state = root_ / "state";
     request.working_directory = root_;
   }

@@ -1,4 +1,5 @@
 #include "shell/render_posix.hpp"
+#include "shell/rule_lines.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 #include <filesystem>

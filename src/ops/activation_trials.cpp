@@ -1,0 +1,303 @@
+#include "ops/activation_trials.hpp"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+
+#include "base/fs.hpp"
+
+namespace hpcenv::ops {
+namespace {
+
+namespace fs = std::filesystem;
+using shell::Derived;
+using shell::Guard;
+using shell::Incoming;
+using shell::Observation;
+
+constexpr std::array<Incoming, 3> all_states = {Incoming::unset, Incoming::empty, Incoming::set};
+constexpr std::size_t most_guards = 12;
+
+// Every user has them: unset only in trials that try just that.
+constexpr std::array<std::string_view, 6> always_there = {
+    "CONDA_DEFAULT_ENV", "HOME", "LOGNAME", "PATH", "TMPDIR", "USER"};
+// A shell or the loader takes them for itself, or a build of a package sets them: they are never
+// there when an environment is entered, or never a script's to read.
+constexpr std::array<std::string_view, 24> never_varied = {"BUILD_PREFIX",
+                                                           "CONDA_PREFIX",
+                                                           "CONDA_SHLVL",
+                                                           "ENV",
+                                                           "EUID",
+                                                           "FUNCNAME",
+                                                           "GCONV_PATH",
+                                                           "HOSTNAME",
+                                                           "HOSTTYPE",
+                                                           "IFS",
+                                                           "LANG",
+                                                           "LD_PRELOAD",
+                                                           "LINENO",
+                                                           "MACHTYPE",
+                                                           "OPTARG",
+                                                           "OPTIND",
+                                                           "OSTYPE",
+                                                           "PKG_NAME",
+                                                           "PKG_VERSION",
+                                                           "PPID",
+                                                           "POSIXLY_CORRECT",
+                                                           "PROMPT_COMMAND",
+                                                           "RECIPE_DIR",
+                                                           "REPLY"};
+constexpr std::array<std::string_view, 4> more_never_varied = {"SHELLOPTS", "SRC_DIR", "TERM",
+                                                               "UID"};
+constexpr std::array<std::string_view, 9> never_varied_beginnings = {
+    "BASH", "CONDA_BACKUP", "CONDA_BUILD", "CONDA_PREFIX_", "CONDA_PROMPT", "LC_",
+    "PS",   "_CONDA",       "__"};
+
+template <std::size_t size>
+bool has(const std::array<std::string_view, size>& names, std::string_view name) {
+  return std::ranges::find(names, name) != names.end();
+}
+
+bool can_be_varied(std::string_view name) {
+  const bool upper = std::ranges::any_of(name, [](char c) { return c >= 'A' && c <= 'Z'; });
+  const bool reserved = std::ranges::any_of(
+      never_varied_beginnings, [&](std::string_view start) { return name.starts_with(start); });
+  return upper && !reserved && shell::is_variable_name(name) && !has(never_varied, name) &&
+         !has(more_never_varied, name) && !shell::is_of_no_interest(name);
+}
+
+Incoming usual_state(std::string_view name) {
+  return has(always_there, name) ? Incoming::set : Incoming::unset;
+}
+
+std::set<std::string> changed(const base::Environment& before, const base::Environment& after) {
+  std::set<std::string> names;
+  for (const auto& [name, value] : before.all()) {
+    if (after.get(name) != value) names.insert(name);
+  }
+  for (const auto& [name, value] : after.all()) {
+    if (before.get(name) != value) names.insert(name);
+  }
+  return names;
+}
+
+void note_writers(const ProbeRun& run, const std::vector<std::string>& scripts,
+                  std::map<std::string, std::set<std::string>>& written_by) {
+  const base::Environment* before = &run.before;
+  for (std::size_t i = 0; i < run.looks.size(); ++i) {
+    written_by[scripts.at(i)].merge(changed(*before, run.looks[i].after));
+    before = &run.looks[i].after;
+  }
+}
+
+}  // namespace
+
+Result<> Trials::prepare() {
+  for (const char* name : {"tmp", "here", "there/x y"}) {
+    HPCENV_TRY(ground_.fresh(name));
+  }
+  return {};
+}
+
+base::Environment Trials::start(const std::string& label) const {
+  const std::string mark = std::string(trial_mark) + "-" + label;
+  const std::string ground = ground_.path().string();
+  base::Environment environment;
+  environment.set("HOME", ground + "/" + mark + "-home");
+  environment.set("TMPDIR", ground + "/tmp/../tmp/" + mark);
+  environment.set("USER", mark + "-user");
+  environment.set("LOGNAME", mark + "-logname");
+  environment.set("SHELL", "/bin/bash");
+  environment.set("PATH", "/usr/bin:/bin:/" + mark);
+  base::Environment started = shell::apply_start(activation_, environment);
+  started.set("CONDA_DEFAULT_ENV", mark + "-env");
+  return started;
+}
+
+base::Environment Trials::user_start(const base::Environment& environment) const {
+  base::Environment user;
+  for (const char* name : {"HOME", "TMPDIR", "USER", "LOGNAME", "SHELL", "LANG"}) {
+    if (const auto value = environment.get(name)) user.set(name, *value);
+  }
+  user.set("PATH", "/usr/bin:/bin");
+  return shell::apply_start(activation_, user);
+}
+
+base::Environment Trials::incoming(const States& states, const std::string& label) const {
+  base::Environment environment = start(label);
+  for (const auto& [name, state] : states) {
+    if (state == Incoming::unset) {
+      environment.unset(name);
+    } else if (state == Incoming::empty) {
+      environment.set(name, "");
+    } else if (!has(always_there, name)) {
+      environment.set(name, std::string(trial_mark) + " " + label + "::" + name + "* [a] " + name);
+    }
+  }
+  return environment;
+}
+
+Result<ProbeRun> Trials::run(const std::vector<std::string>& scripts,
+                             const base::Environment& incoming, ProbeRequest::Look look) {
+  ProbeRequest request;
+  request.bash = bash_;
+  request.scripts = scripts;
+  request.incoming = incoming;
+  request.directory = ground_.path() / (++counter_ % 2 == 0 ? "here" : "there/x y");
+  request.look = look;
+  for (const char* name : {"HOME", "TMPDIR"}) {
+    const std::string folder = incoming.get_or(name, "");
+    if (folder.starts_with(ground_.path().string())) HPCENV_TRY(base::make_directories(folder));
+  }
+  return run_probe(request, ground_, runner_);
+}
+
+Result<ProbeRun> Trials::look(const std::vector<std::string>& scripts) {
+  return run(scripts, start("look"), ProbeRequest::Look::closely);
+}
+
+Result<Observation> Trials::observe(const base::Environment& incoming) {
+  HPCENV_ASSIGN(ProbeRun ran, run(scripts_, incoming, ProbeRequest::Look::at_the_end));
+  return Observation{std::move(ran.before), std::move(ran.after)};
+}
+
+std::set<std::string> Trials::names_to_vary(const std::vector<std::string>& scripts,
+                                            const std::map<std::string, std::string>& texts) const {
+  std::set<std::string> names(always_there.begin(), always_there.end());
+  for (const std::string& script : scripts) {
+    const auto text = texts.find(script);
+    if (text != texts.end()) names.merge(shell::names_in_script(text->second));
+  }
+  return names;
+}
+
+// In a trial of a digit and a shift, the state of the Nth name is N's digit to the base of three:
+// any two names differ in some trial, and each has all three states.
+Result<Finding> Trials::derive(const std::set<std::string>& varied) {
+  Finding finding;
+  shell::Observations seen;
+  States states;
+  const auto with_all = [&](Incoming state) {
+    for (const std::string& name : varied) {
+      states[name] = has(always_there, name) ? Incoming::set : state;
+    }
+    return incoming(states, std::string(shell::name_of(state)));
+  };
+  HPCENV_ASSIGN(seen.unset, observe(with_all(Incoming::unset)));
+  HPCENV_ASSIGN(seen.empty, observe(with_all(Incoming::empty)));
+  HPCENV_ASSIGN(seen.set, observe(with_all(Incoming::set)));
+  finding.derived = shell::derive_rules(seen, varied);
+  HPCENV_ASSIGN(const Observation again, observe(seen.unset.before));
+  finding.unexplained = changed(seen.unset.after, again.after);
+  std::erase_if(finding.unexplained,
+                [](const std::string& name) { return shell::is_of_no_interest(name); });
+  return finding;
+}
+
+Result<std::optional<Guard>> Trials::culprit(const Derived& derived, States states) {
+  States odd = states;
+  std::erase_if(odd, [](const auto& one) { return one.second == usual_state(one.first); });
+  const auto is_bad = [&](const States& part) -> Result<bool> {
+    States trial;
+    for (const auto& [name, state] : states) {
+      const auto found = part.find(name);
+      trial[name] = found == part.end() ? usual_state(name) : found->second;
+    }
+    HPCENV_ASSIGN(const Observation seen, observe(incoming(trial, "c" + std::to_string(counter_))));
+    return !shell::unexplained(derived, seen).empty();
+  };
+  HPCENV_ASSIGN(bool bad, is_bad(odd));
+  while (bad && odd.size() > 1) {
+    const auto middle = std::next(odd.begin(), static_cast<std::ptrdiff_t>(odd.size() / 2));
+    const States first(odd.begin(), middle);
+    const States second(middle, odd.end());
+    HPCENV_ASSIGN(const bool in_first, is_bad(first));
+    odd = in_first ? first : second;
+    if (in_first) continue;
+    HPCENV_ASSIGN(bad, is_bad(second));
+  }
+  if (!bad || odd.empty()) return std::optional<Guard>();
+  const std::string& name = odd.begin()->first;
+  return std::optional<Guard>(Guard{name, usual_state(name)});
+}
+
+Result<Finding> Trials::find_rules(const std::vector<std::string>& scripts,
+                                   const std::map<std::string, std::string>& texts) {
+  scripts_ = scripts;
+  std::map<std::string, std::set<std::string>> written_by;
+  std::set<std::string> varied = names_to_vary(scripts, texts);
+  const auto settle = [&] {
+    std::erase_if(varied, [&](const std::string& name) {
+      return !can_be_varied(name) && !has(always_there, name);
+    });
+  };
+  settle();
+  for (const Incoming state : {Incoming::unset, Incoming::set}) {
+    States states;
+    for (const std::string& name : varied) states[name] = state;
+    for (const std::string_view name : always_there) states[std::string(name)] = Incoming::set;
+    HPCENV_ASSIGN(const ProbeRun ran,
+                  run(scripts, incoming(states, "who"), ProbeRequest::Look::closely));
+    note_writers(ran, scripts, written_by);
+  }
+  for (const auto& [script, names] : written_by) varied.insert(names.begin(), names.end());
+  settle();
+  std::vector<Guard> guards;
+  for (;;) {
+    HPCENV_ASSIGN(Finding finding, derive(varied));
+    finding.written_by = written_by;
+    if (!finding.unexplained.empty()) return finding;
+    HPCENV_ASSIGN(const std::optional<Guard> guard, verify(varied, finding));
+    if (guard && guards.size() < most_guards) {
+      guards.push_back(*guard);
+      varied.erase(guard->name);
+      continue;
+    }
+    finding.guards = std::move(guards);
+    std::ranges::sort(finding.guards, {}, &Guard::name);
+    return finding;
+  }
+}
+
+Result<std::optional<Guard>> Trials::verify(const std::set<std::string>& varied, Finding& finding) {
+  std::vector<States> trials;
+  std::vector<Observation> seen;
+  for (std::size_t weight = 1; weight <= varied.size(); weight *= all_states.size()) {
+    for (std::size_t shift = 0; shift < all_states.size(); ++shift) {
+      States states;
+      std::size_t number = 0;
+      for (const std::string& name : varied) {
+        const Incoming state = all_states.at((number++ / weight + shift) % all_states.size());
+        states[name] = name == "PATH" ? Incoming::set : state;
+      }
+      HPCENV_ASSIGN(Observation one,
+                    observe(incoming(states, "v" + std::to_string(trials.size()))));
+      trials.push_back(std::move(states));
+      seen.push_back(std::move(one));
+    }
+  }
+  shell::choose_selectors(finding.derived, seen);
+  for (std::size_t i = 0; i < trials.size(); ++i) {
+    const std::set<std::string> names = shell::unexplained(finding.derived, seen[i]);
+    if (names.empty()) continue;
+    HPCENV_ASSIGN(std::optional<Guard> guard, culprit(finding.derived, trials[i]));
+    if (!guard) finding.unexplained = names;
+    return guard;
+  }
+  return std::optional<Guard>();
+}
+
+Result<std::set<std::string>> Trials::order_matters_for(const Derived& derived,
+                                                        std::vector<std::string> scripts,
+                                                        const std::vector<std::string>& live) {
+  scripts.insert(scripts.end(), live.begin(), live.end());
+  std::ranges::sort(scripts);
+  const base::Environment before = start("order");
+  HPCENV_ASSIGN(const ProbeRun in_order, run(scripts, before, ProbeRequest::Look::at_the_end));
+  HPCENV_ASSIGN(const ProbeRun after_rules, run(live, shell::apply_rules(derived.rules, before),
+                                                ProbeRequest::Look::at_the_end));
+  const Derived no_rules{{}, derived.backups};
+  return shell::unexplained(no_rules, {after_rules.after, in_order.after});
+}
+
+}  // namespace hpcenv::ops
