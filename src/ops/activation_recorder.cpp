@@ -67,22 +67,45 @@ class Recorder {
     verdicts_[script] = {script, ScriptClass::refused, std::move(reason), false};
   }
 
-  // Runs them closely until all of them come back.
+  // Runs them closely until all of them come back and none leaves a process.
   Result<> look_at_all() {
     for (const std::string& script : request_.key.scripts) {
       if (access(script.c_str(), R_OK) != 0) refuse(script, "cannot be read");
     }
-    for (;;) {
+    for (bool settled = false; !settled;) {
       looked_at_ = not_refused();
       if (looked_at_.empty()) return {};
       HPCENV_ASSIGN(look_, trials_.look(looked_at_));
-      if (look_.end == ProbeRun::End::complete) break;
+      if (look_.end == ProbeRun::End::complete) {
+        HPCENV_ASSIGN(settled, leaves_nothing());
+        continue;
+      }
       const bool hung = look_.end == ProbeRun::End::hung;
       refuse(looked_at_.at(std::min(look_.reached, looked_at_.size() - 1)),
              hung ? "does not come back" : "ends the shell (exit)");
     }
     judge();
-    return find_hidden_children();
+    return {};
+  }
+
+  // Whether no process is left behind; whoever left one is refused. One that its shell does not
+  // know any more is found by looking at one script at a time.
+  Result<bool> leaves_nothing() {
+    constexpr const char* reason = "leaves a process in the background";
+    for (std::size_t i = 0; i < looked_at_.size(); ++i) {
+      if (base::trim(look_.looks.at(i).jobs).empty()) continue;
+      refuse(looked_at_[i], reason);
+      return false;
+    }
+    if (!look_.left_children) return true;
+    bool found = false;
+    for (const std::string& script : looked_at_) {
+      HPCENV_ASSIGN(const ProbeRun alone, trials_.look({script}));
+      if (!alone.left_children) continue;
+      refuse(script, reason);
+      found = true;
+    }
+    return !found;
   }
 
   void judge() {
@@ -97,18 +120,6 @@ class Recorder {
       verdicts_[looked_at_[i]] = judge_script(looked_at_[i], text, look, shell_before);
       texts_[looked_at_[i]] = std::move(text);
     }
-  }
-
-  // A process that its shell does not know any more is found one script at a time.
-  Result<> find_hidden_children() {
-    const bool known = std::ranges::any_of(
-        look_.looks, [](const ScriptLook& look) { return !base::trim(look.jobs).empty(); });
-    if (!look_.left_children || known) return {};
-    for (const std::string& script : looked_at_) {
-      HPCENV_ASSIGN(const ProbeRun alone, trials_.look({script}));
-      if (alone.left_children) refuse(script, "leaves a process in the background");
-    }
-    return {};
   }
 
   // ---- acting ----
@@ -200,28 +211,32 @@ class Recorder {
         attribute();
         break;
       }
-      const std::vector<std::string> names(found.unexplained.begin(), found.unexplained.end());
-      give_up(found.unexplained, scripts,
-              "sets " + base::join(names, ", ") + " by what cannot be foreseen");
+      give_up(found.unexplained, scripts, "");
     }
     take_what_acting_set();
     return {};
   }
 
-  // Those that write one of the names, or all where nobody is known to.
+  // Those that write one of the names, or all where nobody is known to. Without a reason: by what
+  // cannot be foreseen.
   void give_up(const std::set<std::string>& names, const std::vector<std::string>& scripts,
                const std::string& reason) {
-    const auto writes_one = [&](const std::string& script) {
+    const auto writes_of = [&](const std::string& script) {
+      std::vector<std::string> own;
       const auto found = written_by_.find(script);
-      return found != written_by_.end() &&
-             std::ranges::any_of(found->second,
-                                 [&](const std::string& name) { return names.contains(name); });
+      if (found == written_by_.end()) return own;
+      std::ranges::copy_if(found->second, std::back_inserter(own),
+                           [&](const std::string& name) { return names.contains(name); });
+      return own;
     };
-    const bool known = std::ranges::any_of(scripts, writes_one);
+    const bool known = std::ranges::any_of(
+        scripts, [&](const std::string& script) { return !writes_of(script).empty(); });
     for (const std::string& script : scripts) {
-      if (known && !writes_one(script)) continue;
+      const std::vector<std::string> own = writes_of(script);
+      if (known && own.empty()) continue;
       verdicts_[script].kind = ScriptClass::live;
-      verdicts_[script].reason = reason;
+      verdicts_[script].reason =
+          reason.empty() ? "sets " + base::join(own, ", ") + " by what cannot be foreseen" : reason;
     }
   }
 

@@ -253,9 +253,6 @@ ScriptVerdict judge_script(const std::string& path, std::string_view text, const
     return ScriptVerdict{path, kind, std::move(reason),
                          changes_the_shell(shell_before, look.shell_after, commands)};
   };
-  if (!base::trim(look.jobs).empty()) {
-    return verdict(ScriptClass::refused, "leaves a process in the background");
-  }
   if (changes_what_programs_inherit(shell_before, look.shell_after)) {
     return verdict(ScriptClass::live, "changes the umask, limits or signals");
   }

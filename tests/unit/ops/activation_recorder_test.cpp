@@ -1,0 +1,299 @@
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <catch2/catch_test_macros.hpp>
+#include <filesystem>
+
+#include "base/clock.hpp"
+#include "base/fs.hpp"
+#include "base/process.hpp"
+#include "host/reader.hpp"
+#include "ops/activate.hpp"
+#include "ops/known_scripts.hpp"
+#include "unit/support/temporary_directory.hpp"
+
+namespace hpcenv::ops {
+namespace {
+
+namespace fs = std::filesystem;
+using test::put_file;
+using test::TemporaryDirectory;
+
+class Warnings final : public base::Reporter {
+ public:
+  void step(std::string_view) override {}
+  void progress(std::uint64_t, std::uint64_t, base::Unit) override {}
+  void warning(std::string_view text) override { texts.emplace_back(text); }
+  void detail(std::string_view) override {}
+  std::vector<std::string> texts;
+};
+
+// An environment, a root and a home, with the real seams.
+struct Ground {
+  TemporaryDirectory folder;
+  fs::path prefix = folder / "env";
+  Locations locations;
+  Warnings reporter;
+  base::SystemClock clock;
+  std::unique_ptr<base::ProcessRunner> runner = base::make_process_runner();
+
+  Ground() {
+    put_file(prefix / "conda-meta/history", "==> 2026-01-01 00:00:00 <==\n");
+    fs::create_directories(prefix / "etc/conda/activate.d");
+    locations.root = folder / "root";
+    fs::create_directories(folder / "tmp");
+  }
+  void script(const std::string& name, const std::string& text) const {
+    put_file(prefix / "etc/conda/activate.d" / name, text);
+  }
+  base::Environment variables() const {
+    base::Environment environment;
+    environment.set("PATH", "/usr/bin:/bin");
+    environment.set("HOME", folder / "home");
+    environment.set("TMPDIR", folder / "tmp");
+    return environment;
+  }
+  KnownActivation known(ForNode node = ForNode::this_one) {
+    const auto reader = host::make_linux_reader(variables());
+    auto result =
+        known_activation({prefix, "e"}, node, locations, {*reader, *runner, reporter, clock});
+    REQUIRE(result);
+    CHECK(fs::is_empty(folder / "tmp"));
+    return *std::move(result);
+  }
+  fs::path record() const { return record_in_prefix(prefix); }
+};
+
+ScriptVerdict verdict_of(const KnownActivation& known, const std::string& name) {
+  REQUIRE(known.record);
+  for (const ScriptVerdict& verdict : known.record->scripts) {
+    if (verdict.path.ends_with("/" + name)) return verdict;
+  }
+  FAIL("no verdict on " << name);
+  return {};
+}
+
+shell::RuleClass class_of(const KnownActivation& known, const std::string& variable) {
+  for (const shell::Rule& rule : known.activation.recorded.rules) {
+    if (rule.name == variable) return shell::class_of(rule);
+  }
+  FAIL("no rule for " << variable);
+  return {};
+}
+
+}  // namespace
+
+TEST_CASE("scripts that set variables are recorded and no shell is needed any more") {
+  Ground ground;
+  ground.script("a.sh",
+                "export TOOL=$CONDA_PREFIX/bin/tool\nexport FLAGS=\"$FLAGS -O2\"\n"
+                "export CACHE=${CACHE:-$HOME/cache}\nunset GONE\n");
+  ground.script("b.sh", "export LIST=/x${LIST:+:$LIST}\nexport OF_A=$TOOL\n");
+  const KnownActivation known = ground.known();
+  CHECK(verdict_of(known, "a.sh").kind == ScriptClass::recorded);
+  CHECK(class_of(known, "TOOL") == shell::RuleClass::set);
+  CHECK(class_of(known, "FLAGS") == shell::RuleClass::append);
+  CHECK(class_of(known, "LIST") == shell::RuleClass::prepend);
+  CHECK(class_of(known, "OF_A") == shell::RuleClass::set);
+  CHECK(known.activation.live_scripts.empty());
+  base::Environment before = ground.variables();
+  before.set("FLAGS", "-g `touch /tmp/never`");
+  before.set("GONE", "1");
+  const Started started = start_in(known.activation, {"env"}, before);
+  CHECK(started.argv == std::vector<std::string>{"env"});
+  CHECK(started.environment.get("FLAGS") == "-g `touch /tmp/never` -O2");
+  CHECK(started.environment.get("CACHE") == (ground.folder / "home/cache").string());
+  CHECK_FALSE(started.environment.has("GONE"));
+  CHECK(started.warnings.empty());
+}
+
+TEST_CASE("a record is used again, until something that it rests on has changed") {
+  Ground ground;
+  ground.script("a.sh", "[ -d $CONDA_PREFIX/share/x ] && export HAS_X=1 || export HAS_X=0\n");
+  const auto seen = [&] {
+    return start_in(ground.known().activation, {"env"}, ground.variables())
+        .environment.get_or("HAS_X", "");
+  };
+  CHECK(seen() == "0");
+  const auto first = path_fact(ground.record().string());
+  CHECK(seen() == "0");
+  CHECK(path_fact(ground.record().string()) == first);
+  fs::create_directories(ground.prefix / "share/x");
+  CHECK(seen() == "1");
+  ground.script("a.sh", "export HAS_X=script changed\n");
+  CHECK(seen() == "script");
+  ground.script("b.sh", "export HAS_X=another\n");
+  CHECK(seen() == "another");
+  put_file(ground.prefix / "conda-meta/state", R"({"env_vars":{"HAS_X":"kept"}})");
+  ground.script("b.sh", "export HAS_X=${HAS_X}2\n");
+  CHECK(seen() == "script2");
+}
+
+TEST_CASE("scripts that act do it once, and their variables are recorded") {
+  Ground ground;
+  ground.script("a.sh",
+                "mkdir -p $CONDA_PREFIX/made && echo x >>$CONDA_PREFIX/made/count\n"
+                "export MADE=$CONDA_PREFIX/made\n");
+  CHECK(verdict_of(ground.known(), "a.sh").kind == ScriptClass::acts);
+  const auto count = [&] { return base::read_file(ground.prefix / "made/count").value_or(""); };
+  CHECK(count() == "x\n");
+  const KnownActivation again = ground.known();
+  CHECK(class_of(again, "MADE") == shell::RuleClass::set);
+  CHECK(again.record->acted == std::vector<std::string>{"a.sh"});
+  fs::remove(ground.record());
+  ground.known();
+  CHECK(count() == "x\nx\n");
+}
+
+TEST_CASE("a prefix that cannot be written is recorded in the user's cache, and nothing acts") {
+  if (geteuid() == 0) SKIP("root may write everywhere");
+  Ground ground;
+  ground.script("a.sh", "mkdir $CONDA_PREFIX/made 2>/dev/null\nexport A=1\n");
+  fs::permissions(ground.prefix, fs::perms::owner_read | fs::perms::owner_exec);
+  const KnownActivation known = ground.known();
+  fs::permissions(ground.prefix, fs::perms::owner_all);
+  CHECK_FALSE(base::path_exists(ground.record()));
+  CHECK(base::path_exists(record_in_cache(ground.locations, ground.prefix.string())));
+  CHECK(class_of(known, "A") == shell::RuleClass::set);
+  CHECK(ground.reporter.texts.empty());
+}
+
+TEST_CASE("what ends the shell, hangs or leaves a process is never run, and named") {
+  Ground ground;
+  ground.script("a-exit.sh", "export A=1\nexit 3\n");
+  ground.script("b-child.sh", "sleep 300 & export B=1\n");
+  ground.script("c-hidden.sh", "(setsid -w sleep 0; sleep 300 &) ; export C=1\n");
+  ground.script("d-fine.sh", "export D=1\n");
+  const KnownActivation known = ground.known();
+  CHECK(verdict_of(known, "a-exit.sh").reason == "ends the shell (exit)");
+  CHECK(verdict_of(known, "b-child.sh").kind == ScriptClass::refused);
+  CHECK(verdict_of(known, "c-hidden.sh").kind == ScriptClass::refused);
+  CHECK(known.activation.live_scripts.empty());
+  CHECK(class_of(known, "D") == shell::RuleClass::set);
+  CHECK(ground.reporter.texts.size() == 3);
+  CHECK(ground.reporter.texts.front() ==
+        "the activation script " + (ground.prefix / "etc/conda/activate.d/a-exit.sh").string() +
+            " is never run: it ends the shell (exit)");
+}
+
+TEST_CASE("what cannot be foreseen is live, and the reason is said") {
+  Ground ground;
+  const auto reason = [&](const std::string& text) {
+    ground.script("x.sh", text);
+    const ScriptVerdict verdict = verdict_of(ground.known(), "x.sh");
+    CHECK(verdict.kind == ScriptClass::live);
+    return verdict.reason;
+  };
+  CHECK(reason("export A=$$\n") == "sets A by what cannot be foreseen");
+  CHECK(reason("export A=$PWD/x\n") == "sets A by what cannot be foreseen");
+  CHECK(reason("export A=$(date +%s)\n") == "reads the time or the host");
+  CHECK(reason("export A=$(env | grep -c A)\n") == "reads the whole environment");
+  CHECK(reason("[ -f ./.env ] && . ./.env\ntrue\n") == "looks at the current directory");
+  CHECK(reason("[ -t 1 ] && export A=1\ntrue\n") == "looks at the terminal");
+  CHECK(reason("umask 077\n") == "changes the umask, limits or signals");
+  CHECK(reason(". $CONDA_PREFIX/missing.sh\n").starts_with("complains: "));
+  CHECK(reason("export A=1; false\n") == "ends with 1");
+}
+
+TEST_CASE("rules that hold in one state alone are guarded, and scripts run where it is another") {
+  Ground ground;
+  ground.script("n.sh", "[ -z \"$CXX\" ] || export PREPEND=\"-ccbin=$(basename $CXX)\"\ntrue\n");
+  const KnownActivation known = ground.known();
+  REQUIRE(known.activation.recorded.guards.size() == 1);
+  CHECK(known.activation.recorded.guards.front() == shell::Guard{"CXX", shell::Incoming::unset});
+  const auto seen = [&](const base::Environment& before) {
+    const Started started =
+        start_in(known.activation, {"/bin/sh", "-c", "echo \"$PREPEND\""}, before);
+    base::ProcessRequest request;
+    request.argv = started.argv;
+    request.environment = started.environment;
+    return ground.runner->run(request).value().output;
+  };
+  base::Environment before = ground.variables();
+  CHECK(seen(before) == "\n");
+  before.set("CXX", "/a/g++");
+  CHECK(seen(before) == "-ccbin=g++\n");
+}
+
+TEST_CASE("a script that depends on a live one runs in its place beside it") {
+  Ground ground;
+  ground.script("a.sh", "export A=$(env | grep -c '^CONDA_PREFIX=')\n");
+  ground.script("b.sh", "export B=\"of $A\"\n");
+  ground.script("c.sh", "export C=1\n");
+  const KnownActivation known = ground.known();
+  CHECK(verdict_of(known, "b.sh").reason == "has to run in its place beside a.sh");
+  CHECK(verdict_of(known, "c.sh").kind == ScriptClass::recorded);
+  CHECK(known.activation.live_scripts.size() == 2);
+  ground.script("a.sh", "export A=$$\n");
+  const KnownActivation random = ground.known();
+  CHECK(verdict_of(random, "b.sh").reason == "sets B by what cannot be foreseen");
+  CHECK(verdict_of(random, "c.sh").kind == ScriptClass::recorded);
+}
+
+TEST_CASE("what looks at the processor is recorded for such nodes, and live for unknown ones") {
+  Ground ground;
+  ground.script("g.sh", "grep -q flags /proc/cpuinfo && export SIMD=some\ntrue\n");
+  const KnownActivation here = ground.known();
+  CHECK(verdict_of(here, "g.sh").kind == ScriptClass::node);
+  CHECK_FALSE(here.record->key.node.empty());
+  CHECK(class_of(here, "SIMD") == shell::RuleClass::set);
+  const KnownActivation anywhere = ground.known(ForNode::any);
+  CHECK(anywhere.activation.recorded.rules.empty());
+  CHECK(anywhere.activation.live_scripts.size() == 1);
+}
+
+TEST_CASE("conda-build's variables change nothing") {
+  Ground ground;
+  ground.script(
+      "o.sh",
+      "if [ -n \"$CONDA_BUILD\" ] || [ -n \"$PKG_NAME\" ]; then export A=build; fi\ntrue\n");
+  const KnownActivation known = ground.known();
+  CHECK(known.activation.recorded.guards.empty());
+  CHECK(known.activation.recorded.rules.empty());
+}
+
+TEST_CASE("a record that says nothing usable is made anew, with a word on why") {
+  Ground ground;
+  ground.script("a.sh", "export A=1\n");
+  const auto warning_for = [&](const std::string& text) {
+    put_file(ground.record(), text);
+    ground.reporter.texts.clear();
+    CHECK(class_of(ground.known(), "A") == shell::RuleClass::set);
+    REQUIRE(ground.reporter.texts.size() == 1);
+    return ground.reporter.texts.front();
+  };
+  const std::string file = ground.record().string();
+  CHECK(warning_for(R"({"schema": 2, "prefix": ")" + ground.prefix.string() + R"("})") ==
+        file +
+            " was written by a newer hpcenv (schema 2, this one knows 1): the activation "
+            "scripts are recorded anew");
+  CHECK(warning_for(R"({"schema": 1, "prefix": "/elsewhere", "records": []})") ==
+        file + " is of another prefix: /elsewhere: the activation scripts are recorded anew");
+  CHECK(warning_for("{").find("not valid JSON") != std::string::npos);
+  CHECK(warning_for(R"({"schema": 1, "prefix": ")" + ground.prefix.string() +
+                    R"(", "records": [{}]})") ==
+        file + " is damaged: the activation scripts are recorded anew");
+}
+
+TEST_CASE("functions and aliases do not keep the variables of a script from being recorded") {
+  Ground ground;
+  ground.script("w.sh", "which() { type \"$@\"; }\nalias ll='ls -l'\nexport W=1\n");
+  ground.script("h.sh", "_helper() { export H=1; }\n_helper\n");
+  const KnownActivation known = ground.known();
+  CHECK(verdict_of(known, "w.sh").interactive);
+  CHECK(verdict_of(known, "w.sh").kind == ScriptClass::recorded);
+  CHECK_FALSE(verdict_of(known, "h.sh").interactive);
+  CHECK(class_of(known, "W") == shell::RuleClass::set);
+}
+
+TEST_CASE("a job's own choice that an environment overrides is said") {
+  Ground ground;
+  ground.script("c.sh", "export OMP_NUM_THREADS=1\n");
+  base::Environment before = ground.variables();
+  before.set("OMP_NUM_THREADS", "8");
+  const Started started = start_in(ground.known().activation, {"env"}, before);
+  CHECK(started.warnings ==
+        std::vector<std::string>{"the environment sets OMP_NUM_THREADS to 1, in place of 8"});
+}
+
+}  // namespace hpcenv::ops
