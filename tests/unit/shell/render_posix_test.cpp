@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/text.hpp"
+#include "unit/shell/every_rule.hpp"
 #include "unit/shell/nasty_words.hpp"
 #include "unit/shell/posix_shells.hpp"
 #include "unit/support/temporary_directory.hpp"
@@ -14,43 +15,6 @@ namespace hpcenv::shell {
 namespace {
 
 using Variables = std::map<std::string, std::string, std::less<>>;
-
-Piece text(std::string words) { return {Piece::Kind::text, std::move(words)}; }
-Piece incoming(std::string name) { return {Piece::Kind::incoming, std::move(name)}; }
-Outcome keep() { return {}; }
-Outcome unset() { return {Outcome::Kind::unset, {}}; }
-Outcome set(Template value) { return {Outcome::Kind::set, std::move(value)}; }
-Outcome set(std::string words) { return set(Template{text(std::move(words))}); }
-
-Rule rule(const std::string& name, Outcome unset_, Outcome empty_, Outcome set_) {
-  return {name, name, std::move(unset_), std::move(empty_), std::move(set_), {}};
-}
-
-// One rule of each class, some of which read what others write.
-std::vector<Rule> every_rule() {
-  std::vector<Rule> rules{
-      rule("A_CONST", set("it's `id` $HOME"), set("it's `id` $HOME"), set("it's `id` $HOME")),
-      rule("B_GONE", unset(), unset(), unset()),
-      rule("CARGO_HOME", set("/home/c"), set("/home/c"), keep()),
-      rule("CFLAGS", set("-O2"), set("-O2"), set({text("-O2 "), incoming("CFLAGS")})),
-      rule("CMAKE_PREFIX_PATH", set("/e"), set("/e"),
-           set({text("/e:"), incoming("CMAKE_PREFIX_PATH")})),
-      rule("CXX", set("x86-g++"), set("x86-g++"), set("x86-g++")),
-      rule("EMPTIED", set(Template{}), set(Template{}), set(Template{})),
-      rule("IF_EMPTY", keep(), set("was empty"), keep()),
-      rule("LDFLAGS", set("-L/e"), set({text(" -L/e")}), set({incoming("LDFLAGS"), text(" -L/e")})),
-      rule("OLD_CXX", unset(), set(Template{}), set({incoming("CXX")})),
-      rule("X_COPY", unset(), set(Template{}),
-           set({text("<"), incoming("CFLAGS"), text("|*'"), incoming("CXX"), text(">")})),
-      rule("ZZ_SWAP", set({incoming("CXX")}), set({incoming("CXX")}), set({incoming("A_CONST")})),
-  };
-  for (Rule& one : rules) {
-    if (one.name == "OLD_CXX") one.selector = "CXX";
-    if (one.name == "X_COPY") one.selector = "CFLAGS";
-    if (one.name == "IF_EMPTY") one.selector = "A_CONST";
-  }
-  return rules;
-}
 
 // An environment on disk, another one, and libraries that hide each other.
 class Fixture {
