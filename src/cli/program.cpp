@@ -52,7 +52,6 @@ constexpr auto elsewhere = std::to_array<Elsewhere>({
     {"uninstall", "hpcenv remove -n NAME PACKAGE"},
     {"upgrade", "hpcenv update -n NAME PACKAGE"},
     {"init", "eval \"$(hpcenv shell-hook bash)\"  (put it into ~/.bashrc to have it always)"},
-    {"shell", "eval \"$(hpcenv shell-hook bash)\", then: hpcenv activate NAME"},
     {"conda", "hpcenv COMMAND, without that word"},
     {"mamba", "hpcenv COMMAND, without that word"},
     {"micromamba", "hpcenv COMMAND, without that word"},
@@ -194,9 +193,8 @@ Result<int> run_command(const CommandSpec& command, const Arguments& arguments,
 
 // A job wrapper's own failures have codes that a program's seldom are (design.md section 5).
 int exit_code_for(const CommandSpec& command, const Error& error) {
-  if (command.operands != CommandSpec::Operands::program || error.kind == ErrorKind::usage ||
-      error.kind == ErrorKind::interrupted || error.kind == ErrorKind::terminated ||
-      command.failure_code == 0) {
+  if (error.kind == ErrorKind::usage || error.kind == ErrorKind::interrupted ||
+      error.kind == ErrorKind::terminated || command.failure_code == 0) {
     return exit_code_of(error.kind);
   }
   return command.failure_code;

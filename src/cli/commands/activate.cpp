@@ -1,12 +1,12 @@
 // hpcenv activate, deactivate, shell-hook
 #include <array>
 #include <filesystem>
-#include <system_error>
 
 #include "base/fs.hpp"
 #include "base/json.hpp"
 #include "base/text.hpp"
 #include "cli/commands/commands.hpp"
+#include "cli/commands/shell_words.hpp"
 #include "cli/session.hpp"
 #include "ops/locations.hpp"
 #include "ops/shell_activation.hpp"
@@ -42,23 +42,6 @@ constexpr std::array hook_examples{
     "echo 'eval \"$(hpcenv shell-hook bash)\"' >> ~/.bashrc",
 };
 
-constexpr const char* known_shells = "bash, zsh, fish, tcsh, csh, and posix for sh, dash and ksh";
-
-Result<shell::Dialect> dialect_named(const std::string& name) {
-  if (const auto dialect = shell::dialect_of(name)) {
-    return *dialect;
-  }
-  return fail_hint(
-      ErrorKind::usage, fmt::format("hpcenv knows no shell '{}'", name),
-      fmt::format("these work: {}; in any other: hpcenv run -n NAME PROGRAM", known_shells));
-}
-
-std::string login_shell(const Session& session) {
-  const std::string shell = session.environment().get_or("SHELL", "");
-  const std::string name = shell.substr(shell.rfind('/') + 1);
-  return shell::dialect_of(name) ? name : "bash";
-}
-
 std::string hook_line(const std::string& shell) {
   if (shell == "fish") return "hpcenv shell-hook fish | source";
   const bool is_csh = shell == "tcsh" || shell == "csh";
@@ -86,9 +69,7 @@ Result<ops::ShellWish> wish_of(const Arguments& arguments, const Session& sessio
   if (arguments.has("stack")) {
     wish.stacking = shell::Stacking::stack;
   }
-  if (session.settings().flag("changeps1")) {
-    wish.prompt = session.settings().value("env_prompt");
-  }
+  wish.prompt = prompt_format(session);
   return wish;
 }
 
@@ -151,10 +132,7 @@ Result<int> run_hook(const Arguments& arguments, Session& session) {
     name = arguments.operands()[0];
   }
   HPCENV_ASSIGN(const shell::Dialect dialect, dialect_named(name));
-  std::error_code failure;
-  const std::filesystem::path own = std::filesystem::read_symlink("/proc/self/exe", failure);
-  const bool known = !failure && base::path_exists(own);
-  std::string lines = shell::hook(known ? own.string() : "", dialect);
+  std::string lines = shell::hook(own_path().string(), dialect);
   if (shell::is_csh(dialect)) {
     HPCENV_ASSIGN(const ops::Locations locations, session.locations());
     const std::filesystem::path file = locations.state / ("hook." + name);

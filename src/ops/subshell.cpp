@@ -1,0 +1,70 @@
+#include "ops/subshell.hpp"
+
+#include "base/fs.hpp"
+#include "base/process.hpp"
+
+namespace hpcenv::ops {
+namespace {
+
+/// The first that takes a folder; where none does, the failure of the last.
+Result<std::filesystem::path> private_folder(const base::Environment& now) {
+  Result<std::filesystem::path> made =
+      fail(ErrorKind::io, "there is no folder for temporary files");
+  for (const std::string& parent :
+       {now.get_or("TMPDIR", ""), now.get_or("XDG_RUNTIME_DIR", ""), std::string("/tmp")}) {
+    if (!parent.starts_with('/')) continue;
+    made = base::make_private_directory(parent, "hpcenv-shell-");
+    if (made) return made;
+  }
+  return Failure(
+      with_hint(std::move(made).error(), "set TMPDIR to a folder that you can write to"));
+}
+
+Result<> write_files(const std::filesystem::path& folder, const shell::Subshell& start) {
+  constexpr mode_t private_mode = 0600;
+  for (const auto& [name, text] : start.files) {
+    HPCENV_TRY(base::write_file(folder / name, text, private_mode));
+  }
+  return {};
+}
+
+std::vector<std::string> activate_words(const SubshellRequest& request) {
+  std::vector<std::string> words{"activate", "--prefix", request.environment.prefix.string()};
+  if (request.wish.stacking == shell::Stacking::stack) words.emplace_back("--stack");
+  words.insert(words.end(), request.settings.begin(), request.settings.end());
+  return words;
+}
+
+}  // namespace
+
+Result<PreparedSubshell> prepare_subshell(const Locations& locations,
+                                          const SubshellRequest& request,
+                                          const base::Environment& now, base::Reporter& reporter) {
+  // A shell that can activate by itself asks again, and then says what there is to say.
+  const bool by_lines = shell::is_csh(request.wish.dialect);
+  base::NullReporter silent;
+  HPCENV_ASSIGN(const std::string lines, enter_lines(locations, request.environment, now,
+                                                     request.wish, by_lines ? reporter : silent));
+  HPCENV_ASSIGN(const std::filesystem::path folder, private_folder(now));
+  shell::SubshellWish wish{request.wish.dialect,
+                           request.input,
+                           request.shell.string(),
+                           folder.string(),
+                           request.program.string(),
+                           activate_words(request),
+                           by_lines ? lines : std::string()};
+  PreparedSubshell prepared{folder, shell::subshell(wish, now)};
+  if (auto written = write_files(folder, prepared.start); !written) {
+    (void)base::remove_tree(folder);
+    return Failure(std::move(written).error());
+  }
+  return prepared;
+}
+
+Error become(const PreparedSubshell& prepared) {
+  Error error = base::exec_program(prepared.start.argv, prepared.start.environment);
+  (void)base::remove_tree(prepared.folder);
+  return error;
+}
+
+}  // namespace hpcenv::ops
