@@ -51,7 +51,6 @@ struct Elsewhere {
 constexpr auto elsewhere = std::to_array<Elsewhere>({
     {"uninstall", "hpcenv remove -n NAME PACKAGE"},
     {"upgrade", "hpcenv update -n NAME PACKAGE"},
-    {"init", "eval \"$(hpcenv shell-hook bash)\"  (put it into ~/.bashrc to have it always)"},
     {"conda", "hpcenv COMMAND, without that word"},
     {"mamba", "hpcenv COMMAND, without that word"},
     {"micromamba", "hpcenv COMMAND, without that word"},

@@ -2,9 +2,12 @@
 
 #include "base/fs.hpp"
 #include "base/process.hpp"
+#include "shell/activation.hpp"
 
 namespace hpcenv::ops {
 namespace {
+
+constexpr mode_t private_mode = 0600;
 
 /// The first that takes a folder; where none does, the failure of the last.
 Result<std::filesystem::path> private_folder(const base::Environment& now) {
@@ -21,15 +24,14 @@ Result<std::filesystem::path> private_folder(const base::Environment& now) {
 }
 
 Result<> write_files(const std::filesystem::path& folder, const shell::Subshell& start) {
-  constexpr mode_t private_mode = 0600;
   for (const auto& [name, text] : start.files) {
     HPCENV_TRY(base::write_file(folder / name, text, private_mode));
   }
   return {};
 }
 
-std::vector<std::string> activate_words(const SubshellRequest& request) {
-  std::vector<std::string> words{"activate", "--prefix", request.environment.prefix.string()};
+std::vector<std::string> activate_options(const SubshellRequest& request) {
+  std::vector<std::string> words;
   if (request.wish.stacking == shell::Stacking::stack) words.emplace_back("--stack");
   words.insert(words.end(), request.settings.begin(), request.settings.end());
   return words;
@@ -46,19 +48,33 @@ Result<PreparedSubshell> prepare_subshell(const Locations& locations,
   HPCENV_ASSIGN(const std::string lines, enter_lines(locations, request.environment, now,
                                                      request.wish, by_lines ? reporter : silent));
   HPCENV_ASSIGN(const std::filesystem::path folder, private_folder(now));
-  shell::SubshellWish wish{request.wish.dialect,
-                           request.input,
-                           request.shell.string(),
-                           folder.string(),
-                           request.program.string(),
-                           activate_words(request),
-                           by_lines ? lines : std::string()};
+  shell::SubshellWish wish{request.wish.dialect,      request.input,
+                           request.shell.string(),    folder.string(),
+                           request.program.string(),  request.environment.prefix.string(),
+                           activate_options(request), by_lines ? lines : std::string()};
   PreparedSubshell prepared{folder, shell::subshell(wish, now)};
   if (auto written = write_files(folder, prepared.start); !written) {
     (void)base::remove_tree(folder);
     return Failure(std::move(written).error());
   }
   return prepared;
+}
+
+Result<std::filesystem::path> file_to_enter_again(const Locations& locations,
+                                                  const EnvironmentRef& environment,
+                                                  const base::Environment& now,
+                                                  const ShellWish& wish, base::Reporter& reporter) {
+  HPCENV_ASSIGN(const std::string lines, enter_lines(locations, environment, now, wish, reporter));
+  HPCENV_ASSIGN(const std::filesystem::path folder, private_folder(now));
+  const std::string text =
+      fmt::format("\\rm -rf {}\nunsetenv {}\n{}", shell::quote_csh(folder.string()),
+                  shell::subshell_prefix, lines);
+  const std::filesystem::path file = folder / "enter.csh";
+  if (auto written = base::write_file(file, text, private_mode); !written) {
+    (void)base::remove_tree(folder);
+    return Failure(std::move(written).error());
+  }
+  return file;
 }
 
 Error become(const PreparedSubshell& prepared) {

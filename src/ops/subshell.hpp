@@ -32,6 +32,13 @@ Result<PreparedSubshell> prepare_subshell(const Locations& locations,
                                           const SubshellRequest& request,
                                           const base::Environment& now, base::Reporter& reporter);
 
+/// The lines that enter `environment` in a csh whose start-up files have run
+/// (shell::subshell_prefix), in a file that is gone once it was sourced. Fails as prepare_subshell.
+Result<std::filesystem::path> file_to_enter_again(const Locations& locations,
+                                                  const EnvironmentRef& environment,
+                                                  const base::Environment& now,
+                                                  const ShellWish& wish, base::Reporter& reporter);
+
 /// Replaces this process, so that signals, the terminal and the exit code are the shell's. Returns
 /// only on failure (base::exec_program), with the folder gone.
 Error become(const PreparedSubshell& prepared);

@@ -56,7 +56,8 @@ if [[ -r ${ZDOTDIR:-$HOME}/.zshrc ]]; then . "${ZDOTDIR:-$HOME}/.zshrc"; fi
 @ENTER@)";
 
 // csh is the shell that reads the user's files: where they can be read before, they are.
-constexpr std::string_view csh_terminal = "\\rm -rf @FOLDER@\n@LINES@exec @SHELL@\n";
+constexpr std::string_view csh_terminal =
+    "\\rm -rf @FOLDER@\n@LINES@setenv @VARIABLE@ @PREFIX@\nexec @SHELL@\n";
 constexpr std::string_view csh_stream = "\\rm -rf @FOLDER@\n@LINES@exec @SHELL@ -f\n";
 
 struct File {
@@ -109,8 +110,8 @@ std::string quoted(const std::string& word, Dialect dialect) {
 
 /// The hook, so that the environment can be changed or left in there, and the first use of it.
 std::string enter_text(const SubshellWish& wish) {
-  std::string command = "hpcenv";
-  for (const std::string& word : wish.activate) command += " " + quoted(word, wish.dialect);
+  std::string command = "hpcenv activate --prefix " + quoted(wish.prefix, wish.dialect);
+  for (const std::string& word : wish.options) command += " " + quoted(word, wish.dialect);
   const std::string defined = hook(wish.program, wish.dialect);
   if (wish.dialect == Dialect::fish) return defined + command + "\nor exit\n";
   // An alias of that name would be taken for the function's.
@@ -133,7 +134,9 @@ std::string default_file(const std::string& shell) {
 
 std::string filled(const File& file, const Start& start, const SubshellWish& wish,
                    const base::Environment& now) {
-  const std::array<std::pair<std::string_view, std::string>, 6> values{{
+  const std::array<std::pair<std::string_view, std::string>, 8> values{{
+      {"@VARIABLE@", subshell_prefix},
+      {"@PREFIX@", quoted(wish.prefix, wish.dialect)},
       {"@FOLDER@", quoted(wish.folder, wish.dialect)},
       {"@SHELL@", quoted(wish.shell, wish.dialect)},
       {"@DEFAULT@", default_file(wish.shell)},
@@ -170,6 +173,7 @@ Subshell subshell(const SubshellWish& wish, const base::Environment& now) {
                         : word == "@SOURCE@" ? "source " + quote_fish(first)
                                              : std::string(word));
   }
+  made.environment.unset(subshell_prefix);
   if (*start.variable != 0) {
     made.environment.set(start.variable, wish.dialect == Dialect::zsh ? wish.folder : first);
   }

@@ -12,6 +12,10 @@
 
 namespace hpcenv::shell {
 
+/// In a csh that `subshell` started: the prefix that it is to be in, for a hook in its own start-up
+/// file to enter once more, after what that file did to PATH.
+inline constexpr const char* subshell_prefix = "HPCENV_SUBSHELL";
+
 /// What the shell reads its commands from.
 enum class Input { terminal, stream };
 
@@ -21,8 +25,8 @@ struct SubshellWish {
   std::string shell;    ///< path of the shell
   std::string folder;   ///< absolute, private, for the files; the shell removes it
   std::string program;  ///< path of hpcenv
-  /// What `program` is started with once the user's files have run: "activate", ...
-  std::vector<std::string> activate;
+  std::string prefix;
+  std::vector<std::string> options;  ///< of `hpcenv activate`, beside the prefix
   /// For shells that cannot be told so: the lines of the activation, for a file to be sourced.
   std::string lines;
 };
@@ -34,8 +38,8 @@ struct Subshell {
 };
 
 /// bash, zsh, fish and posix shells become active last: the activation is made of what the user's
-/// files left. tcsh and csh on a terminal read their files after it, for they can be told no other.
-/// `now` without `shell_lines`.
+/// files left. tcsh and csh on a terminal read their files after it, for they can be told no other;
+/// a hook in them puts that right.
 Subshell subshell(const SubshellWish& wish, const base::Environment& now);
 
 }  // namespace hpcenv::shell

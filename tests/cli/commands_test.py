@@ -243,7 +243,7 @@ class Words(CliCase):
         self.assertIn("stdout", done.stderr)
 
     def test_words_of_conda_lead_on(self):
-        for words, told in ((["init"], "shell-hook"), (["env", "create"], "create -n NAME -f"), (["shell", "init"], "shell-hook"),
+        for words, told in ((["env", "create"], "create -n NAME -f"), (["shell", "init"], "shell-hook"),
                             (["uninstall", "x"], "hpcenv remove"), (["env", "update", "-f", "x"], "hpcenv update")):
             done = self.run_program(*words, check=2)
             self.assertIn(f"type instead: {''}", done.stderr)

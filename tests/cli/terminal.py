@@ -9,7 +9,7 @@ import struct
 import termios
 import time
 
-PATIENCE = 8
+PATIENCE = 60
 
 
 class Terminal:

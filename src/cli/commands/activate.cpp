@@ -10,6 +10,8 @@
 #include "cli/session.hpp"
 #include "ops/locations.hpp"
 #include "ops/shell_activation.hpp"
+#include "ops/subshell.hpp"
+#include "shell/activation.hpp"
 
 namespace hpcenv::cli {
 namespace {
@@ -126,19 +128,37 @@ Result<int> run_deactivate(const Arguments& arguments, Session& session) {
   return hand_over(lines, arguments, session);
 }
 
+/// In a csh: the alias, and in one that `hpcenv shell` started the way back into its environment.
+Result<std::string> csh_hook_line(const std::string& name, shell::Dialect dialect,
+                                  Session& session) {
+  HPCENV_ASSIGN(const ops::Locations locations, session.locations());
+  const std::filesystem::path file = locations.state / ("hook." + name);
+  HPCENV_TRY(base::make_directories(file.parent_path()));
+  HPCENV_TRY(base::write_file(file, shell::hook(own_path().string(), dialect)));
+  std::string line = shell::alias_csh(file.string(), dialect);
+  const std::string prefix = session.environment().get_or(shell::subshell_prefix, "");
+  if (prefix.empty() || session.output().json()) return line;
+  HPCENV_ASSIGN(const ops::EnvironmentRef environment,
+                ops::existing_environment(locations, "", prefix));
+  const ops::ShellWish wish{dialect, shell::Stacking::replace, prompt_format(session)};
+  HPCENV_ASSIGN(const std::filesystem::path enter,
+                ops::file_to_enter_again(locations, environment, session.environment(), wish,
+                                         session.reporter()));
+  line.pop_back();
+  return line + " ; source " + shell::quote_csh(enter.string()) + "\n";
+}
+
 Result<int> run_hook(const Arguments& arguments, Session& session) {
   std::string name = arguments.value("shell", login_shell(session));
   if (!arguments.operands().empty()) {
     name = arguments.operands()[0];
   }
   HPCENV_ASSIGN(const shell::Dialect dialect, dialect_named(name));
-  std::string lines = shell::hook(own_path().string(), dialect);
+  std::string lines;
   if (shell::is_csh(dialect)) {
-    HPCENV_ASSIGN(const ops::Locations locations, session.locations());
-    const std::filesystem::path file = locations.state / ("hook." + name);
-    HPCENV_TRY(base::make_directories(file.parent_path()));
-    HPCENV_TRY(base::write_file(file, lines));
-    lines = shell::alias_csh(file.string(), dialect);
+    HPCENV_ASSIGN(lines, csh_hook_line(name, dialect, session));
+  } else {
+    lines = shell::hook(own_path().string(), dialect);
   }
   print_lines(lines, session.output());
   return 0;

@@ -16,6 +16,7 @@ extern const CommandSpec activate_command;
 extern const CommandSpec deactivate_command;
 extern const CommandSpec shell_hook_command;
 extern const CommandSpec shell_command;
+extern const CommandSpec init_command;
 extern const CommandSpec env_list_command;
 extern const CommandSpec env_export_command;
 extern const CommandSpec env_remove_command;

@@ -7,6 +7,7 @@
 #include "cli/commands/named_environment.hpp"
 #include "cli/commands/shell_words.hpp"
 #include "cli/session.hpp"
+#include "ops/shell_init.hpp"
 #include "ops/subshell.hpp"
 
 namespace hpcenv::cli {
@@ -96,15 +97,17 @@ Result<ops::SubshellRequest> request_of(const Arguments& arguments, const Sessio
 }
 
 void say_how_to_leave(const ops::SubshellRequest& request, const Arguments& arguments,
-                      const Output& output) {
+                      const Session& session) {
+  const Output& output = session.output();
   const bool terminal = request.input == shell::Input::terminal && output.stderr_is_terminal();
   if (!terminal || arguments.has("quiet")) return;
   output.say(fmt::format("This is a {} in the environment {}; leave it with: exit\n",
                          request.shell.filename().string(), request.environment.name));
-  if (shell::is_csh(request.wish.dialect)) {
+  const shell::Dialect dialect = request.wish.dialect;
+  if (shell::is_csh(dialect) && !ops::has_init(dialect, session.environment())) {
     output.say(
-        "Your own start-up files come after it: where they set path, type: rehash; set path = "
-        "($CONDA_PREFIX/bin $path)\n");
+        fmt::format("Where your start-up files set path, they hide it; not after: hpcenv init {}\n",
+                    dialect == shell::Dialect::tcsh ? "tcsh" : "csh"));
   }
 }
 
@@ -114,7 +117,7 @@ Result<int> run(const Arguments& arguments, Session& session) {
   HPCENV_ASSIGN(
       const ops::PreparedSubshell prepared,
       ops::prepare_subshell(locations, request, session.environment(), session.reporter()));
-  say_how_to_leave(request, arguments, session.output());
+  say_how_to_leave(request, arguments, session);
   const Error error = ops::become(prepared);
   session.output().say(fmt::format("error: {}\n", error.message));
   return error.kind == ErrorKind::not_found ? not_found : not_executable;
@@ -135,9 +138,10 @@ constexpr CommandSpec shell_command{
         "is no\n"
         "terminal the shell reads its commands from there. tcsh and csh cannot be told to do a "
         "thing after\n"
-        "their files: on a terminal they enter before. Failures of hpcenv itself leave with 125, a "
-        "shell\n"
-        "that cannot be executed with 126.",
+        "their files: on a terminal they enter before, and again where `hpcenv init` put a block "
+        "into "
+        "them.\n"
+        "Failures of hpcenv itself leave with 125, a shell that cannot be executed with 126.",
     .operands = CommandSpec::Operands::some,
     .options = options,
     .examples = examples,
