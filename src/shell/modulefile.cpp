@@ -9,7 +9,7 @@
 
 #include "base/text.hpp"
 #include "shell/module_steps.hpp"
-#include "shell/render_posix.hpp"
+#include "shell/rule_lines.hpp"
 
 namespace hpcenv::shell {
 namespace {
