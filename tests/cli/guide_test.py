@@ -74,6 +74,26 @@ class Guide(unittest.TestCase):
                 self.assertIn(done.returncode, codes, done.stdout)
                 self.assertRegex(done.stdout, re.compile(pattern_of(expected)))
 
+    def follow_in_csh(self, page):
+        """One tcsh for the whole page, as its reader has one."""
+        home = tempfile.mkdtemp(dir=self.work)
+        variables = {"PATH": f"{self.work}/bin:/usr/local/bin:/usr/bin:/bin", "HOME": home, "LC_ALL": "C", "TMPDIR": home,
+                     "HPCENV_CHANNEL_ALIAS": f"{self.alias}/python"}
+        steps = steps_of(f"{SOURCE}/docs/guides/{page}")
+        self.assertGreater(len(steps), 3)
+        lines = "".join(f"{command}\necho \"--- end $status\"\n" for command, _ in steps)
+        done = subprocess.run(["tcsh"], input=lines, env=variables, cwd=home, text=True, timeout=300, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, check=False)
+        answers = re.split(r"--- end (\d+)\n", done.stdout)
+        self.assertEqual(len(answers), 2 * len(steps) + 1, done.stdout)
+        for (command, expected), answer, code in zip(steps, answers[::2], answers[1::2], strict=False):
+            with self.subTest(command=command):
+                self.assertEqual(code, "0", answer)
+                self.assertRegex(answer, re.compile(pattern_of(expected) + r"\Z"))
+
+    def test_csh(self):
+        self.follow_in_csh("csh.md")
+
     def test_first_environment(self):
         self.follow("first-environment.md")
 
