@@ -35,14 +35,6 @@ std::vector<std::string> of_classes(const ActivationRecord& record, ScriptClass 
   return scripts;
 }
 
-// Lines that go to other nodes cannot hold what was found on this one.
-void take_record(const ActivationRecord& record, ForNode node, shell::Activation& activation) {
-  activation.recorded = record.recorded;
-  activation.live_scripts = of_classes(record, ScriptClass::live);
-  const bool of_this_node = !record.key.node.empty();
-  if (of_this_node && node == ForNode::any) activation = shell::without_record(activation);
-}
-
 Result<shell::ActivationInput> declared(const EnvironmentRef& environment) {
   shell::ActivationInput input;
   input.prefix = environment.prefix.string();
@@ -67,6 +59,14 @@ Started in_bash(const std::filesystem::path& bash, const shell::Activation& acti
 
 }  // namespace
 
+void use_record(const ActivationRecord& record, ForNode node, shell::Activation& activation) {
+  activation.recorded = record.recorded;
+  activation.live_scripts = of_classes(record, ScriptClass::live);
+  // Lines that go to other nodes cannot hold what was found on this one.
+  const bool of_this_node = !record.key.node.empty();
+  if (of_this_node && node == ForNode::any) activation = shell::without_record(activation);
+}
+
 Result<KnownActivation> known_activation(const EnvironmentRef& environment, ForNode node,
                                          const Locations& locations, const LocalSeams& seams) {
   HPCENV_TRY(prefix::require_usable(environment.prefix, {}, seams.reporter));
@@ -77,7 +77,7 @@ Result<KnownActivation> known_activation(const EnvironmentRef& environment, ForN
   if (scripts.empty()) return known;
   HPCENV_ASSIGN(known.record, known_scripts(known.activation, scripts, locations, seams));
   if (known.record) {
-    take_record(*known.record, node, known.activation);
+    use_record(*known.record, node, known.activation);
   } else {
     known.activation.live_scripts = scripts;
   }

@@ -25,6 +25,9 @@ struct KnownActivation {
   std::optional<ActivationRecord> record;  ///< none: no scripts, or they could not be recorded
 };
 
+/// What `record` says in place of the live scripts of `activation`.
+void use_record(const ActivationRecord& record, ForNode node, shell::Activation& activation);
+
 /// Activation scripts whose effect is not known yet are recorded first, once: in the prefix, under
 /// its lock, and where that cannot be written in the user's cache; what they do beside setting
 /// variables they do then. Without bash on this machine all of them are live.

@@ -4,11 +4,28 @@
 
 #include "base/fs.hpp"
 #include "base/text.hpp"
+#include "ops/activate.hpp"
+#include "ops/activation_probe.hpp"
+#include "ops/known_scripts.hpp"
 #include "prefix/readers.hpp"
 #include "prefix/state.hpp"
 
 namespace hpcenv::ops {
 namespace {
+
+using shell::Dialect;
+using shell::EnvironmentFacts;
+
+constexpr std::string_view sh_ending = ".sh";
+/// For scripts that a shell other than bash cannot source.
+constexpr std::chrono::milliseconds foreign_deadline{10'000};
+
+std::string file_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
+std::string stem_of(const std::string& path) {
+  const std::string name = file_name(path);
+  return name.substr(0, name.rfind('.'));
+}
 
 std::vector<std::string> scripts_in(const std::string& prefix, const char* folder,
                                     std::string_view ending) {
@@ -23,18 +40,98 @@ std::vector<std::string> scripts_in(const std::string& prefix, const char* folde
   return scripts;
 }
 
-Result<shell::EnvironmentFacts> facts_of(const Locations& locations, const std::string& prefix,
-                                         shell::Dialect dialect) {
+// What is known of the .sh scripts, told apart for one shell.
+struct Sorted {
+  std::vector<std::string> sourced;      ///< in the shell's own language
+  std::vector<std::string> in_bash;      ///< by a bash of their own
+  std::vector<std::string> interactive;  ///< for functions and completions, beside their rules
+  std::vector<std::string> settled;      ///< stems of those whose deactivation needs no script
+  shell::Recorded recorded;
+};
+
+bool sources_sh(Dialect dialect) { return dialect == Dialect::bash || dialect == Dialect::zsh; }
+
+std::string twin_of(const std::string& script, Dialect dialect) {
+  return script.substr(0, script.size() - sh_ending.size()) +
+         std::string(shell::script_ending(dialect));
+}
+
+void place_live(const std::string& script, Dialect dialect, Sorted& sorted) {
+  const std::string twin = twin_of(script, dialect);
+  if (sources_sh(dialect)) {
+    sorted.sourced.push_back(script);
+  } else if (shell::script_ending(dialect) != sh_ending && base::path_exists(twin)) {
+    sorted.sourced.push_back(twin);
+  } else {
+    sorted.in_bash.push_back(script);
+    sorted.settled.push_back(stem_of(script));
+  }
+}
+
+void place_recorded(const ScriptVerdict& verdict, Dialect dialect, Sorted& sorted) {
+  sorted.settled.push_back(stem_of(verdict.path));
+  if (!verdict.interactive) return;
+  if (sources_sh(dialect)) {
+    sorted.interactive.push_back(verdict.path);
+  } else if (const std::string twin = twin_of(verdict.path, dialect);
+             twin != verdict.path && base::path_exists(twin)) {
+    sorted.interactive.push_back(twin);
+  }
+}
+
+Sorted sort_scripts(const KnownActivation& known, const base::Environment& now, Dialect dialect) {
+  Sorted sorted;
+  const bool holds = shell::broken_guards(known.activation.recorded, now).empty();
+  const shell::Activation activation =
+      holds ? known.activation : shell::without_record(known.activation);
+  for (const std::string& script : activation.live_scripts) place_live(script, dialect, sorted);
+  sorted.recorded = activation.recorded;
+  for (const ScriptVerdict& verdict :
+       known.record ? known.record->scripts : std::vector<ScriptVerdict>{}) {
+    if (verdict.kind == ScriptClass::refused) sorted.settled.push_back(stem_of(verdict.path));
+    const bool by_rules = std::ranges::find(activation.recorded.scripts, verdict.path) !=
+                          activation.recorded.scripts.end();
+    if (by_rules) place_recorded(verdict, dialect, sorted);
+  }
+  return sorted;
+}
+
+// Scripts that only the shell's own language has are the package's word for that shell alone.
+void add_native(const std::string& prefix, Dialect dialect, Sorted& sorted) {
   const std::string_view ending = shell::script_ending(dialect);
-  shell::EnvironmentFacts facts;
+  if (ending == sh_ending) return;
+  for (const std::string& script : scripts_in(prefix, "activate.d", ending)) {
+    const std::string sh = script.substr(0, script.size() - ending.size()) + std::string(sh_ending);
+    if (!base::path_exists(sh)) sorted.sourced.push_back(script);
+  }
+  std::ranges::sort(sorted.sourced);
+}
+
+bool ends_the_shell(const std::string& script) {
+  const std::string text = base::read_file(script).value_or("");
+  return std::ranges::any_of(base::split_lines(text), [](std::string_view line) {
+    const auto words = base::split_words(line);
+    return !words.empty() && (words.front() == "exit" || words.front() == "exit;");
+  });
+}
+
+// Of scripts that were sourced; one that calls exit would close the user's shell.
+std::vector<std::string> deactivation(const std::string& prefix, Dialect dialect,
+                                      const std::vector<std::string>& settled) {
+  std::vector<std::string> scripts =
+      scripts_in(prefix, "deactivate.d", shell::script_ending(dialect));
+  std::erase_if(scripts, [&](const std::string& script) {
+    return std::ranges::find(settled, stem_of(script)) != settled.end() || ends_the_shell(script);
+  });
+  std::ranges::reverse(scripts);
+  return scripts;
+}
+
+Result<EnvironmentFacts> declared_facts(const Locations& locations, const std::string& prefix) {
+  EnvironmentFacts facts;
   facts.prefix = prefix;
   facts.name = name_of(locations, prefix);
-  if (facts.name.empty()) {
-    facts.name = prefix;
-  }
-  facts.activate_scripts = scripts_in(prefix, "activate.d", ending);
-  facts.deactivate_scripts = scripts_in(prefix, "deactivate.d", ending);
-  std::ranges::reverse(facts.deactivate_scripts);
+  if (facts.name.empty()) facts.name = prefix;
   HPCENV_ASSIGN(const std::vector<prefix::StateVariable> variables,
                 prefix::state_variables(prefix));
   for (const prefix::StateVariable& variable : variables) {
@@ -43,62 +140,115 @@ Result<shell::EnvironmentFacts> facts_of(const Locations& locations, const std::
   return facts;
 }
 
-/// Scripts that are there for sh and not for this shell, by their names.
-std::vector<std::string> only_for_sh(const std::string& prefix, shell::Dialect dialect) {
-  const std::string_view ending = shell::script_ending(dialect);
-  constexpr std::string_view sh = ".sh";
-  std::vector<std::string> names;
-  if (ending == sh) return names;
-  for (const std::string& script : scripts_in(prefix, "activate.d", sh)) {
-    const std::string stem = script.substr(0, script.size() - sh.size());
-    if (!base::path_exists(stem + std::string(ending))) {
-      names.push_back(script.substr(script.rfind('/') + 1));
-    }
-  }
-  return names;
+void add_scripts(const Sorted& sorted, Dialect dialect, EnvironmentFacts& facts) {
+  facts.rules = sorted.recorded.rules;
+  facts.interactive_scripts = sorted.interactive;
+  facts.activate_scripts = sorted.sourced;
+  facts.deactivate_scripts = deactivation(facts.prefix, dialect, sorted.settled);
 }
 
-// Of one that is left: what cannot be read of it does not keep anybody in.
-shell::EnvironmentFacts facts_if_any(const Locations& locations, const std::string& prefix,
-                                     shell::Dialect dialect) {
-  shell::EnvironmentFacts facts;
-  facts.prefix = prefix;
-  facts.name = prefix;
-  if (prefix.empty()) {
-    return facts;
+struct Entered {
+  EnvironmentFacts facts;
+  std::vector<std::string> in_bash;
+};
+
+Result<Entered> facts_to_enter(const Locations& locations, const std::string& prefix,
+                               const base::Environment& now, Dialect dialect,
+                               const LocalSeams& seams) {
+  Entered entered;
+  HPCENV_ASSIGN(entered.facts, declared_facts(locations, prefix));
+  HPCENV_ASSIGN(const KnownActivation known, known_activation({prefix, entered.facts.name},
+                                                              ForNode::this_one, locations, seams));
+  Sorted sorted = sort_scripts(known, now, dialect);
+  add_native(prefix, dialect, sorted);
+  add_scripts(sorted, dialect, entered.facts);
+  entered.in_bash = sorted.in_bash;
+  return entered;
+}
+
+// Of one that is left: what cannot be read of it does not keep anybody in, and nothing is recorded.
+Entered facts_to_leave(const Locations& locations, const std::string& prefix,
+                       const base::Environment& now, Dialect dialect, const LocalSeams& seams) {
+  Entered bare;
+  bare.facts.prefix = prefix;
+  bare.facts.name = prefix;
+  if (prefix.empty()) return bare;
+  auto facts = declared_facts(locations, prefix);
+  if (!facts) return bare;
+  KnownActivation known;
+  shell::ActivationInput input{prefix, facts->name, facts->variables, {}, {}};
+  known.activation = shell::activation_of(input);
+  const std::vector<std::string> scripts = activate_scripts(prefix);
+  known.record = scripts_on_record(known.activation, scripts, locations, seams.reader);
+  known.activation.live_scripts = scripts;
+  if (known.record) use_record(*known.record, ForNode::this_one, known.activation);
+  Sorted sorted = sort_scripts(known, now, dialect);
+  add_native(prefix, dialect, sorted);
+  add_scripts(sorted, dialect, *facts);
+  return {*std::move(facts), sorted.in_bash};
+}
+
+// What scripts make that this shell cannot source, by a bash of their own.
+Result<shell::Changes> changes_in_bash(const std::vector<std::string>& scripts,
+                                       const base::Environment& incoming, const LocalSeams& seams) {
+  const auto bash = base::find_program("bash", seams.reader.environment());
+  if (!bash) {
+    std::vector<std::string> names;
+    for (const std::string& script : scripts) names.push_back(file_name(script));
+    seams.reporter.warning(fmt::format("no bash on this machine: what {} would set is not there",
+                                       base::join(names, ", ")));
+    return shell::Changes{};
   }
-  const auto read = facts_of(locations, prefix, dialect);
-  return read ? *read : facts;
+  HPCENV_ASSIGN(const ProbeGround ground, ProbeGround::make(seams.reader.environment()));
+  ProbeRequest request;
+  request.bash = bash->string();
+  request.scripts = scripts;
+  request.incoming = incoming;
+  request.deadline = foreign_deadline;
+  request.writes = ProbeRequest::Writes::allowed;
+  HPCENV_ASSIGN(const ProbeRun run, run_probe(request, ground, seams.runner));
+  if (run.end == ProbeRun::End::complete) return shell::changes_between(run.before, run.after);
+  seams.reporter.warning(fmt::format("the activation script {} did not come back in bash",
+                                     scripts.at(std::min(run.reached, scripts.size() - 1))));
+  return shell::Changes{};
+}
+
+// Statements that enter `entered`, with what its scripts make in a bash of their own.
+template <class Make>
+Result<std::vector<shell::Statement>> with_scripts(Entered& entered, const Make& make,
+                                                   const base::Environment& now,
+                                                   const LocalSeams& seams) {
+  std::vector<shell::Statement> statements = make();
+  if (entered.in_bash.empty()) return statements;
+  const base::Environment incoming = shell::after_statements(statements, now);
+  HPCENV_ASSIGN(entered.facts.changes, changes_in_bash(entered.in_bash, incoming, seams));
+  return make();
 }
 
 }  // namespace
 
 Result<std::string> enter_lines(const Locations& locations, const EnvironmentRef& environment,
                                 const base::Environment& now, const ShellWish& wish,
-                                base::Reporter& reporter) {
-  HPCENV_TRY(prefix::require_usable(environment.prefix, {}, reporter));
-  HPCENV_ASSIGN(const shell::EnvironmentFacts wanted,
-                facts_of(locations, environment.prefix.string(), wish.dialect));
-  const shell::EnvironmentFacts active =
-      facts_if_any(locations, shell::active_prefix(now), wish.dialect);
-  const auto missed = only_for_sh(wanted.prefix, wish.dialect);
-  if (!missed.empty()) {
-    reporter.warning(
-        fmt::format("what these scripts of packages set is not there, they are written for sh "
-                    "only: {}; programs "
-                    "that need it: hpcenv run",
-                    base::join(missed, ", ")));
-  }
-  return shell::render(shell::enter(wanted, active, now, wish.stacking, wish.prompt), wish.dialect);
+                                const LocalSeams& seams) {
+  HPCENV_ASSIGN(Entered wanted,
+                facts_to_enter(locations, environment.prefix.string(), now, wish.dialect, seams));
+  const Entered active =
+      facts_to_leave(locations, shell::active_prefix(now), now, wish.dialect, seams);
+  const auto make = [&] {
+    return shell::enter(wanted.facts, active.facts, now, wish.stacking, wish.prompt);
+  };
+  HPCENV_ASSIGN(const auto statements, with_scripts(wanted, make, now, seams));
+  return shell::render(statements, wish.dialect);
 }
 
 Result<std::string> leave_lines(const Locations& locations, const base::Environment& now,
-                                const ShellWish& wish) {
-  const shell::EnvironmentFacts active =
-      facts_if_any(locations, shell::active_prefix(now), wish.dialect);
-  const shell::EnvironmentFacts below =
-      facts_if_any(locations, shell::prefix_below(now), wish.dialect);
-  return shell::render(shell::leave(active, below, now, wish.prompt), wish.dialect);
+                                const ShellWish& wish, const LocalSeams& seams) {
+  const Entered active =
+      facts_to_leave(locations, shell::active_prefix(now), now, wish.dialect, seams);
+  Entered below = facts_to_leave(locations, shell::prefix_below(now), now, wish.dialect, seams);
+  const auto make = [&] { return shell::leave(active.facts, below.facts, now, wish.prompt); };
+  HPCENV_ASSIGN(const auto statements, with_scripts(below, make, now, seams));
+  return shell::render(statements, wish.dialect);
 }
 
 }  // namespace hpcenv::ops

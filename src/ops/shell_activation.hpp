@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "base/environment.hpp"
-#include "base/reporter.hpp"
 #include "base/result.hpp"
 #include "ops/locations.hpp"
+#include "ops/seams.hpp"
 #include "shell/shell_change.hpp"
 
 namespace hpcenv::ops {
@@ -19,14 +19,16 @@ struct ShellWish {
   shell::PromptFormat prompt;
 };
 
-/// While a commit of the environment is unfinished a live writer is waited for, then it is refused,
-/// naming the command that completes it.
+/// What is recorded of the environment's scripts is set without them; of the others bash and zsh
+/// source those for sh, fish and csh those written for them, and what is for sh only is run in a
+/// bash of its own, whose variables are taken over. While a commit of the environment is unfinished
+/// a live writer is waited for, then it is refused, naming the command that completes it.
 Result<std::string> enter_lines(const Locations& locations, const EnvironmentRef& environment,
                                 const base::Environment& now, const ShellWish& wish,
-                                base::Reporter& reporter);
+                                const LocalSeams& seams);
 /// Empty where no environment is active. Kind refused as shell::render. An active environment that
 /// is gone or damaged can be left all the same.
 Result<std::string> leave_lines(const Locations& locations, const base::Environment& now,
-                                const ShellWish& wish);
+                                const ShellWish& wish, const LocalSeams& seams);
 
 }  // namespace hpcenv::ops

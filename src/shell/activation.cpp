@@ -13,9 +13,11 @@ using Kind = Operation::Kind;
 
 // What a conda, mamba or virtual environment that was active leaves in the variables.
 void add_clean_start(const std::string& libraries, std::vector<Operation>& operations) {
+  operations.push_back({Kind::undo_effects, "", ""});
   operations.push_back({Kind::unset_functions, "", ""});
   operations.push_back({Kind::drop_environments, "PATH", ""});
-  for (const char* name : {"CONDA_", "_CONDA_", "__CONDA_", "_CE_", "MAMBA_", "__MAMBA_"}) {
+  for (const char* name :
+       {"CONDA_", "_CONDA_", "__CONDA_", "_CE_", "MAMBA_", "__MAMBA_", "__HPCENV_"}) {
     const bool settings = std::string_view(name) == "CONDA_";
     operations.push_back({Kind::unset_prefix, name, settings ? "CONDA_OVERRIDE_" : ""});
   }

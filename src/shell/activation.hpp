@@ -16,6 +16,7 @@ namespace hpcenv::shell {
 
 struct Operation {
   enum class Kind {
+    undo_effects,       ///< what `hpcenv activate` made in the shell that this starts from
     set,                ///< `name` = `value`
     unset,              ///< `name`
     prepend,            ///< `value` in front of the list `name`, once

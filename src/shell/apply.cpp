@@ -3,6 +3,7 @@
 
 #include "base/text.hpp"
 #include "shell/activation.hpp"
+#include "shell/effect.hpp"
 #include "shell/leftovers.hpp"
 
 namespace hpcenv::shell {
@@ -100,6 +101,9 @@ void unset_functions(base::Environment& environment) {
 
 void apply_one(const Operation& operation, base::Environment& environment, const DiskLook& look) {
   switch (operation.kind) {
+    case Kind::undo_effects:
+      environment = without_effects(environment);
+      break;
     case Kind::set:
       environment.set(operation.name, operation.value);
       break;

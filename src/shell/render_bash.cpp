@@ -33,6 +33,38 @@ constexpr std::string_view tail = R"bash(
 unset -v "${!hpcenv_@}"
 )bash";
 
+// shell/effect.hpp; a value of another length was changed since, and stays.
+constexpr std::string_view undo_loop = R"bash(
+# What `hpcenv activate` made in the shell that this starts from, the last one first.
+hpcenv_levels=
+for hpcenv_name in "${!__HPCENV_EFFECT_@}"; do hpcenv_levels="${hpcenv_name##*_} $hpcenv_levels"; done
+for hpcenv_level in $hpcenv_levels; do
+  hpcenv_rest=__HPCENV_EFFECT_$hpcenv_level hpcenv_rest=${!hpcenv_rest-}
+  while [[ $hpcenv_rest ]]; do
+    hpcenv_item=${hpcenv_rest%%;*} hpcenv_rest=${hpcenv_rest#"${hpcenv_rest%%;*}"}
+    hpcenv_rest=${hpcenv_rest#;} hpcenv_name=${hpcenv_item%%,*}
+    hpcenv_size=${hpcenv_item#*,} hpcenv_size=${hpcenv_size%%[.,]*}
+    hpcenv_was=__HPCENV_WAS_${hpcenv_level}_$hpcenv_name hpcenv_value=${!hpcenv_name-}
+    if [[ $hpcenv_name == PATH ]]; then
+      hpcenv_item=${hpcenv_item##*,} hpcenv_kept=
+      while [[ $hpcenv_item ]]; do
+        printf -v hpcenv_value %b "\\x${hpcenv_item:0:2}"
+        hpcenv_kept+=$hpcenv_value hpcenv_item=${hpcenv_item:2}
+      done
+      hpcenv_value=:$PATH:
+      hpcenv_value=${hpcenv_value//":$hpcenv_kept:"/:} hpcenv_value=${hpcenv_value%:}
+      PATH=${hpcenv_value#:}
+    elif [[ ${!hpcenv_name+${#hpcenv_value}} != "${hpcenv_size#-}" ]]; then
+      continue
+    elif [[ ${!hpcenv_was+x} ]]; then
+      export "$hpcenv_name=${!hpcenv_was}"
+    else
+      unset -v "$hpcenv_name"
+    fi
+  done
+done
+)bash";
+
 constexpr std::string_view path_filter = R"bash(
 # @NAME@ without the programs of other environments.
 hpcenv_rest=${@NAME@:-}: hpcenv_kept=
@@ -167,6 +199,8 @@ std::string one_operation(const Operation& operation) {
       return "export " + operation.name + "=" + quote_posix(operation.value) + "\n";
     case Kind::prepend:
       return prepend_line(operation);
+    case Kind::undo_effects:
+      return std::string(undo_loop);
     case Kind::unset_functions:
       return functions_line();
     case Kind::drop_environments:
@@ -187,7 +221,8 @@ const RuleWords rule_words{
 };
 
 bool has_lines(const Operation& operation) {
-  return operation.kind == Kind::unset_functions || is_variable_name(operation.name);
+  return operation.kind == Kind::unset_functions || operation.kind == Kind::undo_effects ||
+         is_variable_name(operation.name);
 }
 
 std::string group_lines(const std::vector<Operation>& group) {

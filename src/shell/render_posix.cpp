@@ -210,7 +210,7 @@ struct Survey {
 };
 
 void survey_operation(const Operation& operation, Survey& survey) {
-  if (operation.kind == Kind::unset_functions) return;
+  if (operation.kind == Kind::unset_functions || operation.kind == Kind::undo_effects) return;
   if (operation.kind == Kind::unset_prefix) {
     if (!is_variable_name(operation.name)) return;
     survey.prefixes.insert(operation.name);
@@ -322,6 +322,7 @@ std::string list_lines(const Operation& operation, Functions& functions) {
 }
 
 std::string operation_lines(const Operation& operation, Functions& functions) {
+  if (operation.kind == Kind::undo_effects) return "";
   if (operation.kind == Kind::unset_functions) return functions_lines();
   if (!can_be_rendered(operation.name)) return left_out_line(operation.name);
   if (operation.kind == Kind::set) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "base/text.hpp"
 #include "shell/activation.hpp"
@@ -152,10 +153,66 @@ void forget_saved(const EnvironmentFacts& active, std::uint64_t level, const bas
   }
 }
 
+void add_changes(const Changes& changes, Statements& statements) {
+  for (const auto& [name, value] : changes) {
+    statements.push_back(value ? exported(name, *value) : unset(name));
+  }
+}
+
+// The variables without what the environment of `level` made of them.
+base::Environment undo_effect(std::uint64_t level, const base::Environment& now,
+                              Statements& statements) {
+  base::Environment left = without_effect(now, level);
+  add_changes(changes_between(now, left), statements);
+  return left;
+}
+
+// What scripts make, recorded or found out, with notes from which it can be undone.
+void add_effect(const EnvironmentFacts& facts, std::uint64_t level, const base::Environment& now,
+                Statements& statements) {
+  add_scripts(facts.interactive_scripts, statements);
+  const base::Environment before = after_statements(statements, now);
+  base::Environment after = apply_rules(facts.rules, before);
+  for (const auto& [name, value] : facts.changes) {
+    if (value) {
+      after.set(name, *value);
+    } else {
+      after.unset(name);
+    }
+  }
+  std::set<std::string> lists;
+  for (const Rule& rule : facts.rules) {
+    const RuleClass kind = class_of(rule);
+    if (kind == RuleClass::prepend || kind == RuleClass::append) lists.insert(rule.name);
+  }
+  add_changes(effect_notes(level, before, after, lists), statements);
+  // Interactive scripts may have set the same: what they set is set again.
+  for (const Rule& rule : facts.rules) {
+    if (facts.interactive_scripts.empty() || !is_variable_name(rule.name)) continue;
+    const auto value = after.get(rule.name);
+    statements.push_back(value ? exported(rule.name, *value) : unset(rule.name));
+  }
+  add_changes(changes_between(before, after), statements);
+}
+
+// Of assignments to one name with no script between them only the last one counts.
+void compact(Statements& statements) {
+  std::set<std::string> later;
+  for (std::size_t i = statements.size(); i-- > 0;) {
+    Statement& statement = statements[i];
+    if (statement.kind == Kind::source || statement.kind == Kind::restore) {
+      later.clear();
+    } else if (!later.insert(statement.name).second) {
+      statements.erase(statements.begin() + static_cast<std::ptrdiff_t>(i));
+    }
+  }
+}
+
 Statements enter_again(const EnvironmentFacts& wanted, std::uint64_t level,
-                       const base::Environment& now, const std::string& modifier) {
+                       const base::Environment& found, const std::string& modifier) {
   Statements statements;
   add_scripts(wanted.deactivate_scripts, statements);
+  const base::Environment now = undo_effect(level, found, statements);
   change_prompt(now, modifier, statements);
   // A variable that is new since the environment was entered hides the user's from now on.
   for (const auto& [name, value] : variables_of(wanted)) {
@@ -168,7 +225,9 @@ Statements enter_again(const EnvironmentFacts& wanted, std::uint64_t level,
   statements.push_back(exported("PATH", path_with(incoming_path(now), wanted.prefix + "/bin", "")));
   export_identity(wanted, level, modifier, statements);
   set_variables(wanted, statements);
+  add_effect(wanted, level, found, statements);
   add_scripts(wanted.activate_scripts, statements);
+  compact(statements);
   return statements;
 }
 
@@ -197,16 +256,18 @@ std::string prefix_below(const base::Environment& now) {
 }
 
 std::vector<Statement> enter(const EnvironmentFacts& wanted, const EnvironmentFacts& active,
-                             const base::Environment& now, Stacking stacking,
+                             const base::Environment& found, Stacking stacking,
                              const PromptFormat& prompt) {
-  const std::uint64_t level = level_of(now);
-  const std::string older = active_prefix(now);
+  const std::uint64_t level = level_of(found);
+  const std::string older = active_prefix(found);
   const std::string modifier = prompt ? prompt_for(wanted, *prompt) : "";
-  if (older == wanted.prefix) return enter_again(wanted, level, now, modifier);
+  if (older == wanted.prefix) return enter_again(wanted, level, found, modifier);
   const bool replaces = !older.empty() && stacking == Stacking::replace;
   Statements statements;
+  base::Environment now = found;
   if (replaces) {
     add_scripts(active.deactivate_scripts, statements);
+    now = undo_effect(level, found, statements);
     restore_variables(active, level, now, variables_of(wanted), statements);
   }
   change_prompt(now, modifier, statements);
@@ -218,21 +279,25 @@ std::vector<Statement> enter(const EnvironmentFacts& wanted, const EnvironmentFa
   const std::string gone = replaces ? older + "/bin" : "";
   statements.push_back(
       exported("PATH", path_with(incoming_path(now), wanted.prefix + "/bin", gone)));
-  export_identity(wanted, older.empty() ? 1 : level + 1, modifier, statements);
+  const std::uint64_t new_level = older.empty() ? 1 : level + 1;
+  export_identity(wanted, new_level, modifier, statements);
   set_variables(wanted, statements);
+  add_effect(wanted, new_level, found, statements);
   add_scripts(wanted.activate_scripts, statements);
+  compact(statements);
   return statements;
 }
 
 std::vector<Statement> leave(const EnvironmentFacts& active, const EnvironmentFacts& below,
-                             const base::Environment& now, const PromptFormat& prompt) {
+                             const base::Environment& found, const PromptFormat& prompt) {
   Statements statements;
-  const std::string prefix = active_prefix(now);
+  const std::string prefix = active_prefix(found);
   if (prefix.empty()) return statements;
-  const std::uint64_t level = level_of(now);
-  const std::string back = prefix_below(now);
-  const bool stacked = is_stacked(now, level);
+  const std::uint64_t level = level_of(found);
+  const std::string back = prefix_below(found);
+  const bool stacked = is_stacked(found, level);
   add_scripts(active.deactivate_scripts, statements);
+  const base::Environment now = undo_effect(level, found, statements);
   restore_variables(active, level, now, {}, statements);
   forget_saved(active, level, now, statements);
   const std::string modifier = back.empty() || !prompt ? "" : prompt_for(below, *prompt);
@@ -241,17 +306,37 @@ std::vector<Statement> leave(const EnvironmentFacts& active, const EnvironmentFa
   statements.push_back(exported("PATH", path_with(incoming_path(now), first, prefix + "/bin")));
   if (back.empty()) {
     leave_last(now, statements);
+    compact(statements);
     return statements;
   }
   statements.push_back(unset(numbered("CONDA_PREFIX", level - 1)));
   export_identity(below, level - 1, modifier, statements);
   if (stacked) {
     statements.push_back(unset(numbered("CONDA_STACKED", level)));
+    compact(statements);
     return statements;
   }
   set_variables(below, statements);
+  add_effect(below, level - 1, found, statements);
   add_scripts(below.activate_scripts, statements);
+  compact(statements);
   return statements;
+}
+
+base::Environment after_statements(const std::vector<Statement>& statements,
+                                   const base::Environment& now) {
+  base::Environment environment = now;
+  for (const Statement& statement : statements) {
+    const bool restores = statement.kind == Kind::restore;
+    if (statement.kind == Kind::source) continue;
+    if (restores && environment.get(statement.name) != statement.ours) continue;
+    if (statement.value) {
+      environment.set(statement.name, *statement.value);
+    } else {
+      environment.unset(statement.name);
+    }
+  }
+  return environment;
 }
 
 }  // namespace hpcenv::shell

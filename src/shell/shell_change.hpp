@@ -10,6 +10,8 @@
 
 #include "base/environment.hpp"
 #include "base/result.hpp"
+#include "shell/effect.hpp"
+#include "shell/recorded.hpp"
 
 namespace hpcenv::shell {
 
@@ -35,7 +37,11 @@ struct EnvironmentFacts {
   std::string name;  ///< as CONDA_DEFAULT_ENV says it: the name, or the path
   /// Of state and env_vars.d; nothing: unset on entry.
   std::vector<std::pair<std::string, std::optional<std::string>>> variables;
-  std::vector<std::string> activate_scripts;    ///< in order
+  /// Sourced for what only a shell has of them, before what is recorded is set.
+  std::vector<std::string> interactive_scripts;
+  std::vector<Rule> rules;                      ///< recorded; their guards hold
+  Changes changes;                              ///< that scripts made for which the shell is none
+  std::vector<std::string> activate_scripts;    ///< sourced, in order
   std::vector<std::string> deactivate_scripts;  ///< in the order in which they are to run
 };
 
@@ -57,6 +63,10 @@ std::vector<Statement> enter(const EnvironmentFacts& wanted, const EnvironmentFa
 /// `below` are the facts of `prefix_below(now)`. Nothing active: no statements.
 std::vector<Statement> leave(const EnvironmentFacts& active, const EnvironmentFacts& below,
                              const base::Environment& now, const PromptFormat& prompt);
+
+/// The variables after the statements, without what scripts do.
+base::Environment after_statements(const std::vector<Statement>& statements,
+                                   const base::Environment& now);
 
 enum class Dialect { bash, zsh, posix, fish, tcsh, csh };
 /// bash, zsh, fish, tcsh, csh, and for sh, dash, ash, ksh: posix.

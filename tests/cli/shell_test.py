@@ -83,8 +83,9 @@ class Activation(ShellCase):
         for name in self.each_shell():
             before = self.variables_of(self.shell(name, "env -0", env=mine))
             after = self.variables_of(self.shell(name, "hpcenv activate first\nhpcenv deactivate\nenv -0", env=mine))
-            self.assertEqual(after.pop("ORDER"), "a1a2d2d1")
-            self.assertEqual(after.pop("FLAGS"), "-O2 ")
+            if name != "posix":
+                self.assertEqual(after.pop("ORDER"), "a1a2d2d1")
+                self.assertEqual(after.pop("FLAGS"), "-O2 ")
             self.assertEqual(after, before)
 
     def test_what_the_user_changed_meanwhile_stays(self):
@@ -101,7 +102,9 @@ class Activation(ShellCase):
                  "printf '%s\\n' \"$COLOUR\"\nhpcenv deactivate\necho $COLOUR ${CONDA_PREFIX:-out}\n")
         for name in self.each_shell():
             out = self.shell(name, lines, env={"COLOUR": "mine"}).splitlines()
-            self.assertEqual(out, ["second", f"2 blue {self.first} replaced a1a2d2d1", "first", "1 first none no",
+            # What a shell cannot source is undone from saved state: no script needs to put it back.
+            order = "" if name == "posix" else " a1a2d2d1"
+            self.assertEqual(out, ["second", f"2 blue {self.first} replaced{order}", "first", "1 first none no",
                                    "it's $red `date` \\", "mine out"])
 
     def test_stacking_keeps_both_in_reach(self):
@@ -190,11 +193,105 @@ class Activation(ShellCase):
             self.assertEqual(out, "0\n")
 
 
+RECORDED = {
+    "etc/conda/activate.d/10_tools.sh": (
+        "export TOOL=\"$CONDA_PREFIX/it's\"\nexport FLAGS=\"$FLAGS -O2\"\nexport LISTED=/x${LISTED:+:$LISTED}\n"
+        "export PATH=$CONDA_PREFIX/more:$PATH\nexport CACHE=${CACHE:-$HOME/cache}\n", 0o644),
+    "etc/conda/activate.d/10_tools.fish": ("echo never\n", 0o644),
+    "etc/conda/activate.d/10_tools.csh": ("echo never\n", 0o644),
+    "etc/conda/activate.d/20_word.sh": ("word() { echo a word; }\nexport FLAGS=\"$FLAGS -Wall\"\n", 0o644),
+    "etc/conda/deactivate.d/10_tools.sh": ("echo never\nexport TOOL=wrong\n", 0o644),
+}
+
+
+class Recorded(ShellCase):
+    """What scripts set is set without them, in every shell, and undone from what hpcenv kept."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        tiny_channel.write_repodata(cls.channel, [
+            tiny_channel.add_package(cls.channel, "first", "1", files=FIRST),
+            tiny_channel.add_package(cls.channel, "second", "1", files=SECOND),
+            tiny_channel.add_package(cls.channel, "tools", "1", files=RECORDED)])
+
+    def setUp(self):
+        super().setUp()
+        self.run_program("create", "-n", "tools", "tools", "-y", check=0)
+        self.tools = f"{self.root}/envs/tools"
+
+    def in_each(self, lines, **env):
+        """stdout of each shell that is here, by name; `lines` are the same in all of them."""
+        env = {**self.variables, "LC_ALL": "C.UTF-8", **env}
+        for name, argv in {**SHELLS, "fish": ["fish", "--no-config"], "tcsh": ["tcsh", "-f"], "csh": ["csh", "-f"]}.items():
+            if shutil.which(argv[0]) is None:
+                continue
+            with self.subTest(shell=name):
+                start = {"fish": f"'{PROGRAM}' shell-hook fish | source\n",
+                         "tcsh": f"eval \"`'{PROGRAM}' shell-hook tcsh`\"\n",
+                         "csh": f"eval \"`'{PROGRAM}' shell-hook csh`\"\n"}.get(name, f"eval \"$('{PROGRAM}' shell-hook {name})\"\n")
+                done = subprocess.run(argv, input=start + lines, env=env, capture_output=True, text=True, timeout=120, check=False)
+                self.assertNotIn("never", done.stdout + done.stderr)
+                yield name, done.stdout
+
+    def seen(self, text):
+        return {name: value for name, value in self.variables_of(text).items()
+                if name not in ("LC_ALL", "HPCENV_SHELL_LINES", "HOST", "HOSTTYPE", "MACHTYPE", "OSTYPE", "VENDOR", "GROUP", "LOGNAME")}
+
+    def test_every_shell_gets_the_same(self):
+        for _, out in self.in_each("hpcenv activate tools\nenv -0\n", FLAGS="-g $ORIGIN `id`!", LISTED="/a:/b"):
+            seen = self.seen(out)
+            self.assertEqual(seen["TOOL"], f"{self.tools}/it's")
+            self.assertEqual(seen["FLAGS"], "-g $ORIGIN `id`! -O2 -Wall")
+            self.assertEqual(seen["LISTED"], "/x:/a:/b")
+            self.assertEqual(seen["PATH"], f"{self.tools}/more:{self.tools}/bin:{self.variables['PATH']}")
+            self.assertEqual(seen["CACHE"], f"{self.home}/cache")
+
+    def test_twice_is_once_and_leaving_gives_all_back(self):
+        mine = {"FLAGS": "", "LISTED": "/a:/b", "TOOL": "mi ne!", "CACHE": "/c"}
+        before = dict(self.in_each("env -0\n", **mine))
+        once = dict(self.in_each("hpcenv activate tools\nenv -0\n", **mine))
+        for name, out in self.in_each("hpcenv activate tools\nhpcenv activate tools\nenv -0\n", **mine):
+            self.assertEqual(self.seen(out), self.seen(once[name]))
+        for name, out in self.in_each("hpcenv activate tools\nhpcenv activate tools\nhpcenv deactivate\nenv -0\n", **mine):
+            self.assertEqual(self.seen(out), self.seen(before[name]))
+        for name, out in self.in_each("hpcenv activate tools\nhpcenv activate second\nhpcenv deactivate\nhpcenv deactivate\nenv -0\n", **mine):
+            self.assertEqual(self.seen(out), self.seen(before[name]))
+
+    def test_functions_are_there_where_shells_have_them(self):
+        for name in ("bash", "zsh"):
+            self.assertEqual(self.shell(name, "hpcenv activate tools\nword\nprintf '%s\\n' \"$FLAGS\""), "a word\n -O2 -Wall\n")
+
+    def test_a_job_that_starts_from_an_active_shell_doubles_nothing(self):
+        for _, out in self.in_each(f"hpcenv activate tools\n'{PROGRAM}' run -n tools env -0\n", FLAGS="-g"):
+            seen = self.seen(out)
+            self.assertEqual(seen["FLAGS"], "-g -O2 -Wall")
+            self.assertEqual(seen["PATH"], f"{self.tools}/more:{self.tools}/bin:{self.variables['PATH']}")
+            self.assertFalse([name for name in seen if name.startswith("__HPCENV")])
+        for _, out in self.in_each(f"hpcenv activate tools\n'{PROGRAM}' run -n second env -0\n", FLAGS="-g", TOOL="mine"):
+            seen = self.seen(out)
+            self.assertEqual((seen["FLAGS"], seen["TOOL"]), ("-g", "mine"))
+            self.assertNotIn("LISTED", seen)
+
+
+    def test_a_job_script_undoes_the_shell_that_it_was_submitted_from(self):
+        for wanted, flags, tool in (("tools", "-g -O2 -Wall", f"{self.tools}/it's"), ("second", "-g", "mine")):
+            script = self.run_program("slurm", "script", "-n", wanted, "--", "env", "-0", check=0).stdout
+            with open(f"{self.home}/job.sh", "w", encoding="utf-8") as file:
+                file.write(script)
+            out = self.shell("bash", f"hpcenv activate tools\nbash '{self.home}/job.sh'", env={"FLAGS": "-g", "TOOL": "mine"})
+            seen = self.variables_of(out)
+            self.assertEqual((seen["FLAGS"], seen["TOOL"]), (flags, tool))
+            self.assertEqual(seen["PATH"].count(f"{self.tools}/more"), 1 if wanted == "tools" else 0)
+            self.assertEqual("LISTED" in seen, wanted == "tools")
+            self.assertFalse([name for name in seen if name.startswith("__HPCENV")])
+
+
 class Fish(ShellCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        both = {"etc/conda/activate.d/10_both.sh": ("export BOTH=sh\n", 0o644),
+        both = {"etc/conda/activate.d/10_both.sh": ("export BOTH=sh\nfalse\n", 0o644),
                 "etc/conda/activate.d/10_both.fish": ("echo noise\nset -gx BOTH fish\nset -gx LISTPATH /one $LISTPATH\n", 0o644),
                 "etc/conda/deactivate.d/10_both.fish": ("set -e BOTH\n", 0o644)}
         tiny_channel.write_repodata(cls.channel, [
@@ -240,14 +337,14 @@ class Fish(ShellCase):
         self.assertEqual(self.fish(lines, env={"COLOUR": "mine"}).splitlines(),
                          ["second", "2 blue", "first", "here", "true", "later", "out"])
 
-    def test_scripts_written_for_fish_run_and_others_are_named(self):
+    def test_scripts_written_for_fish_run_and_others_in_bash(self):
         self.run_program("create", "-n", "both", "both", "-y", check=0)
         out = self.fish("hpcenv activate both\necho $BOTH\nenv | string match 'LISTPATH=*'\nhpcenv deactivate\nset -q BOTH; or echo gone",
                         env={"LISTPATH": "/a:/b"})
         self.assertEqual(out, "fish\nLISTPATH=/one:/a:/b\ngone\n")
         self.assertEqual(self.errors.strip(), "noise")
-        self.fish("hpcenv activate first")
-        self.assertIn("10_first.sh, 20_second.sh", self.errors)
+        out = self.fish("hpcenv activate first\necho \"$ORDER,$FLAGS\"\nhpcenv deactivate\necho \"$ORDER,$FLAGS\"", env={"FLAGS": "-g it\'s"})
+        self.assertEqual(out, "a1a2,-O2 -g it's\n,-g it's\n")
 
     def test_codes_and_other_commands(self):
         out = self.fish("hpcenv run -n first sh -c 'exit 7'; echo $status\nhpcenv activate nothing; echo $status\n"
@@ -264,7 +361,7 @@ class Csh(ShellCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        both = {"etc/conda/activate.d/10_both.sh": ("export BOTH=sh\n", 0o644),
+        both = {"etc/conda/activate.d/10_both.sh": ("export BOTH=sh\nfalse\n", 0o644),
                 "etc/conda/activate.d/10_both.csh": ("setenv BOTH csh\n", 0o644),
                 "etc/conda/deactivate.d/10_both.csh": ("unsetenv BOTH\n", 0o644)}
         long = {"etc/conda/env_vars.d/long.json": (json.dumps({"CMAKE_ARGS": "-D" * 4600}), 0o644)}
@@ -326,13 +423,14 @@ class Csh(ShellCase):
             self.assertEqual(self.csh(name, lines, env={"COLOUR": "mine"}).splitlines(),
                              ["second", "2 blue", "first", "here", "true", "later", "out"])
 
-    def test_scripts_written_for_csh_run_and_others_are_named(self):
+    def test_scripts_written_for_csh_run_and_others_in_bash(self):
         self.run_program("create", "-n", "both", "both", "-y", check=0)
         for name in self.each_csh():
             out = self.csh(name, "hpcenv activate both\necho $BOTH\nhpcenv deactivate\nif (! $?BOTH) echo gone")
             self.assertEqual(out, "csh\ngone\n")
-            self.csh(name, "hpcenv activate first")
-            self.assertIn("10_first.sh, 20_second.sh", self.errors)
+            out = self.csh(name, "hpcenv activate first\nprintenv ORDER\nprintenv FLAGS\nhpcenv deactivate\nprintenv FLAGS\nif (! $?ORDER) echo gone",
+                           env={"FLAGS": "-g it's!"})
+            self.assertEqual(out, "a1a2\n-O2 -g it's!\n-g it's!\ngone\n")
 
     def test_codes_other_commands_and_no_file_left(self):
         temporary = f"{self.home}/tmp"

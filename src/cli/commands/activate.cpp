@@ -117,14 +117,15 @@ Result<int> run_activate(const Arguments& arguments, Session& session) {
   HPCENV_ASSIGN(const ops::ShellWish wish, wish_of(arguments, session, "activate"));
   HPCENV_ASSIGN(
       const std::string lines,
-      ops::enter_lines(locations, environment, session.environment(), wish, session.reporter()));
+      ops::enter_lines(locations, environment, session.environment(), wish, session.local_seams()));
   return hand_over(lines, arguments, session);
 }
 
 Result<int> run_deactivate(const Arguments& arguments, Session& session) {
   HPCENV_ASSIGN(const ops::Locations locations, session.locations());
   HPCENV_ASSIGN(const ops::ShellWish wish, wish_of(arguments, session, "deactivate"));
-  HPCENV_ASSIGN(const std::string lines, ops::leave_lines(locations, session.environment(), wish));
+  HPCENV_ASSIGN(const std::string lines,
+                ops::leave_lines(locations, session.environment(), wish, session.local_seams()));
   return hand_over(lines, arguments, session);
 }
 

@@ -10,7 +10,12 @@ using Kind = Statement::Kind;
 using Environment = base::Environment;
 
 EnvironmentFacts facts(const std::string& name) {
-  return {"/envs/" + name, name, {}, {"/envs/" + name + "/a.sh"}, {"/envs/" + name + "/d.sh"}};
+  EnvironmentFacts facts;
+  facts.prefix = "/envs/" + name;
+  facts.name = name;
+  facts.activate_scripts = {facts.prefix + "/a.sh"};
+  facts.deactivate_scripts = {facts.prefix + "/d.sh"};
+  return facts;
 }
 
 /// The variables after the statements, scripts left out; "script PATH" lines in `ran`.
@@ -157,4 +162,116 @@ TEST_CASE("a value that is longer than a word of csh can be is refused") {
 }
 
 }  // namespace
+namespace {
+
+Rule literal(const std::string& name, const std::string& value) {
+  const Outcome outcome{Outcome::Kind::set, {{Piece::Kind::text, value}}};
+  return {name, name, outcome, outcome, outcome, {}};
+}
+
+Rule added(const std::string& name, const std::string& text) {
+  const Outcome alone{Outcome::Kind::set, {{Piece::Kind::text, text}}};
+  const Outcome beside{Outcome::Kind::set,
+                       {{Piece::Kind::incoming, name}, {Piece::Kind::text, text}}};
+  return {name, name, alone, alone, beside, {}};
+}
+
+// An environment whose scripts are all recorded.
+EnvironmentFacts recorded(const std::string& name, std::vector<Rule> rules) {
+  EnvironmentFacts facts;
+  facts.prefix = "/envs/" + name;
+  facts.name = name;
+  facts.rules = std::move(rules);
+  return facts;
+}
+
+const EnvironmentFacts tools =
+    recorded("tools", {added("FLAGS", " -O2"),
+                       literal("JAVA_HOME", "/envs/tools/jvm"),
+                       {"PATH",
+                        "PATH",
+                        {},
+                        {},
+                        {Outcome::Kind::set,
+                         {{Piece::Kind::text, "/envs/tools/x:"}, {Piece::Kind::incoming, "PATH"}}},
+                        {}}});
+
+Environment entered(const EnvironmentFacts& facts, const Environment& now,
+                    Stacking stacking = Stacking::replace) {
+  return after_statements(enter(facts, {}, now, stacking, std::nullopt), now);
+}
+
+Environment left(const EnvironmentFacts& facts, const Environment& now,
+                 const EnvironmentFacts& below = {}) {
+  return after_statements(leave(facts, below, now, std::nullopt), now);
+}
+
+}  // namespace
+
+TEST_CASE("leaving gives back what was there before recorded scripts were entered") {
+  for (const char* flags : {"none", "", "-g $ORIGIN `id`"}) {
+    Environment before;
+    before.set("PATH", "/usr/bin:/bin");
+    if (std::string_view(flags) != "none") before.set("FLAGS", flags);
+    before.set("JAVA_HOME", "/usr/lib/jvm");
+    const Environment inside = entered(tools, before);
+    CHECK(inside.get("JAVA_HOME") == "/envs/tools/jvm");
+    CHECK(inside.get("PATH") == "/envs/tools/x:/envs/tools/bin:/usr/bin:/bin");
+    CHECK(left(tools, inside).block() == before.block());
+    // Twice: nothing doubles, and the way back is the same.
+    const Environment again = entered(tools, inside);
+    CHECK(again.block() == inside.block());
+    CHECK(left(tools, again).block() == before.block());
+  }
+}
+
+TEST_CASE("what the user changed inside stays, without what the environment added") {
+  Environment before;
+  before.set("PATH", "/usr/bin");
+  Environment inside = entered(tools, before);
+  inside.set("FLAGS", inside.get_or("FLAGS", "") + " -mine");
+  inside.set("JAVA_HOME", "/envs/tools/jvm/mine");
+  inside.set("PATH", "/mine:" + inside.get_or("PATH", ""));
+  const Environment after = left(tools, inside);
+  CHECK(after.get("FLAGS") == " -mine");
+  CHECK(after.get("JAVA_HOME") == "/envs/tools/jvm/mine");
+  CHECK(after.get("PATH") == "/mine:/usr/bin");
+}
+
+TEST_CASE("one environment's effect is gone in the next, and under a stacked one it stays") {
+  const EnvironmentFacts other = recorded("other", {added("FLAGS", " -O3"), literal("R", "1")});
+  Environment before;
+  before.set("PATH", "/usr/bin");
+  before.set("FLAGS", "-g");
+  const Environment inside = entered(tools, before);
+  const Environment replaced =
+      after_statements(enter(other, tools, inside, Stacking::replace, std::nullopt), inside);
+  CHECK(replaced.get("FLAGS") == "-g -O3");
+  CHECK_FALSE(replaced.has("JAVA_HOME"));
+  CHECK(replaced.get("PATH") == "/envs/other/bin:/usr/bin");
+  const Environment back = left(other, replaced, tools);
+  CHECK(back.get("FLAGS") == "-g -O2");
+  CHECK(back.get("JAVA_HOME") == "/envs/tools/jvm");
+  CHECK(left(tools, back).block() == before.block());
+  const Environment stacked =
+      after_statements(enter(other, tools, inside, Stacking::stack, std::nullopt), inside);
+  CHECK(stacked.get("FLAGS") == "-g -O2 -O3");
+  CHECK(stacked.get("JAVA_HOME") == "/envs/tools/jvm");
+  CHECK(left(other, stacked, tools).block() == inside.block());
+}
+
+TEST_CASE("all levels can be undone at once, as a job does that starts from an active shell") {
+  Environment before;
+  before.set("FLAGS", "-g");
+  before.set("PATH", "/usr/bin");
+  const EnvironmentFacts other = recorded("other", {added("FLAGS", " -O3")});
+  const Environment inside = entered(tools, before);
+  const Environment stacked =
+      after_statements(enter(other, tools, inside, Stacking::stack, std::nullopt), inside);
+  const Environment undone = without_effects(stacked);
+  CHECK(undone.get("FLAGS") == "-g");
+  CHECK_FALSE(undone.has("JAVA_HOME"));
+  for (const auto& [name, value] : undone.all()) CHECK_FALSE(name.starts_with("__HPCENV"));
+}
+
 }  // namespace hpcenv::shell
