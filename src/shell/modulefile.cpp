@@ -135,6 +135,7 @@ class Builder {
         add(std::move(step));
         break;
       }
+      case Kind::undo_effects:
       case Kind::unset_prefix:
       case Kind::unset_functions:
       case Kind::drop_environments:
