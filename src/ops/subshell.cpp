@@ -41,12 +41,13 @@ std::vector<std::string> activate_options(const SubshellRequest& request) {
 
 Result<PreparedSubshell> prepare_subshell(const Locations& locations,
                                           const SubshellRequest& request,
-                                          const base::Environment& now, base::Reporter& reporter) {
+                                          const base::Environment& now, const LocalSeams& seams) {
   // A shell that can activate by itself asks again, and then says what there is to say.
   const bool by_lines = shell::is_csh(request.wish.dialect);
-  base::NullReporter silent;
+  base::NullReporter nobody;
+  const LocalSeams silent{seams.reader, seams.runner, nobody, seams.clock};
   HPCENV_ASSIGN(const std::string lines, enter_lines(locations, request.environment, now,
-                                                     request.wish, by_lines ? reporter : silent));
+                                                     request.wish, by_lines ? seams : silent));
   HPCENV_ASSIGN(const std::filesystem::path folder, private_folder(now));
   shell::SubshellWish wish{request.wish.dialect,      request.input,
                            request.shell.string(),    folder.string(),
@@ -63,8 +64,8 @@ Result<PreparedSubshell> prepare_subshell(const Locations& locations,
 Result<std::filesystem::path> file_to_enter_again(const Locations& locations,
                                                   const EnvironmentRef& environment,
                                                   const base::Environment& now,
-                                                  const ShellWish& wish, base::Reporter& reporter) {
-  HPCENV_ASSIGN(const std::string lines, enter_lines(locations, environment, now, wish, reporter));
+                                                  const ShellWish& wish, const LocalSeams& seams) {
+  HPCENV_ASSIGN(const std::string lines, enter_lines(locations, environment, now, wish, seams));
   HPCENV_ASSIGN(const std::filesystem::path folder, private_folder(now));
   const std::string text =
       fmt::format("\\rm -rf {}\nunsetenv {}\n{}", shell::quote_csh(folder.string()),

@@ -5,9 +5,9 @@
 #include <vector>
 
 #include "base/environment.hpp"
-#include "base/reporter.hpp"
 #include "base/result.hpp"
 #include "ops/locations.hpp"
+#include "ops/seams.hpp"
 #include "ops/shell_activation.hpp"
 #include "shell/subshell.hpp"
 
@@ -30,14 +30,14 @@ struct PreparedSubshell {
 /// Refused as enter_lines; kind io where no folder for temporary files takes them.
 Result<PreparedSubshell> prepare_subshell(const Locations& locations,
                                           const SubshellRequest& request,
-                                          const base::Environment& now, base::Reporter& reporter);
+                                          const base::Environment& now, const LocalSeams& seams);
 
 /// The lines that enter `environment` in a csh whose start-up files have run
 /// (shell::subshell_prefix), in a file that is gone once it was sourced. Fails as prepare_subshell.
 Result<std::filesystem::path> file_to_enter_again(const Locations& locations,
                                                   const EnvironmentRef& environment,
                                                   const base::Environment& now,
-                                                  const ShellWish& wish, base::Reporter& reporter);
+                                                  const ShellWish& wish, const LocalSeams& seams);
 
 /// Replaces this process, so that signals, the terminal and the exit code are the shell's. Returns
 /// only on failure (base::exec_program), with the folder gone.

@@ -144,7 +144,7 @@ Result<std::string> csh_hook_line(const std::string& name, shell::Dialect dialec
   const ops::ShellWish wish{dialect, shell::Stacking::replace, prompt_format(session)};
   HPCENV_ASSIGN(const std::filesystem::path enter,
                 ops::file_to_enter_again(locations, environment, session.environment(), wish,
-                                         session.reporter()));
+                                         session.local_seams()));
   line.pop_back();
   return line + " ; source " + shell::quote_csh(enter.string()) + "\n";
 }

@@ -116,7 +116,7 @@ Result<int> run(const Arguments& arguments, Session& session) {
   HPCENV_ASSIGN(const ops::SubshellRequest request, request_of(arguments, session, locations));
   HPCENV_ASSIGN(
       const ops::PreparedSubshell prepared,
-      ops::prepare_subshell(locations, request, session.environment(), session.reporter()));
+      ops::prepare_subshell(locations, request, session.environment(), session.local_seams()));
   say_how_to_leave(request, arguments, session);
   const Error error = ops::become(prepared);
   session.output().say(fmt::format("error: {}\n", error.message));
