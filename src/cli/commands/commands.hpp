@@ -12,6 +12,7 @@ extern const CommandSpec remove_command;
 extern const CommandSpec list_command;
 extern const CommandSpec run_command;
 extern const CommandSpec wrap_command;
+extern const CommandSpec modulefile_command;
 extern const CommandSpec activate_command;
 extern const CommandSpec deactivate_command;
 extern const CommandSpec shell_hook_command;
