@@ -14,6 +14,14 @@
 
 namespace hpcenv::doctor {
 
+/// What is recorded of one activation script of the environment.
+struct ActivationScript {
+  enum class Entry { recorded, live, refused };
+  std::string name;  ///< of its file
+  Entry entry = Entry::recorded;
+  std::string reason;  ///< of the other two: "ends the shell (exit)"
+};
+
 /// Pointers are borrowed: whoever examines keeps what they point at.
 struct Subject {
   const host::NodeProfile* profile = nullptr;  ///< the node that is judged
@@ -26,6 +34,8 @@ struct Subject {
   std::string environment_name;
   /// Files of conda-meta that could not be read, each with the reason; `environment` lacks them.
   std::vector<std::string> unreadable_records;
+  /// Absent where nothing is recorded yet.
+  std::optional<std::vector<ActivationScript>> activation_scripts;
   std::filesystem::path scan_cache;  ///< what was found in libraries before; empty: nothing is kept
   std::int64_t now = 0;              ///< seconds since the epoch; 0: nobody looked
   /// Where things lie on this machine: "environment" (the examined one), "environments", "package

@@ -31,6 +31,7 @@ constexpr std::array checks = {
     Check{"P13", "integrity", "Files are as they were installed", true, examine_files,
           Looks::at_profile, Cost::deep},
     Check{"P14", "records", "Records of the packages can be read", true, examine_records},
+    Check{"P15", "activation", "What activation scripts do", true, examine_activation},
 };
 
 }  // namespace

@@ -26,5 +26,7 @@ Finding examine_records(const Subject& subject);           // P14
 // build_tools.cpp
 Finding examine_host_compiler(const Subject& subject);  // P11
 Finding examine_cuda_home(const Subject& subject);      // P12
+// activation.cpp
+Finding examine_activation(const Subject& subject);  // P15
 
 }  // namespace hpcenv::doctor

@@ -90,6 +90,15 @@ Result<shell::Activation> activation_for(const EnvironmentRef& environment, ForN
   return std::move(known.activation);
 }
 
+std::optional<ActivationRecord> record_of(const EnvironmentRef& environment,
+                                          const Locations& locations,
+                                          const host::HostReader& reader) {
+  const auto input = declared(environment);
+  if (!input) return std::nullopt;
+  return scripts_on_record(shell::activation_of(*input), activate_scripts(environment.prefix),
+                           locations, reader);
+}
+
 Result<> record_after_change(const std::filesystem::path& prefix, const Locations& locations,
                              const LocalSeams& seams) {
   if (activate_scripts(prefix).empty()) return {};

@@ -38,6 +38,11 @@ Result<KnownActivation> known_activation(const EnvironmentRef& environment, ForN
 Result<shell::Activation> activation_for(const EnvironmentRef& environment, ForNode node,
                                          const Locations& locations, const LocalSeams& seams);
 
+/// What is on record and holds now; nothing is recorded.
+std::optional<ActivationRecord> record_of(const EnvironmentRef& environment,
+                                          const Locations& locations,
+                                          const host::HostReader& reader);
+
 /// After a change of the prefix: records what its scripts do, so that the first job need not. What
 /// keeps it from that is a warning; kinds interrupted and terminated.
 Result<> record_after_change(const std::filesystem::path& prefix, const Locations& locations,

@@ -7,6 +7,8 @@
 #include "base/text.hpp"
 #include "host/node_profile.hpp"
 #include "host/target.hpp"
+#include "ops/activate.hpp"
+#include "ops/known_scripts.hpp"
 
 namespace hpcenv::ops {
 
@@ -47,6 +49,25 @@ void add_slurm_hosts(const doctor::SlurmFacts& slurm, std::vector<std::string>& 
   for (std::size_t i = 1; i < words.size(); ++i) {
     if (words[i - 1] == "at") hosts.emplace_back(words[i]);
   }
+}
+
+// What is recorded, without recording anything.
+std::optional<std::vector<doctor::ActivationScript>> scripts_of(const EnvironmentRef& environment,
+                                                                const Locations& locations,
+                                                                const host::HostReader& reader) {
+  using Entry = doctor::ActivationScript::Entry;
+  std::vector<doctor::ActivationScript> scripts;
+  if (activate_scripts(environment.prefix).empty()) return scripts;
+  const auto record = record_of(environment, locations, reader);
+  if (!record) return std::nullopt;
+  for (const ScriptVerdict& verdict : record->scripts) {
+    const bool refused = verdict.kind == ScriptClass::refused;
+    const bool live = verdict.kind == ScriptClass::live;
+    scripts.push_back({verdict.path.substr(verdict.path.rfind('/') + 1),
+                       refused ? Entry::refused : (live ? Entry::live : Entry::recorded),
+                       verdict.reason});
+  }
+  return scripts;
 }
 
 Examination judged(const ExaminationRequest& request, std::span<const doctor::Check> checks,
@@ -105,6 +126,7 @@ Result<Examination> examine_machine(const ExaminationRequest& request, const Loc
                                                       subject.unreadable_records));
     subject.environment = &*state;
     subject.environment_name = request.environment->name;
+    subject.activation_scripts = scripts_of(*request.environment, locations, seams.reader);
   }
   HPCENV_ASSIGN(Nodes nodes, nodes_of(request, locations, seams));
   subject.targets = std::move(nodes.targets);

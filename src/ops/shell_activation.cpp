@@ -176,11 +176,8 @@ Entered facts_to_leave(const Locations& locations, const std::string& prefix,
   auto facts = declared_facts(locations, prefix);
   if (!facts) return bare;
   KnownActivation known;
-  shell::ActivationInput input{prefix, facts->name, facts->variables, {}, {}};
-  known.activation = shell::activation_of(input);
-  const std::vector<std::string> scripts = activate_scripts(prefix);
-  known.record = scripts_on_record(known.activation, scripts, locations, seams.reader);
-  known.activation.live_scripts = scripts;
+  known.record = record_of({prefix, facts->name}, locations, seams.reader);
+  known.activation.live_scripts = activate_scripts(prefix);
   if (known.record) use_record(*known.record, ForNode::this_one, known.activation);
   Sorted sorted = sort_scripts(known, now, dialect);
   add_native(prefix, dialect, sorted);

@@ -1,8 +1,10 @@
 // hpcenv info
 #include <array>
 #include <filesystem>
+#include <map>
 
 #include "base/json.hpp"
+#include "cli/activation_report.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/commands/named_environment.hpp"
 #include "cli/render.hpp"
@@ -18,9 +20,12 @@ namespace {
 constexpr std::array options{
     OptionSpec{"-n,--name", "NAME", "also facts of this environment"},
     OptionSpec{"-p,--prefix", "PREFIX", "or of the one at this path"},
+    OptionSpec{"--activation", "", "what entering the environment sets, and which script makes it",
+               OptionSpec::Kind::flag},
 };
 
-constexpr std::array examples{"hpcenv info", "hpcenv info -n work", "hpcenv info --json"};
+constexpr std::array examples{"hpcenv info", "hpcenv info -n work",
+                              "hpcenv info -n work --activation", "hpcenv info --json"};
 
 struct Info {
   ops::Locations locations;
@@ -127,7 +132,42 @@ std::string to_text(const Info& info, const Settings& settings) {
          "\nAll settings: hpcenv config\n";
 }
 
+// Of which package each script in activate.d is.
+Result<std::map<std::string, std::string>> packages_of_scripts(
+    const std::filesystem::path& prefix) {
+  constexpr std::string_view folder = "etc/conda/activate.d/";
+  std::map<std::string, std::string> packages;
+  HPCENV_ASSIGN(const prefix::PrefixState state, prefix::read_state(prefix));
+  for (const conda::PrefixRecord& package : state.packages) {
+    for (const conda::InstalledPath& path : package.paths) {
+      if (!path.path.starts_with(folder)) continue;
+      packages[path.path.substr(folder.size())] = package.record.dist_name();
+    }
+  }
+  return packages;
+}
+
+Result<int> show_activation(const Arguments& arguments, Session& session) {
+  HPCENV_ASSIGN(const ops::Locations locations, session.locations());
+  HPCENV_ASSIGN(const ops::EnvironmentRef environment, named_environment(arguments, locations));
+  ActivationReport report;
+  HPCENV_ASSIGN(report.known, ops::known_activation(environment, ops::ForNode::this_one, locations,
+                                                    session.local_seams()));
+  HPCENV_ASSIGN(report.packages, packages_of_scripts(environment.prefix));
+  session.end_progress();
+  if (session.output().json()) {
+    base::Json body;
+    body["prefix"] = environment.prefix.string();
+    body["activation"] = activation_to_json(report);
+    session.output().print_json(body, true);
+  } else {
+    session.output().print(activation_text(report));
+  }
+  return 0;
+}
+
 Result<int> run(const Arguments& arguments, Session& session) {
+  if (arguments.has("activation")) return show_activation(arguments, session);
   HPCENV_ASSIGN(const Info info, gather(arguments, session));
   for (const std::string& warning : info.virtual_packages.warnings) {
     session.reporter().warning(warning);
@@ -145,8 +185,13 @@ Result<int> run(const Arguments& arguments, Session& session) {
 constexpr CommandSpec info_command{
     .name = "info",
     .summary = "show where things lie, this machine's virtual packages, an environment",
-    .synopsis = "[-n NAME | -p PREFIX]",
-    .details = "Without -n and -p: of the active environment, if there is one.",
+    .synopsis = "[-n NAME | -p PREFIX] [--activation]",
+    .details =
+        "Without -n and -p: of the active environment, if there is one.\n"
+        "--activation shows each variable that entering sets, and by which package's script. What "
+        "the\n"
+        "scripts do is recorded once and set from then on without running them; what could not be\n"
+        "recorded is named, with the reason.",
     .operands = CommandSpec::Operands::none,
     .options = options,
     .examples = examples,

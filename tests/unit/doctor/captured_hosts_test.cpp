@@ -57,6 +57,7 @@ struct Examined {
     subject.reader = reader.get();
     subject.environment_name = base::string_or(expected, "environment_name");
     if (!subject.environment_name.empty()) subject.environment = &environment;
+    subject.activation_scripts.emplace();
     subject.now = base::SystemClock().now();
     // What is asked of others first is shown through the program (tests/host/machines_test.py).
     std::vector<doctor::Check> checks;

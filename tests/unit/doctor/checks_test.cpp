@@ -68,6 +68,7 @@ struct Node {
     subject.reader = reader.get();
     subject.environment = &environment;
     subject.environment_name = "env";
+    subject.activation_scripts = scripts;
     for (const Finding& finding : doctor::examine(subject, doctor::all_checks())) {
       if (finding.id == id) return finding;
     }
@@ -80,6 +81,7 @@ struct Node {
   host::LibcudaCandidate library;
   bool with_library = true;
   prefix::PrefixState environment;
+  std::optional<std::vector<doctor::ActivationScript>> scripts;
   std::unique_ptr<host::HostReader> reader = host::make_linux_reader({});
 };
 
@@ -512,6 +514,25 @@ TEST_CASE("H07 says where one is, and alarms nobody", "[host]") {
     node.profile.system.container = container;
     CHECK(node.examine("H07").severity == Severity::info);
   }
+}
+
+TEST_CASE("P15 says what scripts are recorded, live, and never run", "[toolkit]") {
+  using Entry = doctor::ActivationScript::Entry;
+  Node node;
+  CHECK(node.examine("P15").severity == Severity::info);
+  node.scripts.emplace();
+  CHECK(node.examine("P15").text == "no package has an activation script");
+  node.scripts->push_back({"a.sh", Entry::recorded, ""});
+  CHECK(node.examine("P15").text == "what activation scripts set is recorded, of all 1");
+  node.scripts->push_back({"b.sh", Entry::live, "reads the time or the host"});
+  const Finding live = node.examine("P15");
+  CHECK(live.severity == Severity::info);
+  CHECK(live.evidence == std::vector<std::string>{"b.sh: reads the time or the host"});
+  node.scripts->push_back({"c.sh", Entry::refused, "ends the shell (exit)"});
+  const Finding refused = node.examine("P15");
+  CHECK(refused.severity == Severity::warning);
+  CHECK(refused.text == "1 of 3 activation scripts never run: c.sh: ends the shell (exit)");
+  CHECK(only_command(refused) == "hpcenv info -p " + node.folder.string() + " --activation");
 }
 
 TEST_CASE("words and lists as a shell takes them", "[finding]") {
