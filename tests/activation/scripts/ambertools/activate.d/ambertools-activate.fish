@@ -1,0 +1,1 @@
+set -gx AMBERHOME "$CONDA_PREFIX"

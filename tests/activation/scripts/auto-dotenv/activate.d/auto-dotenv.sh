@@ -1,0 +1,5 @@
+if [ -f ./.env ]; then
+  set -a
+  . ./.env
+  set +a
+fi

@@ -1,0 +1,2 @@
+kill "$(cat "$HOME/background.pid")" 2>/dev/null
+unset BACKGROUND_STARTED

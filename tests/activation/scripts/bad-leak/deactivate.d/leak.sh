@@ -1,0 +1,2 @@
+unset LEAKED
+unalias ll

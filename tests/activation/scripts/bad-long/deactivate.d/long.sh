@@ -1,0 +1,1 @@
+unset BEFORE_LONG LONG_VALUE

@@ -1,0 +1,1 @@
+unset TWO_LINES QUOTES

@@ -1,0 +1,2 @@
+echo "Good bye"
+unset PRINTED

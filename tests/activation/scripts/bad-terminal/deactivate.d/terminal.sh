@@ -1,0 +1,1 @@
+unset ON_TERMINAL

@@ -1,0 +1,5 @@
+#!/usr/bin/env bash
+export MKL_NUM_THREADS=1
+export OPENBLAS_NUM_THREADS=1
+export OMP_NUM_THREADS=1
+export KMP_DUPLICATE_LIB_OK=TRUE

@@ -1,0 +1,5 @@
+unset ESMFMKFILE
+if [[ -n "$_CONDA_SET_ESMFMKFILE" ]]; then
+  export ESMFMKFILE=$_CONDA_SET_ESMFMKFILE
+  unset _CONDA_SET_ESMFMKFILE
+fi

@@ -1,0 +1,2 @@
+setenv GMXBIN @PREFIX@/bin.SSE2
+setenv PATH @PREFIX@/bin.SSE2:$PATH

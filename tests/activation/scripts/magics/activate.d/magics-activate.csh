@@ -1,0 +1,1 @@
+setenv MAGPLUS_HOME "$CONDA_PREFIX"

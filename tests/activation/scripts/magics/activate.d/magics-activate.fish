@@ -1,0 +1,1 @@
+set -gx MAGPLUS_HOME "$CONDA_PREFIX"

@@ -1,0 +1,5 @@
+unset MAGPLUS_HOME
+if [[ -n "${_CONDA_SET_MAGPLUS_HOME}" ]]; then
+    export MAGPLUS_HOME=${_CONDA_SET_MAGPLUS_HOME}
+    unset _CONDA_SET_MAGPLUS_HOME
+fi

@@ -1,0 +1,1 @@
+export MIBDIRS="${MIBDIRS:+$MIBDIRS:}$CONDA_PREFIX/share/snmp/mibs"

@@ -1,0 +1,1 @@
+export RUN_STAMP="$(hostname) $(date +%Y%m%d) $$"

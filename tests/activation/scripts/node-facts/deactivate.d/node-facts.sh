@@ -1,0 +1,1 @@
+unset RUN_STAMP

@@ -1,0 +1,3 @@
+set -gx CONDA_BACKUP_JAVA_HOME "$JAVA_HOME"
+set -gx JAVA_HOME "$CONDA_PREFIX/lib/jvm"
+set -gx JAVA_LD_LIBRARY_PATH "$JAVA_HOME/lib/server"

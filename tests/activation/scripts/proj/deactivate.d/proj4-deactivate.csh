@@ -1,0 +1,6 @@
+unsetenv PROJ_DATA
+unsetenv PROJ_NETWORK
+if ($?_CONDA_SET_PROJ_DATA_OLD) then
+  setenv PROJ_DATA "$_CONDA_SET_PROJ_DATA_OLD"
+  unsetenv _CONDA_SET_PROJ_DATA_OLD
+endif

@@ -1,0 +1,6 @@
+set -e PROJ_DATA
+set -e PROJ_NETWORK
+if set -q _CONDA_SET_PROJ_DATA_OLD
+  set -gx PROJ_DATA "$_CONDA_SET_PROJ_DATA_OLD"
+  set -e _CONDA_SET_PROJ_DATA_OLD
+end

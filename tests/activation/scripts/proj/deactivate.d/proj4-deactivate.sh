@@ -1,0 +1,5 @@
+unset PROJ_DATA PROJ_NETWORK
+if [ -n "${_CONDA_SET_PROJ_DATA_OLD:-}" ]; then
+  export PROJ_DATA="${_CONDA_SET_PROJ_DATA_OLD}"
+  unset _CONDA_SET_PROJ_DATA_OLD
+fi

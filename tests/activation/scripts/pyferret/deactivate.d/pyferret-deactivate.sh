@@ -1,0 +1,2 @@
+unset FER_DIR FER_DATA FER_GO FER_PALETTE FER_DESCR SPECTRA
+unset -f Faddpath

@@ -1,0 +1,1 @@
+export TESSDATA_PREFIX="$CONDA_PREFIX/share/tessdata/"
