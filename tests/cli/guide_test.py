@@ -11,6 +11,10 @@ import sys
 import tempfile
 import unittest
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
+
+from skipping import skip  # noqa: E402
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.environ["HPCENV_SOURCE_DIR"]
 PYTHON = os.environ["HPCENV_TEST_PYTHON"]
@@ -46,7 +50,7 @@ class Guide(unittest.TestCase):
     def setUpClass(cls):
         cls.work = tempfile.mkdtemp(prefix="hpcenv-guide-")
         cls.addClassCleanup(shutil.rmtree, cls.work, ignore_errors=True)
-        for profile in ("python", "cuda"):
+        for profile in ("python", "cuda", "jupyter"):
             subprocess.run([PYTHON, f"{SOURCE}/tests/channel/build_channel.py", "--profile", profile, "--out",
                             f"{cls.work}/channels/{profile}/conda-forge"], check=True)
         os.makedirs(f"{cls.work}/bin")
@@ -58,10 +62,10 @@ class Guide(unittest.TestCase):
         cls.addClassCleanup(server.kill)
         cls.alias = server.stdout.readline().strip()
 
-    def follow(self, page, profile="python", programs="bin"):
+    def follow(self, page, profile="python", programs="bin", more=None):
         home = tempfile.mkdtemp(dir=self.work)
         variables = {"PATH": f"{self.work}/{programs}:{self.work}/bin:/usr/local/bin:/usr/bin:/bin", "HOME": home, "LC_ALL": "C",
-                     "HPCENV_CHANNEL_ALIAS": f"{self.alias}/{profile}"}
+                     "HPCENV_CHANNEL_ALIAS": f"{self.alias}/{profile}", **(more or {})}
         steps = steps_of(f"{SOURCE}/docs/guides/{page}")
         self.assertGreater(len(steps), 3)
         for command, expected in steps:
@@ -102,6 +106,15 @@ class Guide(unittest.TestCase):
 
     def test_cuda_toolkits_side_by_side(self):
         self.follow("cuda-toolkits-side-by-side.md", "cuda")
+
+    def test_module_files(self):
+        """With each module system: bash reads its file before each command."""
+        tools = os.environ.get("HPCENV_SHELL_TOOLS", "")
+        if not os.path.exists(f"{tools}/versions"):
+            skip("no module systems")
+        for system in ("lmod/lmod", "modules"):
+            with self.subTest(system=system):
+                self.follow("module-files.md", "jupyter", more={"BASH_ENV": f"{tools}/usr/share/{system}/init/bash", "LMOD_PAGER": "none"})
 
     def test_will_my_gpu_code_run_there(self):
         """Captured machines stand in for the login node and for the node that srun runs on."""

@@ -5,7 +5,7 @@ import subprocess
 import unittest
 
 import tiny_channel
-from cli_case import CliCase, skip
+from cli_case import PROGRAM, CliCase, skip
 
 TOOLS = os.environ.get("HPCENV_SHELL_TOOLS", "")
 INIT = {"lmod": f"{TOOLS}/usr/share/lmod/lmod/init/bash", "tcl": f"{TOOLS}/usr/share/modules/init/bash"}
@@ -63,6 +63,36 @@ class Modulefile(CliCase):
                     self.assertEqual(out[3:5], out[1:3])
                     self.assertEqual(out[5:], out[:1])
                     self.assertFalse(os.path.exists(f"{self.home}/executed"))
+
+    def test_a_wrapper_starts_the_same_in_any_state_of_the_shell(self):
+        """A conda, hpcenv's own activation, the module, and all three: variables are as from a clean shell."""
+        if not os.path.exists(f"{TOOLS}/versions"):
+            skip("no module systems")
+        self.write()
+        wrapped = f"{self.home}/bin/show"
+        with open(f"{self.prefix}/bin/show", "w", encoding="utf-8") as file:
+            file.write("#!/bin/sh\nexec /usr/bin/env\n")
+        os.chmod(f"{self.prefix}/bin/show", 0o755)
+        self.run_program("wrap", "-n", "work", "--bin", f"{self.home}/bin", "show", check=0)
+        os.makedirs(f"{self.home}/conda/conda-meta")
+        with open(f"{self.home}/conda/conda-meta/history", "w", encoding="utf-8"):
+            pass
+        conda = "\n".join([f"export PATH={self.home}/conda/bin:$PATH CONDA_PREFIX={self.home}/conda CONDA_SHLVL=1 CONDA_EXE={self.home}/conda/bin/conda",
+                           "conda() { false; }", "export -f conda", "export PYTHONPATH=/wrong VIRTUAL_ENV=/venv"])
+        hpcenv = f"eval \"$('{PROGRAM}' shell-hook bash)\"\nhpcenv activate work"
+        states = {"conda": [conda], "hpcenv": [hpcenv], "module": ["module load work"], "all": [conda, hpcenv, "module load work"]}
+        env = {"CFLAGS": "-g", "LISTED": "/a", "HPCENV_ROOT": self.root}
+        own = ("MODULE", "_LMFILES_", "LOADEDMODULES", "LMOD", "__LMOD", "_ModuleTable", "__MODULES", "__HPCENV", "BASH_FUNC", "FPATH", "MANPATH",
+               "BASH_ENV", "ENV=", "PWD=", "OLDPWD=", "_=", "SHLVL=", " ", "}", "`", "eval", "return", "(")
+        for system in INIT:
+            clean = self.load(system, wrapped, env=env)
+            self.assertIn("CFLAGS=-O2 -g\n", clean)
+            for name, lines in states.items():
+                with self.subTest(system=system, state=name):
+                    out = self.load(system, *lines, wrapped, env=env)
+                    seen, expected = (sorted(line for line in text.splitlines() if "=" in line and not line.startswith(own)) for text in (out, clean))
+                    self.assertEqual(seen, expected, self.errors)
+                    self.assertNotIn("BASH_FUNC_conda", out)
 
     def test_what_cannot_run_in_a_module_is_named(self):
         self.run_program("install", "-n", "work", "acts", "-y", check=0)
