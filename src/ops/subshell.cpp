@@ -70,7 +70,7 @@ Result<std::filesystem::path> file_to_enter_again(const Locations& locations,
   const std::string text =
       fmt::format("\\rm -rf {}\nunsetenv {}\n{}", shell::quote_csh(folder.string()),
                   shell::subshell_prefix, lines);
-  const std::filesystem::path file = folder / "enter.csh";
+  std::filesystem::path file = folder / "enter.csh";
   if (auto written = base::write_file(file, text, private_mode); !written) {
     (void)base::remove_tree(folder);
     return Failure(std::move(written).error());

@@ -84,6 +84,12 @@ const OptionGuard& guard_of(Dialect dialect) {
   return posix_guard;
 }
 
+// Where programs were found. mksh forgets by itself, and knows `hash` as an alias only.
+std::string_view forget_places(Dialect dialect) {
+  if (dialect == Dialect::zsh) return "\\rehash\n";
+  return dialect == Dialect::bash ? "\\hash -r\n" : "\\hash -r 2>/dev/null || \\:\n";
+}
+
 std::string line_of(const Statement& statement) {
   if (statement.kind == Kind::source) return source_lines(statement.name);
   if (!is_variable_name(statement.name)) return "";
@@ -140,9 +146,9 @@ std::optional<Dialect> dialect_of(std::string_view shell) {
   if (shell == "bash") return Dialect::bash;
   if (shell == "fish") return Dialect::fish;
   if (shell == "tcsh") return Dialect::tcsh;
-  if (shell == "csh") return Dialect::csh;
+  if (shell == "csh" || shell == "bsd-csh") return Dialect::csh;
   if (shell == "zsh") return Dialect::zsh;
-  for (const std::string_view name : {"posix", "sh", "dash", "ash", "ksh", "mksh"}) {
+  for (const std::string_view name : {"posix", "sh", "dash", "ash", "ksh", "ksh93", "mksh"}) {
     if (shell == name) return Dialect::posix;
   }
   return std::nullopt;
@@ -170,7 +176,7 @@ Result<std::string> render(const std::vector<Statement>& statements, Dialect dia
     text += line_of(statement);
   }
   if (guarded) text += guard.after;
-  if (!text.empty()) text += dialect == Dialect::zsh ? "\\rehash\n" : "\\hash -r\n";
+  if (!text.empty()) text += forget_places(dialect);
   return text;
 }
 

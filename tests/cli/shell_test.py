@@ -78,6 +78,17 @@ class Activation(ShellCase):
             self.assertNotIn("GONE", seen)
             self.assertNotIn("PS1", seen)
 
+    def test_korn_shells_enter_and_leave_as_any_other_posix_shell(self):
+        for name in ("mksh", "ksh93"):
+            if shutil.which(name) is None:
+                continue
+            with self.subTest(shell=name):
+                lines = (f"set -eu\neval \"$('{PROGRAM}' shell-hook {name})\"\nhpcenv activate first\nwhich-one\nhpcenv activate second\n"
+                         "which-one\nprintf '%s\\n' \"$COLOUR\"\nhpcenv deactivate\nwhich-one\nhpcenv deactivate\necho $PATH\n")
+                done = subprocess.run([name, "-c", lines], env=self.variables, capture_output=True, text=True, stdin=subprocess.DEVNULL,
+                                      timeout=120, check=False)
+                self.assertEqual((done.returncode, done.stdout), (0, f"first\nsecond\nblue\nfirst\n{self.variables['PATH']}\n"), done.stderr)
+
     def test_leaving_restores_everything(self):
         mine = {"COLOUR": "mine", "GONE": "was here", "PYTHONNOUSERSITE": "", "CONDA_OVERRIDE_CUDA": "12.0"}
         for name in self.each_shell():

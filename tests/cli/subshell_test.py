@@ -29,9 +29,9 @@ CSH_RC = "setenv RC_RAN yes\nalias mine 'echo my alias'\nif ($?prompt) set promp
 FISH_RC = (f"set -gx PATH {PATH.replace(':', ' ')}\nset -gx RC_RAN yes\nfunction mine; echo my alias; end\n"
            "function fish_prompt; echo '> '; end\nfunction fish_greeting; end\n")
 # Of each shell: its start-up file, and what it holds.
-FILES = {"bash": (".bashrc", SH_RC), "zsh": (".zshrc", SH_RC), "dash": (".shrc", SH_RC), "tcsh": (".tcshrc", CSH_RC), "csh": (".cshrc", CSH_RC),
-         "fish": (".config/fish/config.fish", FISH_RC)}
-LATE = ("bash", "zsh", "dash", "fish")  # they enter after the user's files
+FILES = {"bash": (".bashrc", SH_RC), "zsh": (".zshrc", SH_RC), "dash": (".shrc", SH_RC), "mksh": (".shrc", SH_RC), "ksh93": (".shrc", SH_RC),
+         "tcsh": (".tcshrc", CSH_RC), "csh": (".cshrc", CSH_RC), "fish": (".config/fish/config.fish", FISH_RC)}
+LATE = ("bash", "zsh", "dash", "mksh", "ksh93", "fish")  # they enter after the user's files
 SHELLS = tuple(FILES)
 
 
@@ -127,7 +127,7 @@ class OnATerminal(SubshellCase):
             self.nothing_left()
 
     def test_the_prompt_says_where_one_is(self):
-        for name in self.each(("bash", "zsh", "dash", "fish")):
+        for name in self.each(LATE):
             terminal = self.terminal(name)
             terminal.wait_for(r"\(first\) > ")
 
@@ -148,6 +148,7 @@ class OnATerminal(SubshellCase):
             self.assertEqual(self.ask(terminal, "which-one"), "second")
             self.assertEqual(self.ask(terminal, "env printenv CONDA_SHLVL CONDA_PREFIX_1"), f"2\n{self.first}")
             terminal.type("exit 3")
+            terminal.wait_for(r"\(first\) > ")  # what is typed before is the inner shell's in ksh93
             self.assertEqual(self.ask(terminal, "which-one"), "first")
             terminal.type("exit")
             self.assertEqual(terminal.code(), 0)
@@ -167,20 +168,22 @@ class OnATerminal(SubshellCase):
     def test_signals_are_as_in_a_shell_that_was_started_directly(self):
         """An interactive shell ignores SIGTERM (bash, zsh, tcsh) or not (dash, fish); SIGHUP ends it."""
         for name in self.each():
-            ends = {}
-            for way in ("direct", "hpcenv"):
-                for number in (signal.SIGTERM, signal.SIGHUP):
-                    if way == "hpcenv":
-                        terminal = self.terminal(name)
-                    else:
-                        terminal = Terminal([shutil.which(name)], self.variables, self.user)
-                        self.addCleanup(terminal.close)
-                    self.ask(terminal, "echo ready")
-                    os.kill(terminal.pid, number)
-                    time.sleep(0.3)
-                    if not terminal.ended():
-                        terminal.type("exit 9")
-                    ends[way, number] = terminal.code()
+            terminals = {}
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                terminals["hpcenv", number] = self.terminal(name)
+                terminals["direct", number] = Terminal([shutil.which(name)], self.variables, self.user)
+                self.addCleanup(terminals["direct", number].close)
+            for terminal in terminals.values():
+                self.ask(terminal, "echo ready")
+                terminal.wait_for("[>#] ")  # mksh has a prompt of its own for root
+            time.sleep(0.3)  # all are at their prompts: ksh93 loses what comes before
+            for (_, number), terminal in terminals.items():
+                os.kill(terminal.pid, number)
+            time.sleep(0.3)
+            for terminal in terminals.values():
+                if not terminal.ended():
+                    terminal.type("exit 9")
+            ends = {key: terminal.code() for key, terminal in terminals.items()}
             self.assertEqual(ends["hpcenv", signal.SIGTERM], ends["direct", signal.SIGTERM])
             self.assertEqual(ends["hpcenv", signal.SIGHUP], ends["direct", signal.SIGHUP])
             self.assertNotEqual(ends["hpcenv", signal.SIGHUP], 9)
@@ -248,8 +251,19 @@ class StartUpFiles(SubshellCase):
         self.assertEqual(out, f"{self.user}/bashenv yes\nfirst\n")
         self.assertEqual(self.stream("bash", "echo ${BASH_ENV-none}"), "none\n")
 
+    def test_korn_shells_have_a_file_of_their_own(self):
+        """Where ENV names none; an empty ENV is that in mksh, and no file at all in others."""
+        del self.variables["ENV"]
+        for name, file in (("ksh93", ".kshrc"), ("mksh", ".mkshrc")):
+            if shutil.which(name) is None:
+                continue
+            with self.subTest(shell=name):
+                self.write(file, SH_RC.replace("yes", file))
+                terminal = self.terminal(name)
+                self.assertEqual(self.ask(terminal, "printenv RC_RAN; which-one; echo ${ENV-none}"), f"{file}\nfirst\nnone")
+
     def test_without_files_of_the_users(self):
-        for file, _ in FILES.values():
+        for file in {file for file, _ in FILES.values()}:
             os.remove(f"{self.user}/{file}")
         self.files = self.tree_of_user()
         for name in self.each():
@@ -274,7 +288,7 @@ class StartUpFiles(SubshellCase):
         self.write(".bashrc", "set -u\n" + SH_RC)
         self.write(".zshrc", "setopt no_unset\n" + SH_RC)
         self.write(".shrc", "set -u\n" + SH_RC)
-        for name in self.each(("bash", "zsh", "dash")):
+        for name in self.each(("bash", "zsh", "dash", "mksh", "ksh93")):
             terminal = self.terminal(name)
             self.assertEqual(self.ask(terminal, "which-one"), "first")
 
@@ -312,15 +326,19 @@ class FromAStream(SubshellCase):
 
     def test_a_signal_ends_it_and_is_its_end(self):
         for name in self.each():
-            self.write("lines", f"touch {self.user}/ready-{name}\nsleep 5\n")
-            with open(f"{self.user}/lines", encoding="utf-8") as lines:
-                process = subprocess.Popen([PROGRAM, "shell", "-n", "first", "-s", name], env=self.variables, stdin=lines,
-                                           stderr=subprocess.DEVNULL)
-            end = time.monotonic() + 60
-            while not os.path.exists(f"{self.user}/ready-{name}") and time.monotonic() < end:
-                time.sleep(0.02)
-            process.send_signal(signal.SIGTERM)
-            self.assertEqual(process.wait(timeout=60), -signal.SIGTERM)
+            self.write("lines", f"touch {self.user}/ready\nsleep 2\n")
+            ends = []
+            for words in ([shutil.which(name)], [PROGRAM, "shell", "-n", "first", "-s", name]):
+                with open(f"{self.user}/lines", encoding="utf-8") as lines:
+                    process = subprocess.Popen(words, env=self.variables, stdin=lines, stderr=subprocess.DEVNULL)
+                end = time.monotonic() + 60
+                while not os.path.exists(f"{self.user}/ready") and time.monotonic() < end:
+                    time.sleep(0.02)
+                os.remove(f"{self.user}/ready")
+                process.send_signal(signal.SIGTERM)
+                ends.append(process.wait(timeout=60))
+            self.assertEqual(ends[1], ends[0])
+            self.assertIn(ends[1], (-signal.SIGTERM, 128 + signal.SIGTERM))  # ksh93 makes a number of it
 
     def test_stacked(self):
         self.write(".config/fish/config.fish", "")  # PATH as its own files say is PATH as it is to be

@@ -62,7 +62,7 @@ Result<ops::EnvironmentRef> environment_of(const Arguments& arguments,
 
 /// The user's, or what was asked for; bash where nothing says.
 std::string wished_shell(const Arguments& arguments, const Session& session) {
-  const std::string asked = arguments.value("shell", session.environment().get_or("SHELL", ""));
+  std::string asked = arguments.value("shell", session.environment().get_or("SHELL", ""));
   if (!asked.empty()) return asked;
   return base::find_program("bash", session.environment()) ? "bash" : "sh";
 }
