@@ -135,7 +135,7 @@ std::string outcome_words(const Outcome& outcome) {
 }
 
 std::string chosen(const Rule& rule) {
-  const std::string set = outcome_words(rule.set);
+  std::string set = outcome_words(rule.set);
   if (rule.unset == rule.set && rule.empty == rule.set) return set;
   return fmt::format("by({}, {}, {}, {})", word(rule.selector), outcome_words(rule.unset),
                      outcome_words(rule.empty), set);

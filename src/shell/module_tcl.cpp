@@ -151,7 +151,7 @@ std::string wish_of(const Outcome& outcome) {
 }
 
 std::string chosen(const Rule& rule) {
-  const std::string set = wish_of(rule.set);
+  std::string set = wish_of(rule.set);
   if (rule.unset == rule.set && rule.empty == rule.set) return set;
   return fmt::format("[hpcenv_by {} {} {} {}]", rule.selector, wish_of(rule.unset),
                      wish_of(rule.empty), set);

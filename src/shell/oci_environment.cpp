@@ -1,5 +1,7 @@
 #include "shell/oci_environment.hpp"
 
+#include <fmt/format.h>
+
 namespace hpcenv::shell {
 namespace {
 
@@ -21,7 +23,7 @@ OciEnvironment oci_environment(const Activation& activation, const base::Environ
   for (const auto& [name, value] : after.all()) {
     std::string reason = reason_against(name, value);
     if (reason.empty()) {
-      result.variables.push_back(name + "=" + value);
+      result.variables.push_back(fmt::format("{}={}", name, value));
     } else {
       result.refused.push_back({name, std::move(reason)});
     }

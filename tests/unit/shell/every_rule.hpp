@@ -16,8 +16,9 @@ inline Outcome unset() { return {Outcome::Kind::unset, {}}; }
 inline Outcome set(Template value) { return {Outcome::Kind::set, std::move(value)}; }
 inline Outcome set(std::string words) { return set(Template{text(std::move(words))}); }
 
-inline Rule rule(const std::string& name, Outcome unset_, Outcome empty_, Outcome set_) {
-  return {name, name, std::move(unset_), std::move(empty_), std::move(set_), {}};
+inline Rule rule(const std::string& name, Outcome when_unset, Outcome when_empty,
+                 Outcome when_set) {
+  return {name, name, std::move(when_unset), std::move(when_empty), std::move(when_set), {}};
 }
 
 inline std::vector<Rule> every_rule() {

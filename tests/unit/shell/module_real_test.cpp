@@ -24,11 +24,11 @@ std::string difference(const Variables& found, const Variables& expected) {
     if (there == found.end()) {
       text += "missing: " + name + "\n";
     } else if (there->second != value) {
-      text += name + " is <" + there->second + ">, not <" + value + ">\n";
+      text += fmt::format("{} is <{}>, not <{}>\n", name, there->second, value);
     }
   }
   for (const auto& [name, value] : found) {
-    if (!expected.contains(name)) text += "too much: " + name + "=" + value + "\n";
+    if (!expected.contains(name)) text += fmt::format("too much: {}={}\n", name, value);
   }
   return text;
 }
@@ -93,12 +93,12 @@ TEST_CASE("a module sets what apply sets, twice too, and unloading restores", "[
     for (const Variables& before : incoming_states) {
       const auto seen =
           modules.run({"module load torch", "module load torch", "module unload torch"}, before);
-      CHECK(seen.errors == "");
+      CHECK(seen.errors == nothing);
       REQUIRE(seen.states.size() == 4);
       const auto expected = apply(activation, base::Environment(seen.states[0]));
-      CHECK(difference(without_own(seen.states[1]), expected.all()) == "");
-      CHECK(difference(seen.states[2], seen.states[1]) == "");
-      CHECK(difference(seen.states[3], seen.states[0]) == "");
+      CHECK(difference(without_own(seen.states[1]), expected.all()) == nothing);
+      CHECK(difference(seen.states[2], seen.states[1]) == nothing);
+      CHECK(difference(seen.states[3], seen.states[0]) == nothing);
     }
   });
 }
@@ -142,7 +142,7 @@ TEST_CASE("values of every kind go through modules, or are refused by name", "[.
       held += here ? 1 : 0;
     }
     CHECK(held >= (shell.is_csh() ? 35U : 45U));
-    CHECK(difference(seen.states[2], seen.states[0]) == "");
+    CHECK(difference(seen.states[2], seen.states[0]) == nothing);
   });
 }
 
@@ -181,7 +181,7 @@ TEST_CASE("what comes in is never executed by a module", "[.modules]") {
       changed += left ? 0 : 1;
     }
     CHECK(changed >= (shell.is_csh() ? 25U : 35U));
-    CHECK(difference(seen.states[2], seen.states[0]) == "");
+    CHECK(difference(seen.states[2], seen.states[0]) == nothing);
   });
 }
 
@@ -198,7 +198,7 @@ TEST_CASE("guards are asked when a module is loaded", "[.modules]") {
     const auto holds = modules.run({"module load torch", "module unload torch"}, {});
     CHECK(holds.states[1].at("NVCC") == "x");
     CHECK(holds.states[1].at("LISTS") == "/e");
-    CHECK(difference(holds.states[2], holds.states[0]) == "");
+    CHECK(difference(holds.states[2], holds.states[0]) == nothing);
     const auto broken = modules.run({"module load torch", "module unload torch"},
                                     {{"CXX", "c++"}, {"NVCC", "mine"}, {"LISTS", "/e:/m"}});
     CHECK(broken.states[1].at("NVCC") == "mine");
@@ -206,7 +206,7 @@ TEST_CASE("guards are asked when a module is loaded", "[.modules]") {
     CHECK(broken.states[1].at("CONDA_PREFIX") == "/envs/torch");
     CHECK(one_line(broken.errors).find("recorded where CXX is unset: ~cuda-nvcc_activate.sh") !=
           std::string::npos);
-    CHECK(difference(broken.states[2], broken.states[0]) == "");
+    CHECK(difference(broken.states[2], broken.states[0]) == nothing);
   });
 }
 
@@ -224,7 +224,7 @@ TEST_CASE("two environments are not loaded as modules at once", "[.modules]") {
     CHECK((path.find("/envs/torch/") == std::string::npos ||
            path.find("/envs/other/") == std::string::npos));
     CHECK(path.starts_with(prefix + "/bin:"));
-    CHECK(difference(seen.states[3], seen.states[0]) == "");
+    CHECK(difference(seen.states[3], seen.states[0]) == nothing);
   });
 }
 
@@ -237,7 +237,7 @@ TEST_CASE("help and whatis say what a module is, and which scripts did not run",
     const auto seen = modules.run({"module help torch", "module whatis torch"}, {});
     CHECK(seen.errors.find(input.prefix) != std::string::npos);
     CHECK(seen.errors.find("these did not run: 10_live.sh") != std::string::npos);
-    CHECK(difference(seen.states[2], seen.states[0]) == "");
+    CHECK(difference(seen.states[2], seen.states[0]) == nothing);
   });
 }
 
@@ -250,12 +250,12 @@ TEST_CASE("Lmod is told to take the Lua file, and takes it where both are", "[.m
     modules.write_tcl("torch", module_file(activation, ModuleKind::tcl)->text);
     auto seen = modules.run({"module load torch"}, {{"PYTHONPATH", "/p"}});
     CHECK(one_line(seen.errors).find("hpcenv modulefile --lmod") != std::string::npos);
-    CHECK(difference(seen.states[1], seen.states[0]) == "");
+    CHECK(difference(seen.states[1], seen.states[0]) == nothing);
     modules.write("torch", module_file(activation, ModuleKind::lmod)->text);
     seen = modules.run({"module load torch", "module unload torch"}, {{"PYTHONPATH", "/p"}});
-    CHECK(seen.errors == "");
+    CHECK(seen.errors == nothing);
     CHECK(seen.states[1].at("CONDA_PREFIX") == "/envs/torch");
-    CHECK(difference(seen.states[2], seen.states[0]) == "");
+    CHECK(difference(seen.states[2], seen.states[0]) == nothing);
   }
 }
 

@@ -6,6 +6,9 @@
 
 namespace hpcenv::shell {
 
+/// What a test compares with that shows what there is instead.
+inline const std::string nothing;
+
 inline const std::vector<std::string> nasty_words = {
     "",
     " ",

@@ -2,6 +2,8 @@
 // tests/shells/shell_tools.py unpacked.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <cstdlib>
 #include <string>
 #include <vector>
@@ -26,7 +28,8 @@ inline std::vector<PosixShell> posix_shells() {
   }
   const auto found = [&](const std::string& program) -> std::string {
     for (const std::string& folder : folders) {
-      if (base::path_exists(folder + "/" + program)) return folder + "/" + program;
+      std::string path = fmt::format("{}/{}", folder, program);
+      if (base::path_exists(path)) return path;
     }
     return "";
   };

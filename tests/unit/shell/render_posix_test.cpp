@@ -22,16 +22,16 @@ class Fixture {
   Fixture() {
     for (const char* folder : {"env/conda-meta", "env/lib", "env/bin", "other/conda-meta",
                                "other/bin", "other/lib", "my env/bin", "plain/lib"}) {
-      REQUIRE(base::make_directories(directory.path() / folder));
+      REQUIRE(base::make_directories(directory_.path() / folder));
     }
     for (const char* file : {"env/conda-meta/history", "other/conda-meta/history",
                              "env/lib/libz.so.1", "other/lib/libz.so.1", "plain/lib/libq.so"}) {
-      REQUIRE(base::write_file(directory.path() / file, ""));
+      REQUIRE(base::write_file(directory_.path() / file, ""));
     }
     input.prefix = at("env");
     input.environment_name = "e";
   }
-  std::string at(const std::string& name) const { return (directory.path() / name).string(); }
+  std::string at(const std::string& name) const { return (directory_.path() / name).string(); }
 
   base::ProcessResult run(const PosixShell& shell, const std::string& script,
                           const Variables& before) const {
@@ -98,7 +98,7 @@ class Fixture {
   ActivationInput input;
 
  private:
-  test::TemporaryDirectory directory;
+  test::TemporaryDirectory directory_;
 };
 
 // What a shell exports on its own account is not compared; some export their own PATH.
@@ -130,11 +130,11 @@ std::string difference(const Variables& found, const Variables& expected) {
     if (there == found.end()) {
       text += "missing: " + name + "\n";
     } else if (there->second != value) {
-      text += name + " is <" + there->second + ">, not <" + value + ">\n";
+      text += fmt::format("{} is <{}>, not <{}>\n", name, there->second, value);
     }
   }
   for (const auto& [name, value] : found) {
-    if (!expected.contains(name)) text += "too much: " + name + "=" + value + "\n";
+    if (!expected.contains(name)) text += fmt::format("too much: {}={}\n", name, value);
   }
   return text;
 }
@@ -168,8 +168,8 @@ TEST_CASE("lines for sh make of the variables what apply makes of them") {
       Variables found = printed(result.output);
       const bool own_path = before.empty() && (shell.name == "busybox" || shell.name == "mksh");
       if (own_path) found["PATH"] = expected.get_or("PATH", "");
-      CHECK(difference(found, comparable(expected.all())) == "");
-      CHECK(without_loader(result.errors) == "");
+      CHECK(difference(found, comparable(expected.all())) == nothing);
+      CHECK(without_loader(result.errors) == nothing);
     }
   }
 }
@@ -217,8 +217,8 @@ TEST_CASE("values of every kind go through sh, as what is set and as what comes 
   for (const PosixShell& shell : posix_shells()) {
     INFO(base::join(shell.argv, " "));
     const auto result = fixture.run(shell, "set -eu\n" + script, before);
-    CHECK(difference(printed(result.output), expected) == "");
-    CHECK(result.errors == "");
+    CHECK(difference(printed(result.output), expected) == nothing);
+    CHECK(result.errors == nothing);
   }
 }
 
@@ -236,9 +236,9 @@ TEST_CASE("strict options of sh are survived and given back, and so is IFS") {
       // An IFS that is not set does what the usual one does.
       const std::string same = options.find("unset") == std::string::npos ? options : "";
       const std::string expected = fixture.run(shell, same + look, before).output;
-      const auto result = fixture.run(shell, options + lines + look, before);
+      const auto result = fixture.run(shell, fmt::format("{}{}{}", options, lines, look), before);
       CHECK(result.output == expected);
-      CHECK(result.errors == "");
+      CHECK(result.errors == nothing);
     }
     CHECK(fixture.run(shell, "set -e\n" + lines + "false\necho no\n", before).output.empty());
     CHECK(fixture.run(shell, "set -u\n" + lines + "echo \"$NOBODY\"\necho no\n", before)
@@ -284,7 +284,7 @@ TEST_CASE("lines for sh start no program") {
     const auto result =
         fixture.run(shell, script, {{"PATH", fixture.at("my env/bin")}, {"CONDA_PREFIX_1", "x"}});
     CHECK(result.output == "reached\n");
-    CHECK(result.errors == "");
+    CHECK(result.errors == nothing);
   }
 }
 
@@ -301,7 +301,7 @@ TEST_CASE("names that a shell cannot hold are left out in a comment that runs no
   for (const PosixShell& shell : posix_shells()) {
     const auto result = fixture.run(shell, "set -eu\n" + script + print_all, {{"PATH", "/bin"}});
     CHECK(printed(result.output).at("GOOD") == "1");
-    CHECK(result.errors == "");
+    CHECK(result.errors == nothing);
   }
 }
 
@@ -317,7 +317,7 @@ TEST_CASE("shellcheck finds nothing in lines for sh") {
   const auto result = base::make_process_runner()->run(request);
   if (!result && result.error().kind == ErrorKind::not_found) SKIP("no shellcheck");
   REQUIRE(result);
-  CHECK(result->output == "");
+  CHECK(result->output == nothing);
 }
 
 TEST_CASE("sh suffices unless something is sourced or guarded") {

@@ -5,6 +5,7 @@
 #include "base/fs.hpp"
 #include "base/process.hpp"
 #include "base/text.hpp"
+#include "unit/shell/nasty_words.hpp"
 #include "unit/shell/posix_shells.hpp"
 #include "unit/support/temporary_directory.hpp"
 
@@ -73,7 +74,7 @@ TEST_CASE("a wrapper works in every shell, with awkward names and options") {
       const auto result = base::make_process_runner()->run(request);
       REQUIRE(result);
       CHECK(result->code == 7);
-      CHECK(result->errors == "");
+      CHECK(result->errors == nothing);
       CHECK(result->output == prefix + "|a b||*|");
     }
   }
