@@ -141,6 +141,7 @@ constexpr CommandSpec shell_command{
         "their files: on a terminal they enter before, and again where `hpcenv init` put a block "
         "into "
         "them.\n"
+        "Where a start-up file replaces the shell (exec zsh), name that one: --shell zsh.\n"
         "Failures of hpcenv itself leave with 125, a shell that cannot be executed with 126.",
     .operands = CommandSpec::Operands::some,
     .options = options,
