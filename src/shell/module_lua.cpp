@@ -77,18 +77,23 @@ local function push(name, value)
    done = done .. name .. ":"
 end
 
+-- Other modules may add to the same list: only its own elements are taken out again.
 local function list(add, name, value)
    if not loading then
-      if undone(name) then add(name, value) end
+      if undone("+" .. name) then add(name, value) end
+      if undone(name .. "=") then give_empty(name) end
       return
    end
-   local reason = against(value) or against(now(name))
+   local old = now(name)
+   if name ~= "PATH" and string.find(":" .. (old or "") .. ":", ":" .. value .. ":", 1, true) then return end
+   local reason = against(value) or against(old)
    if reason then
       LmodMessage("hpcenv: " .. name .. " is left as it is: it holds " .. reason)
       return
    end
    add(name, value)
-   done = done .. name .. ":"
+   if old == "" then done = done .. name .. "=:" end
+   done = done .. "+" .. name .. ":"
 end
 
 local was = {}

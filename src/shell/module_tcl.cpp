@@ -98,12 +98,20 @@ proc hpcenv_push {name wish} {
     append hpcenv_done $name :
 }
 
+# Other modules may add to the same list: only its own elements are taken out again.
 proc hpcenv_list {add name value} {
     global hpcenv_unloading hpcenv_done
-    if {$hpcenv_unloading ? [hpcenv_undone $name] : [hpcenv_may $name $value]} {
-        $add $name $value
-        append hpcenv_done $name :
+    if {$hpcenv_unloading} {
+        if {[hpcenv_undone +$name]} { $add $name $value }
+        if {[hpcenv_undone $name=] && (![info exists ::env($name)] || $::env($name) eq "")} { unsetenv $name "" }
+        return
     }
+    set old [expr {[info exists ::env($name)] ? $::env($name) : ":"}]
+    if {$name ne "PATH" && [string first :$value: :$old:] >= 0} { return }
+    if {![hpcenv_may $name $value]} { return }
+    $add $name $value
+    if {$old eq ""} { append hpcenv_done $name=: }
+    append hpcenv_done +$name :
 }
 
 proc hpcenv_text {name} {

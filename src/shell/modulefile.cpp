@@ -28,6 +28,14 @@ bool has_home_mark(std::string_view value) {
   return value.starts_with('~') || value.find(":~") != std::string_view::npos;
 }
 
+bool is_module_commands(std::string_view name) {
+  for (const std::string_view start : {"LMOD_", "__LMOD_", "MODULEPATH", "MODULES", "__MODULES_",
+                                       "LOADEDMODULES", "_LMFILES_", "_ModuleTable"}) {
+    if (name.starts_with(start)) return true;
+  }
+  return false;
+}
+
 // Why no shell can get a value from a module command; empty where one can.
 std::string reason_against(std::string_view value, ModuleKind kind) {
   if (value.find('\n') != std::string_view::npos) return "it holds a newline";
@@ -173,6 +181,8 @@ class Builder {
       reason = "a shell cannot name it";
     } else if (is_shells_own(name)) {
       reason = "the shell keeps it for itself";
+    } else if (is_module_commands(name)) {
+      reason = "the module command keeps it for itself";
     } else if (name == "PATH" && step.kind == ModuleStep::Kind::choose) {
       reason = "a module can only add to it";
     } else {

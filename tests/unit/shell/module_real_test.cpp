@@ -210,6 +210,30 @@ TEST_CASE("guards are asked when a module is loaded", "[.modules]") {
   });
 }
 
+TEST_CASE("lists of which a part was there, or that were empty, are given back", "[.modules]") {
+  ActivationInput input = plain_input();
+  for (const char* name : {"HELD", "EMPTY", "LATER", "UNSET"}) {
+    input.recorded.rules.push_back(
+        rule(name, set("/e"), set("/e"), set({text("/e:"), incoming(name)})));
+  }
+  const Activation activation = activation_of(input);
+  in_every_shell([&](ModuleKind kind, const LoginShell&, const ModuleShell& modules) {
+    modules.write("torch", module_file(activation, kind)->text);
+    modules.write("after", kind == ModuleKind::lmod ? "prepend_path(\"LATER\", \"/after\")\n"
+                                                    : "#%Module1.0\nprepend-path LATER /after\n");
+    const auto seen = modules.run({"module load torch", "module load torch", "module load after",
+                                   "module unload torch", "module unload after"},
+                                  {{"HELD", "/a:/e:/b"}, {"EMPTY", ""}, {"LATER", ""}});
+    CHECK(seen.states[1].at("HELD") == "/a:/e:/b");
+    CHECK(seen.states[1].at("EMPTY") == "/e");
+    CHECK(difference(seen.states[2], seen.states[1]) == nothing);
+    CHECK(seen.states[4].at("LATER") == "/after");
+    CHECK(seen.states[4].at("EMPTY") == nothing);
+    CHECK_FALSE(seen.states[4].contains("UNSET"));
+    CHECK(seen.states[4].at("HELD") == "/a:/e:/b");
+  });
+}
+
 TEST_CASE("two environments are not loaded as modules at once", "[.modules]") {
   ActivationInput other = plain_input();
   other.prefix = "/envs/other";

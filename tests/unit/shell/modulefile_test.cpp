@@ -109,6 +109,18 @@ TEST_CASE("a rule that takes PATH apart is refused, one that adds to it is not")
   CHECK(file->refused == std::vector<RefusedVariable>{{"PATH", "a module can only add to it"}});
 }
 
+TEST_CASE("variables of the module commands themselves are refused") {
+  ActivationInput input = input_at("/e");
+  input.variables = {
+      {"LMOD_CMD", "/e/lmod"}, {"MODULEPATH", "/e"}, {"MODULESHOME", "/e"}, {"MODULE_X", "fine"}};
+  for (const ModuleKind kind : {ModuleKind::lmod, ModuleKind::tcl}) {
+    const auto file = module_file(activation_of(input), kind);
+    REQUIRE(file->refused.size() == 3);
+    CHECK(file->refused[0] ==
+          RefusedVariable{"LMOD_CMD", "the module command keeps it for itself"});
+  }
+}
+
 TEST_CASE("hpcenv knows its own module files") {
   for (const ModuleKind kind : {ModuleKind::lmod, ModuleKind::tcl}) {
     CHECK(is_own_module_file(module_file(activation_of(input_at("/e")), kind)->text));
