@@ -35,10 +35,13 @@ std::vector<std::string> of_classes(const ActivationRecord& record, ScriptClass 
   return scripts;
 }
 
-Result<shell::ActivationInput> declared(const EnvironmentRef& environment) {
+Result<shell::ActivationInput> declared(const EnvironmentRef& environment,
+                                        const Locations& locations) {
   shell::ActivationInput input;
   input.prefix = environment.prefix.string();
-  input.environment_name = environment.name;
+  // As conda has it: the name of one in the folders, however it was asked for.
+  input.environment_name = name_of(locations, environment.prefix);
+  if (input.environment_name.empty()) input.environment_name = input.prefix;
   HPCENV_ASSIGN(const std::vector<prefix::StateVariable> variables,
                 prefix::state_variables(environment.prefix));
   for (const prefix::StateVariable& variable : variables) {
@@ -70,7 +73,7 @@ void use_record(const ActivationRecord& record, ForNode node, shell::Activation&
 Result<KnownActivation> known_activation(const EnvironmentRef& environment, ForNode node,
                                          const Locations& locations, const LocalSeams& seams) {
   HPCENV_TRY(prefix::require_usable(environment.prefix, {}, seams.reporter));
-  HPCENV_ASSIGN(shell::ActivationInput input, declared(environment));
+  HPCENV_ASSIGN(shell::ActivationInput input, declared(environment, locations));
   KnownActivation known;
   const std::vector<std::string> scripts = activate_scripts(environment.prefix);
   known.activation = shell::activation_of(input);
@@ -93,7 +96,7 @@ Result<shell::Activation> activation_for(const EnvironmentRef& environment, ForN
 std::optional<ActivationRecord> record_of(const EnvironmentRef& environment,
                                           const Locations& locations,
                                           const host::HostReader& reader) {
-  const auto input = declared(environment);
+  const auto input = declared(environment, locations);
   if (!input) return std::nullopt;
   return scripts_on_record(shell::activation_of(*input), activate_scripts(environment.prefix),
                            locations, reader);
@@ -102,9 +105,7 @@ std::optional<ActivationRecord> record_of(const EnvironmentRef& environment,
 Result<> record_after_change(const std::filesystem::path& prefix, const Locations& locations,
                              const LocalSeams& seams) {
   if (activate_scripts(prefix).empty()) return {};
-  std::string name = name_of(locations, prefix);
-  if (name.empty()) name = prefix.string();
-  const auto known = known_activation({prefix, name}, ForNode::this_one, locations, seams);
+  const auto known = known_activation({prefix, ""}, ForNode::this_one, locations, seams);
   if (known) return {};
   const Error& error = known.error();
   if (error.kind == ErrorKind::interrupted || error.kind == ErrorKind::terminated) {

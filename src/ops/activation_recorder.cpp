@@ -21,7 +21,9 @@ using shell::Derived;
 using shell::Observation;
 
 constexpr std::chrono::milliseconds acting_deadline{60'000};
-constexpr std::size_t most_scripts_looked_at = 500;
+constexpr std::size_t most_paths = 500;
+/// After which no new search for rules begins.
+constexpr std::chrono::seconds patience{10};
 
 std::string file_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
@@ -88,13 +90,19 @@ class Recorder {
     return {};
   }
 
-  // Whether no process is left behind; whoever left one is refused. One that its shell does not
+  // Whether no process is left behind, and programs can still be started; whoever is to blame is
+  // refused. One that its shell does not
   // know any more is found by looking at one script at a time.
   Result<bool> leaves_nothing() {
     constexpr const char* reason = "leaves a process in the background";
     for (std::size_t i = 0; i < looked_at_.size(); ++i) {
       if (base::trim(look_.looks.at(i).jobs).empty()) continue;
       refuse(looked_at_[i], reason);
+      return false;
+    }
+    for (std::size_t i = 0; i < looked_at_.size(); ++i) {
+      if (!look_.looks.at(i).after.all().empty()) continue;
+      refuse(looked_at_[i], "sets a value that is too long for any program to start with");
       return false;
     }
     if (!look_.left_children) return true;
@@ -203,6 +211,10 @@ class Recorder {
       derived_ = {};
       guards_.clear();
       if (scripts.empty()) break;
+      if (std::chrono::steady_clock::now() > end_) {
+        give_up({}, scripts, "is one of too many for what can be found out in a moment");
+        continue;
+      }
       HPCENV_ASSIGN(Finding found, trials_.find_rules(scripts, texts_));
       written_by_ = std::move(found.written_by);
       if (found.unexplained.empty()) {
@@ -217,6 +229,10 @@ class Recorder {
     return {};
   }
 
+  static std::string unforeseen(const std::vector<std::string>& names) {
+    return "sets " + base::join(names, ", ") + " by what cannot be foreseen";
+  }
+
   // Those that write one of the names, or all where nobody is known to. Without a reason: by what
   // cannot be foreseen.
   void give_up(const std::set<std::string>& names, const std::vector<std::string>& scripts,
@@ -229,14 +245,14 @@ class Recorder {
                            [&](const std::string& name) { return names.contains(name); });
       return own;
     };
+    const std::vector<std::string> all(names.begin(), names.end());
     const bool known = std::ranges::any_of(
         scripts, [&](const std::string& script) { return !writes_of(script).empty(); });
     for (const std::string& script : scripts) {
       const std::vector<std::string> own = writes_of(script);
       if (known && own.empty()) continue;
       verdicts_[script].kind = ScriptClass::live;
-      verdicts_[script].reason =
-          reason.empty() ? "sets " + base::join(own, ", ") + " by what cannot be foreseen" : reason;
+      verdicts_[script].reason = reason.empty() ? unforeseen(known ? own : all) : reason;
     }
   }
 
@@ -252,7 +268,12 @@ class Recorder {
   // write.
   void take_what_acting_set() {
     if (!acted_run_) return;
+    std::set<std::string> own;
+    for (const std::string& script : of_class({ScriptClass::acts})) {
+      own.merge(std::set<std::string>(written_by_[script]));
+    }
     for (const std::string& name : shell::unexplained(derived_, *acted_run_)) {
+      if (!own.contains(name)) continue;
       const auto value = acted_run_->after.get(name);
       shell::Outcome outcome{shell::Outcome::Kind::unset, {}};
       if (value) outcome = {shell::Outcome::Kind::set, {{shell::Piece::Kind::text, *value}}};
@@ -308,7 +329,7 @@ class Recorder {
       } else if (!belongs_to_every_node(path)) {
         record.outside.push_back(presence_fact(path));
       }
-      if (record.files.size() + record.outside.size() >= most_scripts_looked_at) break;
+      if (record.files.size() + record.outside.size() >= most_paths) break;
     }
   }
 
@@ -336,6 +357,7 @@ class Recorder {
   std::map<std::string, std::set<std::string>> written_by_;  ///< script -> names
   Derived derived_;
   std::vector<shell::Guard> guards_;
+  std::chrono::steady_clock::time_point end_ = std::chrono::steady_clock::now() + patience;
 };
 
 }  // namespace

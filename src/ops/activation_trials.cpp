@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/fs.hpp"
+#include "base/text.hpp"
 
 namespace hpcenv::ops {
 namespace {
@@ -19,55 +20,33 @@ constexpr std::array<Incoming, 3> all_states = {Incoming::unset, Incoming::empty
 constexpr std::size_t most_guards = 12;
 
 // Every user has them: unset only in trials that try just that.
-constexpr std::array<std::string_view, 6> always_there = {
-    "CONDA_DEFAULT_ENV", "HOME", "LOGNAME", "PATH", "TMPDIR", "USER"};
+constexpr std::string_view always_there = " HOME LOGNAME PATH TMPDIR USER ";
 // A shell or the loader takes them for itself, or a build of a package sets them: they are never
 // there when an environment is entered, or never a script's to read.
-constexpr std::array<std::string_view, 24> never_varied = {"BUILD_PREFIX",
-                                                           "CONDA_PREFIX",
-                                                           "CONDA_SHLVL",
-                                                           "ENV",
-                                                           "EUID",
-                                                           "FUNCNAME",
-                                                           "GCONV_PATH",
-                                                           "HOSTNAME",
-                                                           "HOSTTYPE",
-                                                           "IFS",
-                                                           "LANG",
-                                                           "LD_PRELOAD",
-                                                           "LINENO",
-                                                           "MACHTYPE",
-                                                           "OPTARG",
-                                                           "OPTIND",
-                                                           "OSTYPE",
-                                                           "PKG_NAME",
-                                                           "PKG_VERSION",
-                                                           "PPID",
-                                                           "POSIXLY_CORRECT",
-                                                           "PROMPT_COMMAND",
-                                                           "RECIPE_DIR",
-                                                           "REPLY"};
-constexpr std::array<std::string_view, 4> more_never_varied = {"SHELLOPTS", "SRC_DIR", "TERM",
-                                                               "UID"};
-constexpr std::array<std::string_view, 9> never_varied_beginnings = {
-    "BASH", "CONDA_BACKUP", "CONDA_BUILD", "CONDA_PREFIX_", "CONDA_PROMPT", "LC_",
-    "PS",   "_CONDA",       "__"};
+constexpr std::string_view never_varied =
+    " BUILD_PREFIX CONDA_DEFAULT_ENV CONDA_PREFIX CONDA_SHLVL ENV EUID FUNCNAME GCONV_PATH "
+    "HOSTNAME HOSTTYPE IFS "
+    "LD_PRELOAD LINENO MACHTYPE OPTARG OPTIND OSTYPE PKG_NAME PKG_VERSION POSIXLY_CORRECT PPID "
+    "PROMPT_COMMAND RECIPE_DIR REPLY SHELLOPTS SRC_DIR TERM UID ";
+constexpr std::array<std::string_view, 8> never_varied_beginnings = {
+    "BASH", "CONDA_BACKUP", "CONDA_BUILD", "CONDA_PREFIX_", "CONDA_PROMPT", "PS", "_CONDA", "__"};
 
-template <std::size_t size>
-bool has(const std::array<std::string_view, size>& names, std::string_view name) {
-  return std::ranges::find(names, name) != names.end();
+bool is_among(std::string_view words, std::string_view name) {
+  return words.find(" " + std::string(name) + " ") != std::string_view::npos;
 }
+
+bool is_always_there(std::string_view name) { return is_among(always_there, name); }
 
 bool can_be_varied(std::string_view name) {
   const bool upper = std::ranges::any_of(name, [](char c) { return c >= 'A' && c <= 'Z'; });
   const bool reserved = std::ranges::any_of(
       never_varied_beginnings, [&](std::string_view start) { return name.starts_with(start); });
-  return upper && !reserved && shell::is_variable_name(name) && !has(never_varied, name) &&
-         !has(more_never_varied, name) && !shell::is_of_no_interest(name);
+  return upper && !reserved && shell::is_variable_name(name) && !is_among(never_varied, name) &&
+         !shell::is_of_no_interest(name);
 }
 
 Incoming usual_state(std::string_view name) {
-  return has(always_there, name) ? Incoming::set : Incoming::unset;
+  return is_always_there(name) ? Incoming::set : Incoming::unset;
 }
 
 // A path in some trials, in others what splits and matches where it is not quoted.
@@ -119,9 +98,7 @@ base::Environment Trials::start(const std::string& label) const {
   environment.set("LOGNAME", mark + "-logname");
   environment.set("SHELL", "/bin/bash");
   environment.set("PATH", "/usr/bin:/bin:/" + mark);
-  base::Environment started = shell::apply_start(activation_, environment);
-  started.set("CONDA_DEFAULT_ENV", mark + "-env");
-  return started;
+  return shell::apply_start(activation_, environment);
 }
 
 base::Environment Trials::user_start(const base::Environment& environment) const {
@@ -140,7 +117,7 @@ base::Environment Trials::incoming(const States& states, const std::string& labe
       environment.unset(name);
     } else if (state == Incoming::empty) {
       environment.set(name, "");
-    } else if (!has(always_there, name)) {
+    } else if (!is_always_there(name)) {
       environment.set(name, made_up(name, label));
     }
   }
@@ -173,7 +150,8 @@ Result<Observation> Trials::observe(const base::Environment& incoming) {
 
 std::set<std::string> Trials::names_to_vary(const std::vector<std::string>& scripts,
                                             const std::map<std::string, std::string>& texts) const {
-  std::set<std::string> names(always_there.begin(), always_there.end());
+  std::set<std::string> names;
+  for (const std::string_view name : base::split_words(always_there)) names.emplace(name);
   for (const std::string& script : scripts) {
     const auto text = texts.find(script);
     if (text != texts.end()) names.merge(shell::names_in_script(text->second));
@@ -189,14 +167,23 @@ Result<Finding> Trials::derive(const std::set<std::string>& varied) {
   States states;
   const auto with_all = [&](Incoming state) {
     for (const std::string& name : varied) {
-      states[name] = has(always_there, name) ? Incoming::set : state;
+      states[name] = is_always_there(name) ? Incoming::set : state;
     }
     return incoming(states, std::string(shell::name_of(state)));
   };
   HPCENV_ASSIGN(seen.unset, observe(with_all(Incoming::unset)));
   HPCENV_ASSIGN(seen.empty, observe(with_all(Incoming::empty)));
   HPCENV_ASSIGN(seen.set, observe(with_all(Incoming::set)));
-  finding.derived = shell::derive_rules(seen, varied);
+  // What is always there differs from trial to trial, guarded or not.
+  std::set<std::string> differing = varied;
+  for (const std::string_view name : base::split_words(always_there)) differing.emplace(name);
+  // No program could be started to say what the variables were.
+  for (const Observation* one : {&seen.unset, &seen.empty, &seen.set}) {
+    if (!one->after.all().empty()) continue;
+    finding.unexplained.insert("PATH");
+    return finding;
+  }
+  finding.derived = shell::derive_rules(seen, differing);
   HPCENV_ASSIGN(const Observation again, observe(seen.unset.before));
   finding.unexplained = changed(seen.unset.after, again.after);
   std::erase_if(finding.unexplained,
@@ -238,14 +225,15 @@ Result<Finding> Trials::find_rules(const std::vector<std::string>& scripts,
   std::set<std::string> varied = names_to_vary(scripts, texts);
   const auto settle = [&] {
     std::erase_if(varied, [&](const std::string& name) {
-      return !can_be_varied(name) && !has(always_there, name);
+      return !can_be_varied(name) && !is_always_there(name);
     });
   };
   settle();
   for (const Incoming state : {Incoming::unset, Incoming::set}) {
     States states;
     for (const std::string& name : varied) states[name] = state;
-    for (const std::string_view name : always_there) states[std::string(name)] = Incoming::set;
+    for (const std::string_view name : base::split_words(always_there))
+      states[std::string(name)] = Incoming::set;
     HPCENV_ASSIGN(const ProbeRun ran,
                   run(scripts, incoming(states, "who"), ProbeRequest::Look::closely));
     note_writers(ran, scripts, written_by);
@@ -263,6 +251,7 @@ Result<Finding> Trials::find_rules(const std::vector<std::string>& scripts,
       varied.erase(guard->name);
       continue;
     }
+    if (guard) finding.unexplained.insert(guard->name);
     finding.guards = std::move(guards);
     std::ranges::sort(finding.guards, {}, &Guard::name);
     return finding;

@@ -39,7 +39,6 @@ std::string meta_of(const shell::Activation& activation) {
   std::string text = change_of(prefix / prefix::meta_folder) + "\n" +
                      change_of(prefix / prefix::history_file) + "\n";
   for (const shell::Operation& operation : activation.operations) {
-    if (operation.name == "CONDA_DEFAULT_ENV") continue;
     text += fmt::format("{} {}={}\n", static_cast<int>(operation.kind), operation.name,
                         operation.value);
   }

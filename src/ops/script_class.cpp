@@ -12,25 +12,22 @@ namespace {
 
 using Words = std::vector<std::string>;
 
-constexpr std::array<std::string_view, 62> builtins = {
-    "[",       "[[",     "((",     ":",       ".",         "alias",    "bind",    "break",
-    "builtin", "case",   "cd",     "command", "compgen",   "complete", "compopt", "continue",
-    "declare", "dirs",   "disown", "echo",    "enable",    "esac",     "eval",    "exec",
-    "exit",    "export", "false",  "for",     "getopts",   "hash",     "help",    "history",
-    "if",      "in",     "jobs",   "let",     "local",     "logout",   "mapfile", "popd",
-    "printf",  "pushd",  "pwd",    "read",    "readarray", "readonly", "return",  "select",
-    "set",     "shift",  "shopt",  "source",  "suspend",   "test",     "time",    "times",
-    "trap",    "true",   "type",   "typeset", "ulimit",    "unalias"};
-constexpr std::array<std::string_view, 4> more_builtins = {"umask", "unset", "wait", "kill"};
+constexpr std::string_view builtins =
+    " [ [[ (( : . alias bind break builtin case cd command compgen complete compopt continue "
+    "declare dirs disown echo enable esac eval exec exit export false for getopts hash help "
+    "history if in jobs kill let local logout mapfile popd printf pushd pwd read readarray "
+    "readonly return select set shift shopt source suspend test time times trap true type typeset "
+    "ulimit umask unalias unset wait ";
 
 // Programs that read, and print what they found.
-constexpr std::array<std::string_view, 38> pure_programs = {
-    "awk",      "basename", "cat",      "comm",  "cut",   "diff",    "dirname", "egrep",
-    "env",      "expr",     "fgrep",    "find",  "gawk",  "getconf", "grep",    "head",
-    "id",       "ldd",      "locale",   "ls",    "lscpu", "nproc",   "od",      "paste",
-    "printenv", "readlink", "realpath", "rev",   "sed",   "seq",     "sort",    "stat",
-    "tac",      "tail",     "tr",       "uname", "uniq",  "which"};
-constexpr std::array<std::string_view, 3> more_pure = {"wc", "whoami", "mawk"};
+constexpr std::string_view pure_programs =
+    " awk basename cat comm cut diff dirname egrep env expr fgrep find gawk getconf grep head id "
+    "ldd locale ls lscpu mawk nproc od paste printenv readlink realpath rev sed seq sort stat tac "
+    "tail tr uname uniq wc which whoami ";
+
+bool is_among(std::string_view words, std::string_view name) {
+  return words.find(" " + std::string(name) + " ") != std::string_view::npos;
+}
 
 constexpr std::array<std::string_view, 4> of_the_moment = {"date", "hostname", "mktemp", "uptime"};
 constexpr std::array<std::string_view, 3> of_the_node = {"lscpu", "nproc", "getconf"};
@@ -61,21 +58,22 @@ Words words_of(std::string_view line) {
   return words;
 }
 
-std::vector<Words> commands_in(std::string_view trace) {
-  std::vector<Words> commands;
-  for (const std::string_view line : base::split_lines(trace)) {
-    Words words = words_of(line);
-    if (!words.empty()) commands.push_back(std::move(words));
-  }
-  return commands;
-}
-
 bool is_assignment(const std::string& word) {
   const std::size_t equal = word.find('=');
   if (equal == std::string::npos) return false;
   std::string_view name = std::string_view(word).substr(0, equal);
   if (name.ends_with('+')) name.remove_suffix(1);
   return shell::is_variable_name(name.substr(0, name.find('[')));
+}
+
+// Without assignments: their values are no words of commands.
+std::vector<Words> commands_in(std::string_view trace) {
+  std::vector<Words> commands;
+  for (const std::string_view line : base::split_lines(trace)) {
+    Words words = words_of(line);
+    if (!words.empty() && !is_assignment(words.front())) commands.push_back(std::move(words));
+  }
+  return commands;
 }
 
 std::string last_part(const std::string& program) { return program.substr(program.rfind('/') + 1); }
@@ -109,8 +107,8 @@ std::set<std::string> functions_of(std::string_view text, std::string_view shell
 }
 
 bool is_external(const std::string& first, const std::set<std::string>& functions) {
-  return !first.empty() && !is_assignment(first) && !has(builtins, first) &&
-         !has(more_builtins, first) && !functions.contains(first) && !first.starts_with("((");
+  return !first.empty() && !is_among(builtins, first) && !functions.contains(first) &&
+         !first.starts_with("((");
 }
 
 bool only_reads(const Words& command) {
@@ -122,7 +120,7 @@ bool only_reads(const Words& command) {
       program == "find" && std::ranges::any_of(command, [](const std::string& word) {
         return word.starts_with("-exec") || word == "-delete";
       });
-  return (has(pure_programs, program) || has(more_pure, program)) && !edits && !starts;
+  return is_among(pure_programs, program) && !edits && !starts;
 }
 
 bool reads_everything(const Words& command) {
@@ -287,7 +285,6 @@ std::vector<std::string> sourced_files(std::string_view trace) {
 std::vector<std::string> paths_in_trace(std::string_view trace) {
   std::set<std::string> paths;
   for (const Words& command : commands_in(trace)) {
-    if (is_assignment(command.front())) continue;
     for (std::string word : command) {
       if (!word.starts_with('/')) continue;
       while (word.size() > 1 && (word.ends_with('/') || word.ends_with(';'))) word.pop_back();

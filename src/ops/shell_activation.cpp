@@ -22,9 +22,11 @@ constexpr std::chrono::milliseconds foreign_deadline{10'000};
 
 std::string file_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
+// What a script that activates and the one that deactivates have in common: packages call them the
+// same, or "x-activate.sh" and "x-deactivate.sh".
 std::string stem_of(const std::string& path) {
   const std::string name = file_name(path);
-  return name.substr(0, name.rfind('.'));
+  return base::replace_all(name.substr(0, name.rfind('.')), "deactivate", "activate");
 }
 
 std::vector<std::string> scripts_in(const std::string& prefix, const char* folder,
@@ -68,31 +70,35 @@ void place_live(const std::string& script, Dialect dialect, Sorted& sorted) {
   }
 }
 
+// One that is sourced for its functions has its counterpart sourced when the environment is left.
 void place_recorded(const ScriptVerdict& verdict, Dialect dialect, Sorted& sorted) {
-  sorted.settled.push_back(stem_of(verdict.path));
-  if (!verdict.interactive) return;
-  if (sources_sh(dialect)) {
-    sorted.interactive.push_back(verdict.path);
-  } else if (const std::string twin = twin_of(verdict.path, dialect);
-             twin != verdict.path && base::path_exists(twin)) {
-    sorted.interactive.push_back(twin);
+  const std::string own = sources_sh(dialect) ? verdict.path : twin_of(verdict.path, dialect);
+  const bool sourced =
+      verdict.interactive && (own != verdict.path || sources_sh(dialect)) && base::path_exists(own);
+  if (sourced) {
+    sorted.interactive.push_back(own);
+  } else {
+    sorted.settled.push_back(stem_of(verdict.path));
   }
 }
 
+// Recorded scripts whose guards are broken are run in a bash of their own, so that what they make
+// is known, and can be undone.
 Sorted sort_scripts(const KnownActivation& known, const base::Environment& now, Dialect dialect) {
   Sorted sorted;
-  const bool holds = shell::broken_guards(known.activation.recorded, now).empty();
-  const shell::Activation activation =
-      holds ? known.activation : shell::without_record(known.activation);
+  const shell::Activation& activation = known.activation;
+  const bool holds = shell::broken_guards(activation.recorded, shell::without_effects(now)).empty();
+  if (holds) sorted.recorded = activation.recorded;
   for (const std::string& script : activation.live_scripts) place_live(script, dialect, sorted);
-  sorted.recorded = activation.recorded;
-  for (const ScriptVerdict& verdict :
-       known.record ? known.record->scripts : std::vector<ScriptVerdict>{}) {
+  if (!known.record) return sorted;
+  for (const ScriptVerdict& verdict : known.record->scripts) {
     if (verdict.kind == ScriptClass::refused) sorted.settled.push_back(stem_of(verdict.path));
     const bool by_rules = std::ranges::find(activation.recorded.scripts, verdict.path) !=
                           activation.recorded.scripts.end();
     if (by_rules) place_recorded(verdict, dialect, sorted);
+    if (by_rules && !holds) sorted.in_bash.push_back(verdict.path);
   }
+  std::ranges::sort(sorted.in_bash);
   return sorted;
 }
 

@@ -192,7 +192,7 @@ std::set<std::string> unexplained(const Derived& derived, const Observation& see
 bool is_of_no_interest(std::string_view name) {
   constexpr std::array<std::string_view, 5> of_the_shell = {"_", "SHLVL", "PWD", "OLDPWD", "PS4"};
   return std::ranges::find(of_the_shell, name) != of_the_shell.end() ||
-         name.find("CONDA_BACKUP") != std::string_view::npos || name.starts_with("_CONDA_") ||
+         name.find("BACKUP") != std::string_view::npos || name.starts_with("_CONDA_") ||
          name.starts_with("BASH_XTRACE") || name.starts_with("hpcenv_");
 }
 

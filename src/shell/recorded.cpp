@@ -36,12 +36,41 @@ std::string text_of(const Template& value, const base::Environment& incoming) {
   return text;
 }
 
-// Whether `value` holds the text of an affix, or all of it that stands where nothing came in.
+// The list without the elements `first`, which end in ':'.
+std::string without_elements(const std::string& list, const std::string& first) {
+  std::string rest = ":" + list + ":";
+  const std::string mark = ":" + first;
+  for (std::size_t at = rest.find(mark); at != std::string::npos; at = rest.find(mark)) {
+    rest.erase(at, first.size());
+  }
+  return rest.size() < 2 ? "" : rest.substr(1, rest.size() - 2);
+}
+
+bool matches(const OwnText& text, const std::string& value) {
+  if (!text.alone.empty() && value == text.alone) return true;
+  if (text.anywhere) return value.find(text.before + text.after) != std::string::npos;
+  return value.size() >= text.before.size() + text.after.size() && value.starts_with(text.before) &&
+         value.ends_with(text.after);
+}
+
+// Whether what a rule adds is there already, as its script would have put it.
 bool holds_already(const Rule& rule, const std::string& value) {
-  const RuleClass kind = class_of(rule);
-  if (kind != RuleClass::prepend && kind != RuleClass::append) return false;
-  const std::string alone = text_of(rule.unset.value, {});
-  return (!alone.empty() && value == alone) || value.find(added_text(rule)) != std::string::npos;
+  const auto text = own_text(rule);
+  return text && matches(*text, value);
+}
+
+// What a variable becomes by an outcome that sets it.
+std::string value_after(const Rule& rule, const Outcome& outcome,
+                        const base::Environment& incoming) {
+  const std::string value = incoming.get_or(rule.name, "");
+  if (is_list_prepend(rule) && !value.empty()) {
+    const std::string rest = without_elements(value, added_text(rule));
+    base::Environment shorter = incoming;
+    shorter.set(rule.name, rest);
+    const Outcome& chosen = rest.empty() ? rule.empty : outcome;
+    return chosen.kind == Outcome::Kind::set ? text_of(chosen.value, shorter) : value;
+  }
+  return holds_already(rule, value) ? value : text_of(outcome.value, incoming);
 }
 
 std::set<std::string> names_read(const Rule& rule) {
@@ -111,11 +140,43 @@ std::string added_text(const Rule& rule) {
   return "";
 }
 
+std::optional<OwnText> own_text(const Rule& rule) {
+  if (rule.set.kind != Outcome::Kind::set || rule.selector != rule.name) return std::nullopt;
+  OwnText text;
+  bool seen = false;
+  for (const Piece& piece : rule.set.value) {
+    if (piece.kind == Piece::Kind::text) {
+      (seen ? text.after : text.before) += piece.text;
+    } else if (seen || piece.text != rule.name) {
+      return std::nullopt;
+    } else {
+      seen = true;
+    }
+  }
+  if (!seen || (text.before.empty() && text.after.empty())) return std::nullopt;
+  text.anywhere = text.before.empty() || text.after.empty();
+  if (sets_literal(rule.unset)) text.alone = text_of(rule.unset.value, {});
+  return text;
+}
+
+std::optional<std::string> literal_default(const Rule& rule) {
+  if (!sets_literal(rule.unset)) return std::nullopt;
+  return text_of(rule.unset.value, {});
+}
+
+bool is_list_prepend(const Rule& rule) {
+  return class_of(rule) == RuleClass::prepend && added_text(rule).ends_with(':');
+}
+
 std::vector<Guard> broken_guards(const Recorded& recorded, const base::Environment& incoming) {
   std::vector<Guard> broken;
-  std::ranges::copy_if(recorded.guards, std::back_inserter(broken), [&](const Guard& guard) {
-    return state_of(incoming, guard.name) != guard.state;
-  });
+  for (const Guard& guard : recorded.guards) {
+    if (state_of(incoming, guard.name) == guard.state) continue;
+    const auto rule = std::ranges::find(recorded.rules, guard.name, &Rule::name);
+    const auto own = rule == recorded.rules.end() ? std::nullopt : literal_default(*rule);
+    const bool is_own = guard.state == Incoming::unset && own && incoming.get(guard.name) == own;
+    if (!is_own) broken.push_back(guard);
+  }
   return broken;
 }
 
@@ -126,8 +187,8 @@ base::Environment apply_rules(const std::vector<Rule>& rules, const base::Enviro
     if (outcome.kind == Outcome::Kind::keep) continue;
     if (outcome.kind == Outcome::Kind::unset) {
       environment.unset(rule.name);
-    } else if (!holds_already(rule, incoming.get_or(rule.name, ""))) {
-      environment.set(rule.name, text_of(outcome.value, incoming));
+    } else {
+      environment.set(rule.name, value_after(rule, outcome, incoming));
     }
   }
   return environment;

@@ -54,6 +54,21 @@ std::string_view name_of(RuleClass kind);
 /// Of prepend and append: what is added where the variable has a value, separator included.
 std::string added_text(const Rule& rule);
 
+/// What a rule puts around the variable's own value, by which it is known again.
+struct OwnText {
+  std::string before;
+  std::string after;
+  std::string alone;      ///< all of it, where nothing came in
+  bool anywhere = false;  ///< one of the two: it counts wherever it stands
+};
+/// Nothing where the rule does not add to its variable.
+std::optional<OwnText> own_text(const Rule& rule);
+/// What it sets a variable to that did not come in; nothing where that is no literal.
+std::optional<std::string> literal_default(const Rule& rule);
+
+/// Puts elements in front of a list as PATH is one: they are there once, and come first.
+bool is_list_prepend(const Rule& rule);
+
 /// The rules hold while this variable comes in as it was when they were recorded.
 struct Guard {
   std::string name;
@@ -68,11 +83,13 @@ struct Recorded {
   bool operator==(const Recorded&) const = default;
 };
 
-/// The guards that do not hold in an environment that the scripts would see.
+/// The guards that do not hold in an environment that the scripts would see. A variable that should
+/// not be there and is as the rules make it came of an earlier entry: that is no break.
 std::vector<Guard> broken_guards(const Recorded& recorded, const base::Environment& incoming);
 
 /// The variables after the rules, all of which read `incoming`. What a prepend or append would add
-/// is not added where the value holds it already, so that entering twice doubles nothing.
+/// is not added where the value holds it already, so that entering twice doubles nothing; elements
+/// before a list move to its front.
 base::Environment apply_rules(const std::vector<Rule>& rules, const base::Environment& incoming);
 
 /// Variables that jobs and users set on purpose, for one run: OMP_NUM_THREADS and its like.

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/text.hpp"
@@ -250,8 +251,13 @@ std::string array_line(const std::vector<std::string>& scripts) {
   return out + ")\n";
 }
 
-std::string test_of(const Guard& guard) {
-  if (guard.state == Incoming::unset) return "-z ${" + guard.name + "+x}";
+std::string test_of(const Guard& guard, const std::vector<Rule>& rules) {
+  if (guard.state == Incoming::unset) {
+    const auto rule = std::ranges::find(rules, guard.name, &Rule::name);
+    const auto own = rule == rules.end() ? std::nullopt : literal_default(*rule);
+    const std::string unset = "-z ${" + guard.name + "+x}";
+    return own ? "( " + unset + " || $" + guard.name + " == " + quote_posix(*own) + " )" : unset;
+  }
   if (guard.state == Incoming::set) return "-n ${" + guard.name + "-}";
   return "-n ${" + guard.name + "+x} && -z ${" + guard.name + "-}";
 }
@@ -259,7 +265,7 @@ std::string test_of(const Guard& guard) {
 std::string guarded_rules(const Activation& activation, const std::string& rules) {
   std::string tests;
   for (const Guard& guard : activation.recorded.guards) {
-    tests += (tests.empty() ? "" : " && ") + test_of(guard);
+    tests += (tests.empty() ? "" : " && ") + test_of(guard, activation.recorded.rules);
   }
   return array_line(activation.live_scripts) +
          "\n# What was recorded holds for this alone.\nif [[ " + tests + " ]]; then\n  :\n" +

@@ -76,24 +76,47 @@ std::string by_state(const Rule& rule, const Writer& writer) {
       unset, empty, set);
 }
 
+// Elements that are there already are taken out first, so that they come to the front.
+std::string list_lines(const Rule& rule, const Writer& writer) {
+  const std::string mark = quote_posix(":" + added_text(rule));
+  Rule rest = rule;
+  rest.selector = "hpcenv_list";
+  for (Outcome* outcome : {&rest.unset, &rest.empty, &rest.set}) {
+    for (Piece& piece : outcome->value) {
+      if (piece.kind == Piece::Kind::incoming && piece.text == rule.name)
+        piece.text = rest.selector;
+    }
+  }
+  return fmt::format(
+             "unset -v hpcenv_list\n"
+             "[ -z \"${{{0}+x}}\" ] || hpcenv_list=:${0}:\n"
+             "while :; do\n"
+             "  case ${{hpcenv_list-}} in\n"
+             "    *{1}*) hpcenv_list=${{hpcenv_list%%{1}*}}:${{hpcenv_list#*{1}}} ;;\n"
+             "    *) break ;;\n"
+             "  esac\n"
+             "done\n"
+             "if [ -n \"${{hpcenv_list-}}\" ]; then\n"
+             "  hpcenv_list=${{hpcenv_list#:}} hpcenv_list=${{hpcenv_list%:}}\n"
+             "fi\n",
+             held_in(rule.name, writer), mark) +
+         by_state(rest, writer) + "unset -v hpcenv_list\n";
+}
+
 // What is there already is not added once more.
-std::string affix_lines(const Rule& rule, const Writer& writer) {
-  const std::string held = held_in(rule.name, writer);
-  std::string alone;
-  for (const Piece& piece : rule.unset.value) alone += piece.text;
-  const std::string added = added_text(rule);
-  if (added.empty()) return "";
-  std::string known = "*" + quote_posix(added) + "*";
-  if (!alone.empty()) known = quote_posix(alone) + " | " + known;
-  return "case ${" + held + "-} in\n  " + known + ") ;;\n  *)\n" + by_state(rule, writer) +
-         "    ;;\nesac\n";
+std::string once_lines(const Rule& rule, const OwnText& text, const Writer& writer) {
+  std::string known = quote_posix(text.before) + "*" + quote_posix(text.after);
+  if (text.anywhere) known = "*" + quote_posix(text.before + text.after) + "*";
+  if (!text.alone.empty()) known = quote_posix(text.alone) + " | " + known;
+  return "case ${" + held_in(rule.name, writer) + "-} in\n  " + known + ") ;;\n  *)\n" +
+         by_state(rule, writer) + "    ;;\nesac\n";
 }
 
 std::string lines_of(const Rule& rule, const Writer& writer) {
   if (!renders(rule)) return left_out_line(can_be_rendered(rule.name) ? rule.selector : rule.name);
-  const RuleClass kind = class_of(rule);
-  const bool affix = kind == RuleClass::prepend || kind == RuleClass::append;
-  return affix ? affix_lines(rule, writer) : by_state(rule, writer);
+  if (is_list_prepend(rule)) return list_lines(rule, writer);
+  const auto text = own_text(rule);
+  return text ? once_lines(rule, *text, writer) : by_state(rule, writer);
 }
 
 std::set<std::string> read_too_late(const std::vector<Rule>& rules) {
