@@ -108,7 +108,7 @@ std::string once_lines(const Rule& rule, const OwnText& text, const Writer& writ
   std::string known = quote_posix(text.before) + "*" + quote_posix(text.after);
   if (text.anywhere) known = "*" + quote_posix(text.before + text.after) + "*";
   if (!text.alone.empty()) known = quote_posix(text.alone) + " | " + known;
-  return "case ${" + held_in(rule.name, writer) + "-} in\n  " + known + ") ;;\n  *)\n" +
+  return "case ${" + held_in(rule.name, writer) + "-} in\n  " + known + ") ;;\n  *)\n    " +
          by_state(rule, writer) + "    ;;\nesac\n";
 }
 

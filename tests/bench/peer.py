@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 import json
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -109,8 +110,22 @@ async def do_oracles(cases: str) -> dict[str, object]:
     return {"times": times, "failed": failed}
 
 
+async def do_activate(prefix: str, runs: int) -> dict[str, float]:
+    """Makes the script that enters and has bash run it; the median of `runs`."""
+    from rattler.shell import ActivationVariables, Shell, activate
+
+    script = Path(prefix).parent / "rattler-activation.sh"
+    times = []
+    for _ in range(runs):
+        with Stopwatch() as watch:
+            script.write_text(activate(Path(prefix), ActivationVariables(), Shell.bash).script + "\n")
+            subprocess.run(["/bin/bash", "--noprofile", "--norc", str(script)], check=False, capture_output=True)
+        times.append(watch.seconds)
+    return {"seconds": sorted(times)[runs // 2]}
+
+
 def main() -> int:
-    work = {"solve": do_solve, "install": do_install, "oracles": do_oracles}[sys.argv[1]]
+    work = {"solve": do_solve, "install": do_install, "oracles": do_oracles, "activate": do_activate}[sys.argv[1]]
     print(json.dumps(asyncio.run(work(**json.loads(sys.argv[2])))))
     return 0
 

@@ -19,13 +19,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+import activation_rows
 import doctor_rows
 import rows as all_rows
 from ground import HERE, Ground
 from rows import CUDA_ROOM, SMALL, Bench, Row, Sizes
 
 ROOT = HERE.parents[1]
-GROUPS = {**all_rows.GROUPS, "doctor": doctor_rows.doctor}
+GROUPS = {**all_rows.GROUPS, "activation": activation_rows.activation, "doctor": doctor_rows.doctor}
 
 
 def number(value: float | None, unit: str) -> str:

@@ -286,6 +286,35 @@ TEST_CASE("functions and aliases do not keep the variables of a script from bein
   CHECK(class_of(known, "W") == shell::RuleClass::set);
 }
 
+TEST_CASE("a value that no program can be started with refuses its script") {
+  Ground ground;
+  ground.script("l.sh", "printf -v LONG '%200000s' x\nexport LONG\n");
+  ground.script("m.sh", "export M=1\n");
+  const KnownActivation known = ground.known();
+  CHECK(verdict_of(known, "l.sh").reason ==
+        "sets a value that is too long for any program to start with");
+  CHECK(class_of(known, "M") == shell::RuleClass::set);
+}
+
+TEST_CASE("without bash what is declared works, and the rest is said") {
+  Ground ground;
+  ground.script("a.sh", "export A=1\n");
+  put_file(ground.prefix / "etc/conda/env_vars.d/x.json", R"({"DECLARED": "it's"})");
+  base::Environment variables = ground.variables();
+  fs::create_directories(ground.folder / "no-bash");
+  variables.set("PATH", ground.folder / "no-bash");
+  const auto reader = host::make_linux_reader(variables);
+  const auto known = known_activation({ground.prefix, "e"}, ForNode::this_one, ground.locations,
+                                      {*reader, *ground.runner, ground.reporter, ground.clock});
+  REQUIRE(known);
+  CHECK_FALSE(known->record);
+  const Started started = start_in(known->activation, {"/bin/true"}, variables);
+  CHECK(started.argv == std::vector<std::string>{"/bin/true"});
+  CHECK(started.environment.get("DECLARED") == "it's");
+  REQUIRE(started.warnings.size() == 1);
+  CHECK(started.warnings.front().starts_with("no bash on this machine"));
+}
+
 TEST_CASE("a job's own choice that an environment overrides is said") {
   Ground ground;
   ground.script("c.sh", "export OMP_NUM_THREADS=1\n");
