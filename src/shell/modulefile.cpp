@@ -40,6 +40,7 @@ bool is_module_commands(std::string_view name) {
 std::string reason_against(std::string_view value, ModuleKind kind) {
   if (value.find('\n') != std::string_view::npos) return "it holds a newline";
   if (value.find('\0') != std::string_view::npos) return "it holds a NUL byte";
+  if (value.size() > longest_string) return std::string(too_long);
   if (kind == ModuleKind::lmod) return "";
   if (!is_utf8(value)) return "it is not UTF-8";
   if (has_control(value)) return "it holds a control character";

@@ -12,6 +12,7 @@ std::string reason_against(const std::string& name, const std::string& value) {
   if (!is_utf8(name)) return "its name is not UTF-8";
   const bool has_nul = (name + value).find('\0') != std::string::npos;
   if (has_nul) return "it holds a NUL byte";
+  if (name.size() + 1 + value.size() > longest_string) return std::string(too_long);
   return is_utf8(value) ? "" : "its value is not UTF-8";
 }
 

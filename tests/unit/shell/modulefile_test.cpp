@@ -53,6 +53,15 @@ TEST_CASE("what no module can hold is refused by name, with its reason") {
   CHECK(tcl->text.find("# Left out: BYTES, because it is not UTF-8\n") != std::string::npos);
 }
 
+TEST_CASE("a value that no program can be given is refused") {
+  ActivationInput input = input_at("/e");
+  input.variables = {{"LONG", std::string(200'000, 'x')}, {"GOOD", std::string(100'000, 'x')}};
+  for (const ModuleKind kind : {ModuleKind::lmod, ModuleKind::tcl}) {
+    CHECK(module_file(activation_of(input), kind)->refused ==
+          std::vector<RefusedVariable>{{"LONG", "no program can be given so long a value"}});
+  }
+}
+
 TEST_CASE("a prefix that cannot be in PATH makes no module") {
   for (const ModuleKind kind : {ModuleKind::lmod, ModuleKind::tcl}) {
     for (const char* prefix : {"/a:b", "/a\nb"}) {

@@ -43,15 +43,22 @@ TEST_CASE("an image starts with what apply makes of its own variables") {
 TEST_CASE("what JSON cannot hold is refused by name") {
   ActivationInput input;
   input.prefix = "/env";
-  input.variables = {
-      {"A=B", "x"}, {"", "x"}, {"BYTES", "\xff"}, {"N\xff", "x"}, {"NUL", std::string("a\0b", 3)},
-      {"GOOD", "ä"}};
+  input.variables = {{"A=B", "x"},
+                     {"", "x"},
+                     {"BYTES", "\xff"},
+                     {"N\xff", "x"},
+                     {"NUL", std::string("a\0b", 3)},
+                     {"GOOD", "ä"},
+                     {"LONG", std::string(131'067, 'x')},
+                     {"LAST", std::string(131'066, 'x')}};
   const OciEnvironment result = oci_environment(activation_of(input), {});
-  CHECK(result.refused == std::vector<RefusedVariable>{{"", "it has no name"},
-                                                       {"A=B", "its name holds '='"},
-                                                       {"BYTES", "its value is not UTF-8"},
-                                                       {"NUL", "it holds a NUL byte"},
-                                                       {"N\xff", "its name is not UTF-8"}});
+  CHECK(result.refused ==
+        std::vector<RefusedVariable>{{"", "it has no name"},
+                                     {"A=B", "its name holds '='"},
+                                     {"BYTES", "its value is not UTF-8"},
+                                     {"LONG", "no program can be given so long a value"},
+                                     {"NUL", "it holds a NUL byte"},
+                                     {"N\xff", "its name is not UTF-8"}});
   CHECK(std::ranges::find(result.variables, "GOOD=ä") != result.variables.end());
 }
 
