@@ -1,5 +1,6 @@
 #include "ops/known_scripts.hpp"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -170,8 +171,10 @@ Result<std::optional<ActivationRecord>> record_aside(Books& books, const Recordi
 }
 
 bool can_be_written(const fs::path& prefix) {
-  return access(prefix.c_str(), W_OK | X_OK) == 0 &&
-         access((prefix / prefix::meta_folder).c_str(), W_OK | X_OK) == 0;
+  const auto is_open = [](const fs::path& folder) {
+    return faccessat(AT_FDCWD, folder.c_str(), W_OK | X_OK, AT_EACCESS) == 0;
+  };
+  return is_open(prefix) && is_open(prefix / prefix::meta_folder);
 }
 
 // JSON holds the paths: those that are no text would never be found again.
