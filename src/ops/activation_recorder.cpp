@@ -12,6 +12,7 @@
 #include "ops/activation_probe.hpp"
 #include "ops/activation_trials.hpp"
 #include "shell/derive.hpp"
+#include "shell/effect.hpp"
 
 namespace hpcenv::ops {
 namespace {
@@ -91,8 +92,7 @@ class Recorder {
   }
 
   // Whether no process is left behind, and programs can still be started; whoever is to blame is
-  // refused. One that its shell does not
-  // know any more is found by looking at one script at a time.
+  // refused. A process that its shell does not know any more is found one script at a time.
   Result<bool> leaves_nothing() {
     constexpr const char* reason = "leaves a process in the background";
     for (std::size_t i = 0; i < looked_at_.size(); ++i) {
@@ -162,7 +162,9 @@ class Recorder {
   }
 
   Result<> act(const std::vector<std::string>& acting) {
-    reporter_.step("Running activation scripts that do more than set variables, once");
+    std::vector<std::string> names;
+    for (const std::string& script : acting) names.push_back(file_name(script));
+    reporter_.step("Running once, as they do more than set variables: " + base::join(names, ", "));
     ProbeRequest run;
     run.bash = request_.bash;
     run.scripts = of_class({ScriptClass::recorded, ScriptClass::node, ScriptClass::acts});
@@ -178,12 +180,17 @@ class Recorder {
       const ScriptLook& look = ran.looks.at(i);
       const bool reached = ran.end == ProbeRun::End::complete || i < ran.reached;
       acted_.push_back(file_name(script));
+      const base::Environment& before = i == 0 ? ran.before : ran.looks.at(i - 1).after;
+      for (const auto& [name, value] : shell::changes_between(before, look.after)) {
+        acted_names_.insert(name);
+      }
       if (reached && look.code == 0) continue;
       reporter_.warning(fmt::format("the activation script {} failed when it was run once: {}",
                                     script, reached ? first_words(look) : "it did not come back"));
     }
     acted_for_ = request_.key.meta;
     if (ran.end == ProbeRun::End::complete) acted_run_ = Observation{ran.before, ran.after};
+    if (!look_.was_protected) return {};
     // What it made may change what the others find.
     HPCENV_ASSIGN(ProbeRun again, trials_.look(looked_at_));
     if (again.end == ProbeRun::End::complete) look_ = std::move(again);
@@ -267,13 +274,9 @@ class Recorder {
   // What was seen when the scripts really acted counts more than what they did while they could not
   // write.
   void take_what_acting_set() {
-    if (!acted_run_) return;
-    std::set<std::string> own;
-    for (const std::string& script : of_class({ScriptClass::acts})) {
-      own.merge(std::set<std::string>(written_by_[script]));
-    }
+    if (!acted_run_ || of_class({ScriptClass::acts}).empty()) return;
     for (const std::string& name : shell::unexplained(derived_, *acted_run_)) {
-      if (!own.contains(name)) continue;
+      if (!acted_names_.contains(name)) continue;
       const auto value = acted_run_->after.get(name);
       shell::Outcome outcome{shell::Outcome::Kind::unset, {}};
       if (value) outcome = {shell::Outcome::Kind::set, {{shell::Piece::Kind::text, *value}}};
@@ -354,6 +357,7 @@ class Recorder {
   std::vector<std::string> acted_;
   std::string acted_for_;
   std::optional<Observation> acted_run_;
+  std::set<std::string> acted_names_;  ///< that scripts changed while they acted
   std::map<std::string, std::set<std::string>> written_by_;  ///< script -> names
   Derived derived_;
   std::vector<shell::Guard> guards_;

@@ -1,5 +1,11 @@
-#include <sys/stat.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+#include <array>
+#include <cerrno>
 
 #include <catch2/catch_test_macros.hpp>
 #include <filesystem>
@@ -85,6 +91,19 @@ class OtherThanRoot {
  private:
   bool root_;
 };
+
+// From now on landlock_create_ruleset answers ENOSYS, in this process and its children.
+void forbid_landlock() {
+  constexpr unsigned create_ruleset = 444;
+  std::array<sock_filter, 4> filter{
+      sock_filter{BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(seccomp_data, nr)},
+      sock_filter{BPF_JMP | BPF_JEQ | BPF_K, 0, 1, create_ruleset},
+      sock_filter{BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ERRNO | ENOSYS},
+      sock_filter{BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW}};
+  const sock_fprog program{filter.size(), filter.data()};
+  prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) _exit(2);
+}
 
 ScriptVerdict verdict_of(const KnownActivation& known, const std::string& name) {
   REQUIRE(known.record);
@@ -309,6 +328,32 @@ TEST_CASE("functions and aliases do not keep the variables of a script from bein
   CHECK(verdict_of(known, "w.sh").kind == ScriptClass::recorded);
   CHECK_FALSE(verdict_of(known, "h.sh").interactive);
   CHECK(class_of(known, "W") == shell::RuleClass::set);
+}
+
+TEST_CASE("where the kernel has no Landlock what acts does so once, and its variables are known") {
+  Ground ground;
+  ground.script("a.sh",
+                "mkdir -p $CONDA_PREFIX/made && echo x >>$CONDA_PREFIX/made/count\n"
+                "export MADE=$CONDA_PREFIX/made LIST=/a${LIST:+:$LIST}\n");
+  ground.script("b.sh", "export B=1\n");
+  const pid_t child = fork();
+  if (child == 0) {
+    forbid_landlock();
+    const KnownActivation known = ground.known();
+    base::Environment before = ground.variables();
+    const Started started = start_in(known.activation, {"env"}, before);
+    const bool right = known.activation.live_scripts.empty() &&
+                       started.environment.get("MADE") == (ground.prefix / "made").string() &&
+                       started.environment.get("LIST") == "/a" &&
+                       started.environment.get("B") == "1" &&
+                       verdict_of(known, "a.sh").kind == ScriptClass::acts;
+    _exit(right ? 0 : 1);
+  }
+  int status = 0;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  CHECK(status == 0);
+  // Once to see what it is, and once under the lock.
+  CHECK(base::read_file(ground.prefix / "made/count").value_or("") == "x\nx\n");
 }
 
 TEST_CASE("a value that no program can be started with refuses its script") {
