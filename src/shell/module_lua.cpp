@@ -77,15 +77,33 @@ local function push(name, value)
    done = done .. name .. ":"
 end
 
+-- The list without the elements `first`, which end in a colon.
+local function stripped(old, first)
+   local rest = ":" .. old .. ":"
+   local at = string.find(rest, ":" .. first, 1, true)
+   while at do
+      rest = string.sub(rest, 1, at) .. string.sub(rest, at + 1 + string.len(first))
+      at = string.find(rest, ":" .. first, 1, true)
+   end
+   return string.sub(rest, 2, -2)
+end
+
 -- Other modules may add to the same list: only its own elements are taken out again.
 local function list(add, name, value)
    if not loading then
+      if undone(name) then return push(name, value) end
       if undone("+" .. name) then add(name, value) end
       if undone(name .. "=") then give_empty(name) end
       return
    end
    local old = now(name)
-   if name ~= "PATH" and string.find(":" .. (old or "") .. ":", ":" .. value .. ":", 1, true) then return end
+   if string.find(":" .. (old or "") .. ":", ":" .. value .. ":", 1, true) then
+      if add == append_path then return end
+      local rest = stripped(old, value .. ":")
+      local wanted = rest == "" and value or value .. ":" .. rest
+      if wanted == old then return end
+      if name ~= "PATH" then return push(name, wanted) end
+   end
    local reason = against(value) or against(old)
    if reason then
       LmodMessage("hpcenv: " .. name .. " is left as it is: it holds " .. reason)
@@ -104,10 +122,26 @@ local function by(name, unset, empty, set)
    return set
 end
 -- What is there already is not added once more.
-local function once(name, added, alone, value)
+local function once(name, before, after, alone, value)
    local old = text(name)
-   if alone ~= "" and old == alone or string.find(old, added, 1, true) then return nil end
+   if alone ~= "" and old == alone then return nil end
+   local size = string.len(before) + string.len(after)
+   if before == "" or after == "" then
+      if string.find(old, before .. after, 1, true) then return nil end
+   elseif string.len(old) >= size and string.sub(old, 1, string.len(before)) == before and
+          string.sub(old, -string.len(after)) == after then
+      return nil
+   end
    return value
+end
+-- Elements that are there come to the front.
+local function front(name, first, value)
+   local old = was[name]
+   if old then was[name] = stripped(old, first) end
+   local wanted = value()
+   was[name] = old
+   if wanted == old then return nil end
+   return wanted
 end
 )lua";
 
@@ -152,28 +186,36 @@ std::string line_of(const ModuleStep& step) {
     const char* add = step.kind == ModuleStep::Kind::front ? "prepend_path" : "append_path";
     return fmt::format("list({}, {}, {})\n", add, word(rule.name), word(step.list));
   }
-  const RuleClass kind = class_of(rule);
-  if (kind != RuleClass::prepend && kind != RuleClass::append) {
-    return fmt::format("push({}, {})\n", word(rule.name), chosen(rule));
+  const std::string name = word(rule.name);
+  if (is_list_prepend(rule)) {
+    return fmt::format("push({0}, front({0}, {1}, function() return {2} end))\n", name,
+                       word(added_text(rule)), chosen(rule));
   }
-  return fmt::format("push({0}, once({0}, {1}, {2}, {3}))\n", word(rule.name),
-                     word(added_text(rule)), expression(rule.unset.value), chosen(rule));
+  const auto own = own_text(rule);
+  if (!own) return fmt::format("push({}, {})\n", name, chosen(rule));
+  return fmt::format("push({0}, once({0}, {1}, {2}, {3}, {4}))\n", name, word(own->before),
+                     word(own->after), word(own->alone), chosen(rule));
 }
 
-std::string guard_lines(const Recorded& recorded) {
+std::string guard_lines(const Recorded& recorded, const KnownVariables& known) {
   if (recorded.guards.empty()) return "";
   std::string out = "\nlocal holds = true\n";
   for (const Guard& guard : recorded.guards) {
+    const auto made = known.find(guard.name);
+    if (made != known.end()) {
+      out += fmt::format("was[{}] = {}\n", word(guard.name),
+                         made->second ? word(*made->second) : "nil");
+    }
+    const auto own = made_by_rule(recorded, guard);
     const char* state = guard.state == Incoming::unset   ? "true, false, false"
                         : guard.state == Incoming::empty ? "false, true, false"
                                                          : "false, false, true";
     out += fmt::format(
-        "if loading and not by({}, {}) then\n   holds = false\n   LmodMessage({} .. {})\nend\n",
+        "if loading and not (by({0}, {1}){2}) then\n   holds = false\n   LmodMessage({3} .. "
+        "{4})\nend\n",
         word(guard.name), state,
-        word(fmt::format("hpcenv: what these scripts make is left out, because they were recorded "
-                         "where {}: ",
-                         guard_words(guard))),
-        word(script_names(recorded.scripts)));
+        own ? fmt::format(" or was[{}] == {}", word(guard.name), word(*own)) : "",
+        word(guard_message(guard)), word(script_names(recorded.scripts)));
   }
   return out;
 }
@@ -195,7 +237,7 @@ std::string lua_module(const Activation& activation, const ModuleSteps& steps) {
   out += "\nfor _, name in ipairs({\n";
   for (const std::string& name : names_read(activation, steps)) out += "   " + word(name) + ",\n";
   out += "}) do was[name] = now(name) end\n";
-  out += guard_lines(activation.recorded) + "\n";
+  out += guard_lines(activation.recorded, steps.known) + "\n";
   bool guarded = false;
   for (const ModuleStep& step : steps.steps) {
     if (step.guarded != guarded) out += guarded ? "end\n" : "if holds or not loading then\n";

@@ -1,6 +1,8 @@
 // What a module file does, before it is put in words of Lua or Tcl.
 #pragma once
 
+#include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -22,7 +24,11 @@ struct ModuleStep {
   bool guarded = false;  ///< only where the guards hold
 };
 
+/// What operations made of variables before the rules begin; nullopt: unset.
+using KnownVariables = std::map<std::string, std::optional<std::string>>;
+
 struct ModuleSteps {
+  KnownVariables known;
   std::vector<ModuleStep> steps;
   std::vector<RefusedVariable> refused;
   std::vector<RefusedVariable> in_some_shells;
@@ -41,8 +47,11 @@ inline constexpr std::string_view module_mark =
 /// Tells modules of different prefixes apart, in the name of a variable.
 std::string module_key(const Activation& activation);
 std::string module_help(const Activation& activation);
-/// "CXX is unset": what a guard wants.
-std::string guard_words(const Guard& guard);
+/// What is said where a guard does not hold; names of scripts follow.
+std::string guard_message(const Guard& guard);
+/// What the rules themselves make of a variable that a guard wants unset: then it came of an
+/// earlier entry, and the guard is not broken.
+std::optional<std::string> made_by_rule(const Recorded& recorded, const Guard& guard);
 /// File names of scripts, with commas.
 std::string script_names(const std::vector<std::string>& paths);
 

@@ -98,16 +98,32 @@ proc hpcenv_push {name wish} {
     append hpcenv_done $name :
 }
 
+# The list without the elements `first`, which end in a colon.
+proc hpcenv_stripped {old first} {
+    set rest :$old:
+    while {[set at [string first :$first $rest]] >= 0} {
+        set rest [string range $rest 0 $at][string range $rest [expr {$at + 1 + [string length $first]}] end]
+    }
+    return [string range $rest 1 end-1]
+}
+
 # Other modules may add to the same list: only its own elements are taken out again.
 proc hpcenv_list {add name value} {
     global hpcenv_unloading hpcenv_done
     if {$hpcenv_unloading} {
+        if {[hpcenv_undone $name]} { return [hpcenv_pop $name] }
         if {[hpcenv_undone +$name]} { $add $name $value }
         if {[hpcenv_undone $name=] && (![info exists ::env($name)] || $::env($name) eq "")} { unsetenv $name "" }
         return
     }
     set old [expr {[info exists ::env($name)] ? $::env($name) : ":"}]
-    if {$name ne "PATH" && [string first :$value: :$old:] >= 0} { return }
+    if {[string first :$value: :$old:] >= 0} {
+        if {$add eq "append-path"} { return }
+        set rest [hpcenv_stripped $old $value:]
+        set wanted [expr {$rest eq "" ? $value : "$value:$rest"}]
+        if {$wanted eq $old} { return }
+        if {$name ne "PATH"} { return [hpcenv_push $name [list set $wanted]] }
+    }
     if {![hpcenv_may $name $value]} { return }
     $add $name $value
     if {$old eq ""} { append hpcenv_done $name=: }
@@ -124,10 +140,31 @@ proc hpcenv_by {name unset empty set} {
     return [expr {$hpcenv_was($name) eq "" ? $empty : $set}]
 }
 # What is there already is not added once more.
-proc hpcenv_once {name added alone wish} {
+proc hpcenv_once {name before after alone wish} {
     set old [hpcenv_text $name]
-    if {($alone ne "" && $old eq $alone) || [string first $added $old] >= 0} { return {} }
+    if {$alone ne "" && $old eq $alone} { return {} }
+    if {$before eq "" || $after eq ""} {
+        if {[string first $before$after $old] >= 0} { return {} }
+    } elseif {[string length $old] >= [string length $before$after] && [string first $before $old] == 0 &&
+              [string range $old end-[expr {[string length $after] - 1}] end] eq $after} {
+        return {}
+    }
     return $wish
+}
+# Elements that are there come to the front.
+proc hpcenv_front {name first wish} {
+    global hpcenv_was
+    set there [info exists hpcenv_was($name)]
+    if {$there} {
+        set old $hpcenv_was($name)
+        set hpcenv_was($name) [hpcenv_stripped $old $first]
+    }
+    set wanted [uplevel 1 $wish]
+    if {$there} {
+        set hpcenv_was($name) $old
+        if {$wanted eq [list set $old]} { return {} }
+    }
+    return $wanted
 }
 )tcl";
 
@@ -171,31 +208,37 @@ std::string line_of(const ModuleStep& step) {
     const char* add = step.kind == ModuleStep::Kind::front ? "prepend-path" : "append-path";
     return fmt::format("hpcenv_list {} {} {}\n", add, rule.name, word(step.list));
   }
-  const RuleClass kind = class_of(rule);
-  if (kind != RuleClass::prepend && kind != RuleClass::append) {
-    return fmt::format("hpcenv_push {} {}\n", rule.name, chosen(rule));
+  if (is_list_prepend(rule)) {
+    // In braces it is evaluated later: `chosen` is a command in brackets, which go.
+    const std::string wish = chosen(rule);
+    return fmt::format("hpcenv_push {0} [hpcenv_front {0} {1} {{{2}}}]\n", rule.name,
+                       word(added_text(rule)), wish.substr(1, wish.size() - 2));
   }
-  std::string alone;
-  for (const Piece& piece : rule.unset.value) alone += piece.text;
-  return fmt::format("hpcenv_push {0} [hpcenv_once {0} {1} {2} {3}]\n", rule.name,
-                     word(added_text(rule)), word(alone), chosen(rule));
+  const auto own = own_text(rule);
+  if (!own) return fmt::format("hpcenv_push {} {}\n", rule.name, chosen(rule));
+  return fmt::format("hpcenv_push {0} [hpcenv_once {0} {1} {2} {3} {4}]\n", rule.name,
+                     word(own->before), word(own->after), word(own->alone), chosen(rule));
 }
 
-std::string guard_lines(const Recorded& recorded) {
+std::string guard_lines(const Recorded& recorded, const KnownVariables& known) {
   if (recorded.guards.empty()) return "";
   std::string out = "\nset hpcenv_holds 1\n";
   for (const Guard& guard : recorded.guards) {
+    const auto made = known.find(guard.name);
+    if (made != known.end()) {
+      out += made->second ? fmt::format("set hpcenv_was({}) {}\n", guard.name, word(*made->second))
+                          : fmt::format("unset -nocomplain hpcenv_was({})\n", guard.name);
+    }
+    const auto own = made_by_rule(recorded, guard);
     const char* state = guard.state == Incoming::unset   ? "1 0 0"
                         : guard.state == Incoming::empty ? "0 1 0"
                                                          : "0 0 1";
-    const std::string message = fmt::format(
-        "hpcenv: what these scripts make is left out, because they were recorded where {}: {}",
-        guard_words(guard), script_names(recorded.scripts));
     out += fmt::format(
-        "if {{!$hpcenv_unloading && ![hpcenv_by {} {}]}} {{\n    set hpcenv_holds 0\n    puts "
-        "stderr "
-        "{}\n}}\n",
-        guard.name, state, word(message));
+        "if {{!$hpcenv_unloading && ![hpcenv_by {0} {1}]{2}}} {{\n    set hpcenv_holds 0\n    puts "
+        "stderr {3}\n}}\n",
+        guard.name, state,
+        own ? fmt::format(" && [hpcenv_text {}] ne {}", guard.name, word(*own)) : "",
+        word(guard_message(guard) + script_names(recorded.scripts)));
   }
   return out;
 }
@@ -229,7 +272,7 @@ std::string tcl_module(const Activation& activation, const ModuleSteps& steps) {
   out += "\nforeach hpcenv_name {\n";
   for (const std::string& name : names_read(activation, steps)) out += "    " + name + "\n";
   out += "} { hpcenv_comes_in $hpcenv_name }\n";
-  out += guard_lines(activation.recorded) + "\n";
+  out += guard_lines(activation.recorded, steps.known) + "\n";
   bool guarded = false;
   for (const ModuleStep& step : steps.steps) {
     if (step.guarded != guarded)

@@ -16,9 +16,6 @@ namespace {
 
 using Kind = Operation::Kind;
 
-// What operations made of variables before the rules begin; nullopt: unset.
-using Known = std::map<std::string, std::optional<std::string>>;
-
 bool has_control(std::string_view value) {
   return std::ranges::any_of(value,
                              [](unsigned char c) { return (c < ' ' && c != '\t') || c == 127; });
@@ -63,7 +60,7 @@ std::string shells_against(std::string_view value, ModuleKind kind) {
   return shells;
 }
 
-Outcome substituted(const Outcome& outcome, const Known& known) {
+Outcome substituted(const Outcome& outcome, const KnownVariables& known) {
   Outcome result{outcome.kind, {}};
   for (const Piece& piece : outcome.value) {
     const auto found = piece.kind == Piece::Kind::incoming ? known.find(piece.text) : known.end();
@@ -86,7 +83,7 @@ Incoming state_of_known(const std::optional<std::string>& value) {
 }
 
 // The rule where what operations made is put in.
-Rule resolved(const Rule& rule, const Known& known) {
+Rule resolved(const Rule& rule, const KnownVariables& known) {
   Rule result{rule.name,
               rule.selector,
               substituted(rule.unset, known),
@@ -167,6 +164,7 @@ class Builder {
   ModuleSteps take() {
     std::ranges::sort(result_.refused, {}, &RefusedVariable::name);
     std::ranges::sort(result_.in_some_shells, {}, &RefusedVariable::name);
+    result_.known = known_;
     return std::move(result_);
   }
 
@@ -224,7 +222,7 @@ class Builder {
   }
 
   ModuleKind kind_;
-  Known known_;
+  KnownVariables known_;
   ModuleSteps result_;
 };
 
@@ -271,11 +269,16 @@ std::string script_names(const std::vector<std::string>& paths) {
   return base::join(names, ", ");
 }
 
-std::string guard_words(const Guard& guard) {
-  const char* state = guard.state == Incoming::unset   ? "unset"
-                      : guard.state == Incoming::empty ? "empty"
-                                                       : "set";
-  return fmt::format("{} is {}", guard.name, state);
+std::string guard_message(const Guard& guard) {
+  return fmt::format(
+      "hpcenv: what these scripts make is left out, because they were recorded where {} is {}: ",
+      guard.name, name_of(guard.state));
+}
+
+std::optional<std::string> made_by_rule(const Recorded& recorded, const Guard& guard) {
+  const auto rule = std::ranges::find(recorded.rules, guard.name, &Rule::name);
+  if (guard.state != Incoming::unset || rule == recorded.rules.end()) return std::nullopt;
+  return literal_default(*rule);
 }
 
 std::string module_help(const Activation& activation) {

@@ -24,6 +24,8 @@ inline Rule rule(const std::string& name, Outcome when_unset, Outcome when_empty
 inline std::vector<Rule> every_rule() {
   std::vector<Rule> rules{
       rule("A_CONST", set("it's `id` $HOME"), set("it's `id` $HOME"), set("it's `id` $HOME")),
+      rule("AROUND", set("<>"), set("<>"), set({text("<"), incoming("AROUND"), text(">")})),
+      rule("LIST_ODD", set("/o"), set("was empty"), set({text("/o:"), incoming("LIST_ODD")})),
       rule("B_GONE", unset(), unset(), unset()),
       rule("CARGO_HOME", set("/home/c"), set("/home/c"), keep()),
       rule("CFLAGS", set("-O2"), set("-O2"), set({text("-O2 "), incoming("CFLAGS")})),

@@ -84,7 +84,17 @@ TEST_CASE("a module sets what apply sets, twice too, and unloading restores", "[
                                                 {"CFLAGS", "-O2 -g"},
                                                 {"CXX", ""},
                                                 {"A_CONST", ""},
-                                                {"LDFLAGS", "-s -L/e"}}};
+                                                {"LDFLAGS", "-s -L/e"},
+                                                {"AROUND", "<x>"},
+                                                {"LIST_ODD", "/a:/o:/b"}},
+                                               {{"PATH", "/usr/bin:/bin"},
+                                                {"AROUND", ">x<"},
+                                                {"LIST_ODD", "/o"},
+                                                {"CMAKE_PREFIX_PATH", "/a:/e:/b:/e"}},
+                                               {{"PATH", "/usr/bin:/bin"},
+                                                {"AROUND", "<"},
+                                                {"LIST_ODD", "/o:/b"},
+                                                {"CMAKE_PREFIX_PATH", "/e"}}};
   in_every_shell([&](ModuleKind kind, const LoginShell&, const ModuleShell& modules) {
     const auto file = module_file(activation, kind);
     REQUIRE(file);
@@ -224,13 +234,26 @@ TEST_CASE("lists of which a part was there, or that were empty, are given back",
     const auto seen = modules.run({"module load torch", "module load torch", "module load after",
                                    "module unload torch", "module unload after"},
                                   {{"HELD", "/a:/e:/b"}, {"EMPTY", ""}, {"LATER", ""}});
-    CHECK(seen.states[1].at("HELD") == "/a:/e:/b");
+    CHECK(seen.states[1].at("HELD") == "/e:/a:/b");
     CHECK(seen.states[1].at("EMPTY") == "/e");
     CHECK(difference(seen.states[2], seen.states[1]) == nothing);
     CHECK(seen.states[4].at("LATER") == "/after");
     CHECK(seen.states[4].at("EMPTY") == nothing);
     CHECK_FALSE(seen.states[4].contains("UNSET"));
     CHECK(seen.states[4].at("HELD") == "/a:/e:/b");
+  });
+}
+
+TEST_CASE("a guard that an earlier entry broke by itself holds", "[.modules]") {
+  ActivationInput input = plain_input();
+  input.recorded.rules = {rule("CXX", set("x86-g++"), set("x86-g++"), keep()),
+                          rule("NVCC", set("x"), set("x"), set("x"))};
+  input.recorded.guards = {{"CXX", Incoming::unset}};
+  const Activation activation = activation_of(input);
+  in_every_shell([&](ModuleKind kind, const LoginShell&, const ModuleShell& modules) {
+    modules.write("torch", module_file(activation, kind)->text);
+    CHECK(modules.run({"module load torch"}, {{"CXX", "x86-g++"}}).states[1].at("NVCC") == "x");
+    CHECK_FALSE(modules.run({"module load torch"}, {{"CXX", "mine"}}).states[1].contains("NVCC"));
   });
 }
 

@@ -89,8 +89,9 @@ TEST_CASE("directories go into lists, and other affixes are computed") {
   input.recorded.rules = every_rule();
   const std::string lua = module_file(activation_of(input), ModuleKind::lmod)->text;
   CHECK(lua.find("list(prepend_path, \"CMAKE_PREFIX_PATH\", \"/e\")\n") != std::string::npos);
-  CHECK(lua.find("push(\"CFLAGS\", once(\"CFLAGS\", \"-O2 \", \"-O2\", by(\"CFLAGS\", \"-O2\", "
-                 "\"-O2\", \"-O2 \" .. text(\"CFLAGS\"))))\n") != std::string::npos);
+  CHECK(
+      lua.find("push(\"CFLAGS\", once(\"CFLAGS\", \"-O2 \", \"\", \"-O2\", by(\"CFLAGS\", \"-O2\", "
+               "\"-O2\", \"-O2 \" .. text(\"CFLAGS\"))))\n") != std::string::npos);
   const std::string tcl = module_file(activation_of(input), ModuleKind::tcl)->text;
   CHECK(tcl.find("hpcenv_list prepend-path CMAKE_PREFIX_PATH \"/e\"\n") != std::string::npos);
 }
@@ -107,6 +108,16 @@ TEST_CASE("what the environment sets is what its rules read, and a variable is s
   CHECK(file->text.find("push(\"HAS_CXX\", \"no\")\n") != std::string::npos);
   CHECK(count(file->text, "push(\"CFLAGS\"") == 1);
   CHECK(count(file->text, "push(\"KEPT\"") == 0);
+}
+
+TEST_CASE("a guard on what the environment itself sets is decided by that") {
+  ActivationInput input = input_at("/e");
+  input.variables = {{"CXX", "mine"}, {"GONE", std::nullopt}};
+  input.recorded.rules = {rule("X", set("x"), set("x"), set("x"))};
+  input.recorded.guards = {{"CXX", Incoming::unset}, {"GONE", Incoming::unset}};
+  const auto lua = module_file(activation_of(input), ModuleKind::lmod);
+  CHECK(lua->text.find("was[\"CXX\"] = \"mine\"\n") != std::string::npos);
+  CHECK(lua->text.find("was[\"GONE\"] = nil\n") != std::string::npos);
 }
 
 TEST_CASE("a rule that takes PATH apart is refused, one that adds to it is not") {

@@ -91,7 +91,9 @@ class Fixture {
          {"X_COPY", "old"},
          {"OLD_CXX", "old"},
          {"ZZ_SWAP", "x"},
-         {"HPCENV_X", "y"}},
+         {"HPCENV_X", "y"},
+         {"AROUND", "<x>"},
+         {"LIST_ODD", "/a:/o:/b:/o"}},
     };
   }
 
