@@ -2,4 +2,4 @@
 # Unpacks what the tests of shells and modules need: shell_tools.py says what.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-exec "$("$here/../tools/test_python.sh" --path)" -B "$here/shell_tools.py"
+exec python3 -B "$here/shell_tools.py"
