@@ -21,8 +21,6 @@ using Rows = std::vector<std::vector<std::string>>;
 constexpr std::string_view declared = "the environment";
 constexpr std::size_t widest_value = 60;
 
-std::string file_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
-
 std::string maker(const std::string& script, const ActivationReport& report) {
   const auto package = report.packages.find(script);
   return package == report.packages.end() ? script : script + " (" + package->second + ")";
@@ -30,6 +28,7 @@ std::string maker(const std::string& script, const ActivationReport& report) {
 
 std::string makers(const shell::Rule& rule, const ActivationReport& report) {
   std::vector<std::string> names;
+  names.reserve(rule.scripts.size());
   for (const std::string& script : rule.scripts) names.push_back(maker(script, report));
   return base::join(names, ", ");
 }
@@ -57,7 +56,7 @@ std::string outcomes_text(const shell::Rule& rule) {
   };
   const std::string unset = text_of(rule.unset);
   const std::string empty = text_of(rule.empty);
-  const std::string set = text_of(rule.set);
+  std::string set = text_of(rule.set);
   if (unset == empty && empty == set) return set;
   const std::string by = rule.selector == rule.name ? "" : "by $" + rule.selector + ": ";
   if (unset == empty) return by + "without a value " + unset + ", else " + set;
@@ -119,12 +118,14 @@ Rows script_rows(const ActivationReport& report) {
   Rows rows{{"Script", "What becomes of it"}};
   if (report.known.record) {
     for (const ops::ScriptVerdict& verdict : report.known.record->scripts) {
-      rows.push_back({maker(file_name(verdict.path), report), printable(class_text(verdict))});
+      rows.push_back(
+          {maker(ops::script_name(verdict.path), report), printable(class_text(verdict))});
     }
     return rows;
   }
   for (const std::string& script : report.known.activation.live_scripts) {
-    rows.push_back({maker(file_name(script), report), "live: there was no bash to record it"});
+    rows.push_back(
+        {maker(ops::script_name(script), report), "live: there was no bash to record it"});
   }
   return rows;
 }
@@ -132,6 +133,7 @@ Rows script_rows(const ActivationReport& report) {
 std::string guards_text(const std::vector<shell::Guard>& guards) {
   if (guards.empty()) return "";
   std::vector<std::string> words;
+  words.reserve(guards.size());
   for (const shell::Guard& guard : guards) {
     words.push_back(fmt::format("{} is {}", guard.name, name_of(guard.state)));
   }
@@ -151,7 +153,7 @@ base::Json operation_to_json(const shell::Operation& operation) {
 base::Json verdict_to_json(const ops::ScriptVerdict& verdict, const ActivationReport& report) {
   base::Json json;
   json["path"] = verdict.path;
-  const auto package = report.packages.find(file_name(verdict.path));
+  const auto package = report.packages.find(ops::script_name(verdict.path));
   if (package != report.packages.end()) json["package"] = package->second;
   json["class"] = name_of(verdict.kind);
   json["reason"] = verdict.reason;

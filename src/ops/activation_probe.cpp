@@ -157,7 +157,7 @@ ProbeGround::~ProbeGround() {
 }
 
 Result<fs::path> ProbeGround::fresh(const std::string& name) const {
-  const fs::path folder = path_ / name;
+  fs::path folder = path_ / name;
   HPCENV_TRY(base::remove_tree(folder));
   HPCENV_TRY(base::make_directories(folder));
   return folder;

@@ -17,7 +17,6 @@
 namespace hpcenv::ops {
 namespace {
 
-namespace fs = std::filesystem;
 using shell::Derived;
 using shell::Observation;
 
@@ -25,8 +24,6 @@ constexpr std::chrono::milliseconds acting_deadline{60'000};
 constexpr std::size_t most_paths = 500;
 /// After which no new search for rules begins.
 constexpr std::chrono::seconds patience{10};
-
-std::string file_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
 bool is_below(const std::string& path, const std::string& folder) {
   return path == folder || path.starts_with(folder + "/");
@@ -162,9 +159,7 @@ class Recorder {
   }
 
   Result<> act(const std::vector<std::string>& acting) {
-    std::vector<std::string> names;
-    for (const std::string& script : acting) names.push_back(file_name(script));
-    reporter_.step("Running once, as they do more than set variables: " + base::join(names, ", "));
+    reporter_.step("Running once, as they do more than set variables: " + script_names(acting));
     ProbeRequest run;
     run.bash = request_.bash;
     run.scripts = of_class({ScriptClass::recorded, ScriptClass::node, ScriptClass::acts});
@@ -179,7 +174,7 @@ class Recorder {
       if (std::ranges::find(acting, script) == acting.end()) continue;
       const ScriptLook& look = ran.looks.at(i);
       const bool reached = ran.end == ProbeRun::End::complete || i < ran.reached;
-      acted_.push_back(file_name(script));
+      acted_.push_back(script_name(script));
       const base::Environment& before = i == 0 ? ran.before : ran.looks.at(i - 1).after;
       for (const auto& [name, value] : shell::changes_between(before, look.after)) {
         acted_names_.insert(name);
@@ -266,7 +261,7 @@ class Recorder {
   void attribute() {
     for (shell::Rule& rule : derived_.rules) {
       for (const auto& [script, names] : written_by_) {
-        if (names.contains(rule.name)) rule.scripts.push_back(file_name(script));
+        if (names.contains(rule.name)) rule.scripts.push_back(script_name(script));
       }
     }
   }
@@ -295,7 +290,7 @@ class Recorder {
     HPCENV_ASSIGN(const std::set<std::string> names,
                   trials_.order_matters_for(derived_, scripts, live));
     if (names.empty()) return true;
-    give_up(names, scripts, "has to run in its place beside " + file_name(live.front()));
+    give_up(names, scripts, "has to run in its place beside " + script_name(live.front()));
     return false;
   }
 

@@ -10,7 +10,6 @@
 namespace hpcenv::ops {
 namespace {
 
-namespace fs = std::filesystem;
 using shell::Derived;
 using shell::Guard;
 using shell::Incoming;

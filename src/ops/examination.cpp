@@ -63,7 +63,7 @@ std::optional<std::vector<doctor::ActivationScript>> scripts_of(const Environmen
   for (const ScriptVerdict& verdict : record->scripts) {
     const bool refused = verdict.kind == ScriptClass::refused;
     const bool live = verdict.kind == ScriptClass::live;
-    scripts.push_back({verdict.path.substr(verdict.path.rfind('/') + 1),
+    scripts.push_back({script_name(verdict.path),
                        refused ? Entry::refused : (live ? Entry::live : Entry::recorded),
                        verdict.reason});
   }

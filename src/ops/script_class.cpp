@@ -76,8 +76,6 @@ std::vector<Words> commands_in(std::string_view trace) {
   return commands;
 }
 
-std::string last_part(const std::string& program) { return program.substr(program.rfind('/') + 1); }
-
 // Names that stand before "()" or after "function": of functions, whether they are still there or
 // not.
 std::set<std::string> functions_named_in(std::string_view text) {
@@ -112,7 +110,7 @@ bool is_external(const std::string& first, const std::set<std::string>& function
 }
 
 bool only_reads(const Words& command) {
-  const std::string program = last_part(command.front());
+  const std::string program = script_name(command.front());
   const bool edits = program == "sed" && std::ranges::any_of(command, [](const std::string& word) {
                        return word.starts_with("-i") || word.starts_with("--in-place");
                      });
@@ -126,7 +124,7 @@ bool only_reads(const Words& command) {
 bool reads_everything(const Words& command) {
   const std::string& first = command.front();
   const bool alone = command.size() == 1;
-  if (last_part(first) == "env" || last_part(first) == "printenv") return alone;
+  if (script_name(first) == "env" || script_name(first) == "printenv") return alone;
   if (first == "set") return alone;
   if (first == "compgen") return true;
   const bool lists = first == "export" || first == "declare" || first == "typeset";
@@ -142,12 +140,12 @@ bool looks_around(const Words& command) {
 bool looks_at_terminal(const Words& command) {
   const std::string& first = command.front();
   const bool tests = first == "[" || first == "[[" || first == "test";
-  return last_part(first) == "tty" ||
+  return script_name(first) == "tty" ||
          (tests && std::ranges::find(command, std::string("-t")) != command.end());
 }
 
 bool looks_at_node(const Words& command) {
-  return has(of_the_node, last_part(command.front())) ||
+  return has(of_the_node, script_name(command.front())) ||
          std::ranges::any_of(command, [](const std::string& word) {
            return word.starts_with("/proc/") || word.starts_with("/sys/");
          });
@@ -206,7 +204,7 @@ std::string programs_that_act(const std::vector<Words>& commands,
   std::vector<std::string> names;
   for (const Words& command : commands) {
     if (!is_external(command.front(), functions) || only_reads(command)) continue;
-    const std::string name = last_part(command.front());
+    const std::string name = script_name(command.front());
     if (std::ranges::find(names, name) == names.end()) names.push_back(name);
   }
   return base::join(names, ", ");
@@ -218,7 +216,7 @@ std::string why_live(std::string_view text, const std::vector<Words>& commands) 
   if (any(commands, looks_around)) return "looks at the current directory";
   if (any(commands, looks_at_terminal)) return "looks at the terminal";
   const bool momentary = std::ranges::any_of(commands, [](const Words& command) {
-    return has(of_the_moment, last_part(command.front()));
+    return has(of_the_moment, script_name(command.front()));
   });
   const bool changing = std::ranges::any_of(
       slow_names, [&](std::string_view name) { return text.find(name) != std::string_view::npos; });
@@ -241,6 +239,15 @@ std::string_view name_of(ScriptClass kind) {
       break;
   }
   return "refused";
+}
+
+std::string script_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
+std::string script_names(const std::vector<std::string>& paths) {
+  std::vector<std::string> names;
+  names.reserve(paths.size());
+  for (const std::string& path : paths) names.push_back(script_name(path));
+  return base::join(names, ", ");
 }
 
 ScriptVerdict judge_script(const std::string& path, std::string_view text, const ScriptLook& look,

@@ -20,6 +20,11 @@ enum class ScriptClass {
 /// "recorded", "acts", "node", "live", "refused".
 std::string_view name_of(ScriptClass kind);
 
+/// "x.sh" of "/p/etc/conda/activate.d/x.sh".
+std::string script_name(const std::string& path);
+/// The same of several, with commas between them.
+std::string script_names(const std::vector<std::string>& paths);
+
 struct ScriptVerdict {
   std::string path;
   ScriptClass kind = ScriptClass::recorded;

@@ -20,12 +20,10 @@ constexpr std::string_view sh_ending = ".sh";
 /// For scripts that a shell other than bash cannot source.
 constexpr std::chrono::milliseconds foreign_deadline{10'000};
 
-std::string file_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
-
 // What a script that activates and the one that deactivates have in common: packages call them the
 // same, or "x-activate.sh" and "x-deactivate.sh".
 std::string stem_of(const std::string& path) {
-  const std::string name = file_name(path);
+  const std::string name = script_name(path);
   return base::replace_all(name.substr(0, name.rfind('.')), "deactivate", "activate");
 }
 
@@ -196,10 +194,8 @@ Result<shell::Changes> changes_in_bash(const std::vector<std::string>& scripts,
                                        const base::Environment& incoming, const LocalSeams& seams) {
   const auto bash = base::find_program("bash", seams.reader.environment());
   if (!bash) {
-    std::vector<std::string> names;
-    for (const std::string& script : scripts) names.push_back(file_name(script));
     seams.reporter.warning(fmt::format("no bash on this machine: what {} would set is not there",
-                                       base::join(names, ", ")));
+                                       script_names(scripts)));
     return shell::Changes{};
   }
   HPCENV_ASSIGN(const ProbeGround ground, ProbeGround::make(seams.reader.environment()));

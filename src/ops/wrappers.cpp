@@ -89,19 +89,12 @@ Result<> require_other_folder(const fs::path& prefix, const fs::path& folder) {
                    "choose a folder outside the environment, such as ~/bin");
 }
 
-std::string file_names(const std::vector<std::string>& paths) {
-  std::vector<std::string> names;
-  names.reserve(paths.size());
-  for (const std::string& path : paths) names.push_back(path.substr(path.rfind('/') + 1));
-  return base::join(names, ", ");
-}
-
 void warn_of_live(const shell::Activation& activation, const std::string& shell,
                   base::Reporter& reporter) {
   if (shell::sh_suffices(activation)) return;
   const bool guarded = activation.live_scripts.empty();
   const std::string names =
-      file_names(guarded ? activation.recorded.scripts : activation.live_scripts);
+      script_names(guarded ? activation.recorded.scripts : activation.live_scripts);
   if (shell == "/bin/sh") {
     reporter.warning("no bash on this machine: what only bash can run is left out: " + names);
   } else if (!guarded) {
