@@ -352,6 +352,16 @@ Result<fs::path> locate(const std::vector<std::string>& argv, const Environment&
   return *found;
 }
 
+/// Says which variable keeps every program from being started: the kernel takes 128 KiB a string.
+void name_longest(const std::vector<std::string>& block, Error& error) {
+  constexpr std::size_t longest = 131'071;
+  for (const std::string& entry : block) {
+    if (entry.size() <= longest) continue;
+    error.message += fmt::format(": the variable {} has {} bytes, more than a program can be given",
+                                 entry.substr(0, entry.find('=')), entry.size());
+  }
+}
+
 class PosixProcessRunner final : public ProcessRunner {
  public:
   Result<ProcessResult> run(const ProcessRequest& request) override {
@@ -396,6 +406,7 @@ Error exec_program(const std::vector<std::string>& argv, const Environment& envi
   const bool interpreter_missing = error_number == ENOENT && path_exists(*program);
   Error error = fail_errno(error_number, fmt::format("cannot run {}", program->native())).error();
   if (error_number == ENOENT) error.kind = ErrorKind::not_found;
+  if (error_number == E2BIG) name_longest(block, error);
   if (interpreter_missing) {
     error.kind = ErrorKind::io;
     error.hints.emplace_back(

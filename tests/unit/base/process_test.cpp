@@ -194,6 +194,15 @@ TEST_CASE("PATH is searched as execvp does") {
   CHECK(find_program("sh", environment).has_value());
 }
 
+TEST_CASE("a variable that is too long for any program is named") {
+  Environment environment;
+  environment.set("LONG", std::string(200'000, 'x'));
+  const Error error = exec_program({"/bin/true"}, environment);
+  CHECK(
+      error.message.find("the variable LONG has 200005 bytes, more than a program can be given") !=
+      std::string::npos);
+}
+
 TEST_CASE("exec_program returns only to say why not") {
   const test::TemporaryDirectory directory;
   Environment environment;
