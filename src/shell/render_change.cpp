@@ -11,18 +11,30 @@ namespace {
 
 using Kind = Statement::Kind;
 
-// A backslash keeps a user's alias of that name away.
-std::string assign(const std::string& name, const std::string& value) {
-  return "\\export " + name + "=" + quote_posix(value) + "\n";
+// A backslash keeps a user's alias of that name away. A variable that is readonly in the user's
+// shell stays as it is, which the shell says; without `command` some shells end there, and zsh does
+// in any case.
+std::string change_line(const std::string& name, const std::string& words, Dialect dialect) {
+  if (dialect != Dialect::zsh) return "\\command " + words + " || \\:\n";
+  return "[[ ${(t)" + name + "-} == *readonly* ]] && \\echo " + name +
+         ": readonly variable >&2 || \\" + words + "\n";
 }
 
-std::string restore_lines(const Statement& statement) {
+std::string assign(const std::string& name, const std::string& value, Dialect dialect) {
+  return change_line(name, "export " + name + "=" + quote_posix(value), dialect);
+}
+
+std::string take_away(const std::string& name, Dialect dialect) {
+  return change_line(name, "unset " + name, dialect);
+}
+
+std::string restore_lines(const Statement& statement, Dialect dialect) {
   const std::string& name = statement.name;
   const std::string test = statement.ours
                                ? "[ \"${" + name + "-}\" = " + quote_posix(*statement.ours) + " ]"
                                : "[ -z \"${" + name + "+x}\" ]";
   const std::string act =
-      statement.value ? assign(name, *statement.value) : "\\unset " + name + "\n";
+      statement.value ? assign(name, *statement.value, dialect) : take_away(name, dialect);
   return "if " + test + "; then " + act + "fi\n";
 }
 
@@ -90,18 +102,18 @@ std::string_view forget_places(Dialect dialect) {
   return dialect == Dialect::bash ? "\\hash -r\n" : "\\hash -r 2>/dev/null || \\:\n";
 }
 
-std::string line_of(const Statement& statement) {
+std::string line_of(const Statement& statement, Dialect dialect) {
   if (statement.kind == Kind::source) return source_lines(statement.name);
   if (!is_variable_name(statement.name)) return "";
   switch (statement.kind) {
     case Kind::set:
       return statement.name + "=" + quote_posix(statement.value.value_or("")) + "\n";
     case Kind::exported:
-      return assign(statement.name, statement.value.value_or(""));
+      return assign(statement.name, statement.value.value_or(""), dialect);
     case Kind::unset:
-      return "\\unset " + statement.name + "\n";
+      return take_away(statement.name, dialect);
     case Kind::restore:
-      return restore_lines(statement);
+      return restore_lines(statement, dialect);
     case Kind::source:
       break;
   }
@@ -173,7 +185,7 @@ Result<std::string> render(const std::vector<Statement>& statements, Dialect dia
       text += script ? guard.before : guard.after;
       guarded = script;
     }
-    text += line_of(statement);
+    text += line_of(statement, dialect);
   }
   if (guarded) text += guard.after;
   if (!text.empty()) text += forget_places(dialect);

@@ -141,7 +141,7 @@ TEST_CASE("lines quote values and leave out what no shell can name") {
                                     {Kind::exported, "A.B", "1", std::nullopt},
                                     {Kind::unset, "C;rm", std::nullopt, std::nullopt}},
                                    Dialect::posix);
-  CHECK(text == "\\export A='it'\\''s $x'\n\\hash -r 2>/dev/null || \\:\n");
+  CHECK(text == "\\command export A='it'\\''s $x' || \\:\n\\hash -r 2>/dev/null || \\:\n");
   CHECK(render({}, Dialect::bash)->empty());
   CHECK(dialect_of("dash") == Dialect::posix);
   CHECK(dialect_of("zsh") == Dialect::zsh);
