@@ -122,14 +122,16 @@ local function by(name, unset, empty, set)
    return set
 end
 -- What is there already is not added once more.
-local function once(name, before, after, alone, value)
+local function once(name, before, after, alone, separator, value)
    local old = text(name)
    if alone ~= "" and old == alone then return nil end
    local size = string.len(before) + string.len(after)
-   if before == "" or after == "" then
-      if string.find(old, before .. after, 1, true) then return nil end
+   if separator ~= "" then
+      local all, own = old .. separator, after .. separator
+      if after == "" then all, own = separator .. old, separator .. before end
+      if string.find(all, own, 1, true) then return nil end
    elseif string.len(old) >= size and string.sub(old, 1, string.len(before)) == before and
-          string.sub(old, -string.len(after)) == after then
+          string.sub(old, string.len(old) - string.len(after) + 1) == after then
       return nil
    end
    return value
@@ -193,8 +195,8 @@ std::string line_of(const ModuleStep& step) {
   }
   const auto own = own_text(rule);
   if (!own) return fmt::format("push({}, {})\n", name, chosen(rule));
-  return fmt::format("push({0}, once({0}, {1}, {2}, {3}, {4}))\n", name, word(own->before),
-                     word(own->after), word(own->alone), chosen(rule));
+  return fmt::format("push({0}, once({0}, {1}, {2}, {3}, {4}, {5}))\n", name, word(own->before),
+                     word(own->after), word(own->alone), word(separator_of(*own)), chosen(rule));
 }
 
 std::string guard_lines(const Recorded& recorded, const KnownVariables& known) {

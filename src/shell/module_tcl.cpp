@@ -140,13 +140,16 @@ proc hpcenv_by {name unset empty set} {
     return [expr {$hpcenv_was($name) eq "" ? $empty : $set}]
 }
 # What is there already is not added once more.
-proc hpcenv_once {name before after alone wish} {
+proc hpcenv_once {name before after alone separator wish} {
     set old [hpcenv_text $name]
     if {$alone ne "" && $old eq $alone} { return {} }
-    if {$before eq "" || $after eq ""} {
-        if {[string first $before$after $old] >= 0} { return {} }
-    } elseif {[string length $old] >= [string length $before$after] && [string first $before $old] == 0 &&
-              [string range $old end-[expr {[string length $after] - 1}] end] eq $after} {
+    set rest [expr {[string length $old] - [string length $after]}]
+    if {$separator ne ""} {
+        set all [expr {$after eq "" ? "$separator$old" : "$old$separator"}]
+        set own [expr {$after eq "" ? "$separator$before" : "$after$separator"}]
+        if {[string first $own $all] >= 0} { return {} }
+    } elseif {$rest >= [string length $before] && [string first $before $old] == 0 &&
+              [string range $old $rest end] eq $after} {
         return {}
     }
     return $wish
@@ -216,8 +219,9 @@ std::string line_of(const ModuleStep& step) {
   }
   const auto own = own_text(rule);
   if (!own) return fmt::format("hpcenv_push {} {}\n", rule.name, chosen(rule));
-  return fmt::format("hpcenv_push {0} [hpcenv_once {0} {1} {2} {3} {4}]\n", rule.name,
-                     word(own->before), word(own->after), word(own->alone), chosen(rule));
+  return fmt::format("hpcenv_push {0} [hpcenv_once {0} {1} {2} {3} {4} {5}]\n", rule.name,
+                     word(own->before), word(own->after), word(own->alone),
+                     word(separator_of(*own)), chosen(rule));
 }
 
 std::string guard_lines(const Recorded& recorded, const KnownVariables& known) {

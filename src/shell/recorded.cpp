@@ -48,7 +48,7 @@ std::string without_elements(const std::string& list, const std::string& first) 
 
 bool matches(const OwnText& text, const std::string& value) {
   if (!text.alone.empty() && value == text.alone) return true;
-  if (text.anywhere) return value.find(text.before + text.after) != std::string::npos;
+  if (text.separator != 0) return padded(text, value).find(padded(text)) != std::string::npos;
   return value.size() >= text.before.size() + text.after.size() && value.starts_with(text.before) &&
          value.ends_with(text.after);
 }
@@ -154,10 +154,23 @@ std::optional<OwnText> own_text(const Rule& rule) {
     }
   }
   if (!seen || (text.before.empty() && text.after.empty())) return std::nullopt;
-  text.anywhere = text.before.empty() || text.after.empty();
+  const char inner = text.before.empty() ? text.after.front() : text.before.back();
+  const bool one_sided = text.before.empty() || text.after.empty();
+  constexpr std::string_view separators = " :;,\t\n";
+  if (one_sided && separators.find(inner) != std::string_view::npos) text.separator = inner;
   if (sets_literal(rule.unset)) text.alone = text_of(rule.unset.value, {});
   return text;
 }
+
+std::string separator_of(const OwnText& text) {
+  return text.separator == 0 ? "" : std::string(1, text.separator);
+}
+
+std::string padded(const OwnText& text, const std::string& value) {
+  return text.before.empty() ? value + text.separator : text.separator + value;
+}
+
+std::string padded(const OwnText& text) { return padded(text, text.before + text.after); }
 
 std::optional<std::string> literal_default(const Rule& rule) {
   if (!sets_literal(rule.unset)) return std::nullopt;

@@ -58,11 +58,19 @@ std::string added_text(const Rule& rule);
 struct OwnText {
   std::string before;
   std::string after;
-  std::string alone;      ///< all of it, where nothing came in
-  bool anywhere = false;  ///< one of the two: it counts wherever it stands
+  std::string alone;  ///< all of it, where nothing came in
+  /// One of the two with this separator at its inner end: an element, which counts wherever it
+  /// stands between two of them. 0: it counts at its own end only.
+  char separator = 0;
 };
 /// Nothing where the rule does not add to its variable.
 std::optional<OwnText> own_text(const Rule& rule);
+/// "" where it has none.
+std::string separator_of(const OwnText& text);
+/// A value, or the text itself, with a separator at the end where the text's outer end is: one
+/// holds the other where it is an element.
+std::string padded(const OwnText& text, const std::string& value);
+std::string padded(const OwnText& text);
 /// What it sets a variable to that did not come in; nothing where that is no literal.
 std::optional<std::string> literal_default(const Rule& rule);
 

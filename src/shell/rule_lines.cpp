@@ -105,11 +105,19 @@ std::string list_lines(const Rule& rule, const Writer& writer) {
 
 // What is there already is not added once more.
 std::string once_lines(const Rule& rule, const OwnText& text, const Writer& writer) {
+  const std::string value = "${" + held_in(rule.name, writer) + "-}";
+  std::string subject = value;
   std::string known = quote_posix(text.before) + "*" + quote_posix(text.after);
-  if (text.anywhere) known = "*" + quote_posix(text.before + text.after) + "*";
-  if (!text.alone.empty()) known = quote_posix(text.alone) + " | " + known;
-  return "case ${" + held_in(rule.name, writer) + "-} in\n  " + known + ") ;;\n  *)\n    " +
-         by_state(rule, writer) + "    ;;\nesac\n";
+  std::string alone = text.alone;
+  if (text.separator != 0) {
+    const std::string mark = quote_posix(std::string(1, text.separator));
+    subject = text.before.empty() ? "\"" + value + "\"" + mark : mark + "\"" + value + "\"";
+    known = "*" + quote_posix(padded(text)) + "*";
+    alone = padded(text, alone);
+  }
+  if (!text.alone.empty()) known = quote_posix(alone) + " | " + known;
+  return "case " + subject + " in\n  " + known + ") ;;\n  *)\n    " + by_state(rule, writer) +
+         "    ;;\nesac\n";
 }
 
 std::string lines_of(const Rule& rule, const Writer& writer) {

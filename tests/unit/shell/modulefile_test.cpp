@@ -89,9 +89,9 @@ TEST_CASE("directories go into lists, and other affixes are computed") {
   input.recorded.rules = every_rule();
   const std::string lua = module_file(activation_of(input), ModuleKind::lmod)->text;
   CHECK(lua.find("list(prepend_path, \"CMAKE_PREFIX_PATH\", \"/e\")\n") != std::string::npos);
-  CHECK(
-      lua.find("push(\"CFLAGS\", once(\"CFLAGS\", \"-O2 \", \"\", \"-O2\", by(\"CFLAGS\", \"-O2\", "
-               "\"-O2\", \"-O2 \" .. text(\"CFLAGS\"))))\n") != std::string::npos);
+  CHECK(lua.find("push(\"CFLAGS\", once(\"CFLAGS\", \"-O2 \", \"\", \"-O2\", \" \", by(\"CFLAGS\", "
+                 "\"-O2\", "
+                 "\"-O2\", \"-O2 \" .. text(\"CFLAGS\"))))\n") != std::string::npos);
   const std::string tcl = module_file(activation_of(input), ModuleKind::tcl)->text;
   CHECK(tcl.find("hpcenv_list prepend-path CMAKE_PREFIX_PATH \"/e\"\n") != std::string::npos);
 }
