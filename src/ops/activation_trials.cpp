@@ -131,6 +131,8 @@ Result<ProbeRun> Trials::run(const std::vector<std::string>& scripts,
   request.incoming = incoming;
   request.directory = ground_.path() / (++counter_ % 2 == 0 ? "here" : "there/x y");
   request.look = look;
+  // Whatever a script did to it.
+  HPCENV_TRY(base::make_directories(request.directory));
   for (const char* name : {"HOME", "TMPDIR"}) {
     const std::string folder = incoming.get_or(name, "");
     if (folder.starts_with(ground_.path().string())) HPCENV_TRY(base::make_directories(folder));

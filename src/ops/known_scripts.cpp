@@ -134,6 +134,16 @@ void name_refused(const ActivationRecord& record, base::Reporter& reporter) {
   }
 }
 
+// What keeps scripts from being recorded keeps nobody out: they are sourced then.
+Result<std::optional<ActivationRecord>> record_or_nothing(const RecordingRequest& request,
+                                                          const LocalSeams& seams) {
+  auto record = record_scripts(request, seams.runner, seams.reporter);
+  if (record) return std::optional<ActivationRecord>(*std::move(record));
+  if (is_stop(record.error())) return Failure(record.error());
+  seams.reporter.detail("activation scripts are not recorded: " + record.error().message);
+  return std::optional<ActivationRecord>();
+}
+
 // Holding the lock: scripts may act, and all later entries find the record.
 Result<std::optional<ActivationRecord>> record_inside(Books& books, RecordingRequest request,
                                                       const LocalSeams& seams) {
@@ -149,25 +159,22 @@ Result<std::optional<ActivationRecord>> record_inside(Books& books, RecordingReq
   if (auto found = books.found_in(books.in_prefix())) return found;
   books.add_acted(request);
   request.acting = RecordingRequest::Acting::once;
-  HPCENV_ASSIGN(ActivationRecord record, record_scripts(request, seams.runner, seams.reporter));
-  if (const auto written = books.add(books.in_prefix(), record); !written) {
+  HPCENV_ASSIGN(auto record, record_or_nothing(request, seams));
+  if (!record) return record;
+  if (const auto written = books.add(books.in_prefix(), *record); !written) {
     seams.reporter.detail("not kept: " + written.error().message);
   }
-  return std::optional<ActivationRecord>(std::move(record));
+  return record;
 }
 
 Result<std::optional<ActivationRecord>> record_aside(Books& books, const RecordingRequest& request,
                                                      const LocalSeams& seams) {
-  auto record = record_scripts(request, seams.runner, seams.reporter);
-  if (!record) {
-    if (is_stop(record.error())) return Failure(record.error());
-    seams.reporter.detail("activation scripts are not recorded: " + record.error().message);
-    return std::optional<ActivationRecord>();
-  }
+  HPCENV_ASSIGN(auto record, record_or_nothing(request, seams));
+  if (!record) return record;
   auto kept = base::make_directories(books.in_cache().parent_path());
   if (kept) kept = books.add(books.in_cache(), *record);
   if (!kept) seams.reporter.detail("not kept: " + kept.error().message);
-  return std::optional<ActivationRecord>(*std::move(record));
+  return record;
 }
 
 bool can_be_written(const fs::path& prefix) {
