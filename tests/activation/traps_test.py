@@ -114,7 +114,7 @@ class Traps(ActivationCase):
     def test_07_a_job_on_another_processor_gets_the_right_binary(self) -> None:
         probe = subprocess.run(["/usr/bin/unshare", "-rm", "mount", "--bind", "/dev/null", "/proc/cpuinfo"], capture_output=True, check=False)
         if probe.returncode != 0:
-            skip("no user namespace with a mount of its own")
+            skip("no mount namespace of one's own")
         prefix = self.build("gromacs")
         which = ["/bin/sh", "-c", "echo $GMXBIN; command -v gmx"]
 
@@ -252,7 +252,7 @@ class Traps(ActivationCase):
         self.assertEqual(self.classes(prefix)["lines.sh"], "recorded")
         self.assertIn("LINES_OF is left out of the file for Lmod, because it holds a newline", done.stderr)
         if not os.path.exists(f"{TOOLS}/versions"):
-            skip("no Lmod")
+            skip("no module systems")
         starts = {"bash": ["bash", "--noprofile", "--norc"], "zsh": ["zsh", "-f"], "tcsh": ["tcsh", "-f"], "fish": ["fish", "--no-config"]}
         for name, words in starts.items():
             if shutil.which(words[0]) is None:
