@@ -9,13 +9,17 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 import unittest
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
+
 import collection
 from collection import ScriptClass, load
+from skipping import skip
 
 PROGRAM = os.environ["HPCENV_PROGRAM"]
 
@@ -148,7 +152,6 @@ class Equality(EqualityCase):
                 is_live = script["class"] in ("live", "refused")
                 counted["live" if is_live else "recorded"] += 1
                 self.assertEqual(is_live or script["class"] != "recorded", bool(script.get("reason")), script)
-        print("\n", counted)
         self.assertGreaterEqual(sum(counted.values()), 50)
         self.assertGreaterEqual(counted["recorded"] * 3, 2 * sum(counted.values()), counted)
 
@@ -181,6 +184,27 @@ class Equality(EqualityCase):
                                           capture_output=True, timeout=300, check=False)
                     self.assertEqual(done.returncode, 0, done.stderr.decode(errors="replace"))
                     self.assertEqual(self.text_of(collection.parse_environment(done.stdout)), state)
+
+
+class Processes(EqualityCase):
+    def test_entering_by_the_record_starts_none(self) -> None:
+        if shutil.which("strace") is None:
+            skip("strace is missing")
+        prefix = self.build(*TOGETHER[0])
+        lines = subprocess.run([PROGRAM, "activate", "-p", str(prefix), "--shell", "bash"], env=self.environment(collection.clean_state(self.home)),
+                               cwd=self.work, capture_output=True, timeout=60, check=True).stdout
+        Path(f"{self.work}/lines.sh").write_bytes(lines)
+        for command, ours in ((["/bin/bash", "--norc", "--noprofile", f"{self.work}/lines.sh"], 1),
+                              ([PROGRAM, "run", "-p", str(prefix), "--", "/bin/true"], 2)):
+            trace = f"{self.work}/trace"
+            done = subprocess.run(["strace", "-f", "-qq", "-o", trace, "-e", "trace=execve,fork,vfork,clone,clone3", *command],
+                                  env=self.environment(collection.clean_state(self.home)), cwd=self.work, capture_output=True, timeout=60, check=False)
+            if b"ptrace" in done.stderr:
+                skip("strace may not trace here")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            seen = Path(trace).read_text(encoding="utf-8").splitlines()
+            self.assertEqual([line for line in seen if "CLONE_THREAD" not in line and "execve(" not in line], [])
+            self.assertEqual(len([line for line in seen if "execve(" in line]), ours, seen)
 
 
 if __name__ == "__main__":
