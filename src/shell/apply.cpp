@@ -50,9 +50,17 @@ std::set<std::string> active_directories(const base::Environment& environment) {
 void drop_environments(const std::string& name, base::Environment& environment,
                        const DiskLook& look) {
   const std::set<std::string> active = active_directories(environment);
+  std::vector<std::string> folders;
+  for (const char* active_name : {"CONDA_PREFIX", "CONDA_PREFIX_1", "CONDA_PREFIX_2"}) {
+    const std::string prefix = environment.get_or(active_name, "");
+    if (!prefix.empty()) folders.push_back(prefix + "/");
+  }
   filter_list(environment, name, ":", [&](const std::string& element) {
     if (std::ranges::find(system_directories, element) != system_directories.end()) return true;
     if (active.contains(element) || element.ends_with("/condabin")) return false;
+    const bool below = std::ranges::any_of(
+        folders, [&](const std::string& folder) { return element.starts_with(folder); });
+    if (below) return false;
     return !(element.ends_with("/bin") && look.is_environment &&
              look.is_environment(element.substr(0, element.size() - 4)));
   });

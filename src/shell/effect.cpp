@@ -46,14 +46,18 @@ std::string new_elements(const std::string& before, const std::string& after) {
   return base::join(added, ":");
 }
 
-// What stands before or after the value that was there; empty where it is neither.
+// What stands before and after the value that was there, with a NUL between, which no value has;
+// empty where that value is not in it as it was.
 std::string added_to(const std::string& name, const std::optional<std::string>& before,
                      const std::optional<std::string>& after) {
   if (!after) return "";
   if (name == "PATH") return new_elements(before.value_or(""), *after);
   if (!before || before->empty()) return *after;
-  if (after->starts_with(*before)) return after->substr(before->size());
-  return after->ends_with(*before) ? after->substr(0, after->size() - before->size()) : "";
+  const std::size_t at = after->find(*before);
+  if (at == std::string::npos) return "";
+  const std::string first = after->substr(0, at);
+  const std::string last = after->substr(at + before->size());
+  return first.empty() || last.empty() ? first + last : first + '\0' + last;
 }
 
 struct Note {
@@ -87,10 +91,12 @@ void cut(const Note& note, base::Environment& environment) {
     environment.set(note.name, base::join(kept, ":"));
     return;
   }
-  const std::size_t at = note.added.empty() ? std::string::npos : value.find(note.added);
-  if (at == std::string::npos) return;
   std::string rest = value;
-  rest.erase(at, note.added.size());
+  for (const std::string_view added : base::split(note.added, '\0')) {
+    const std::size_t at = added.empty() ? std::string::npos : rest.find(added);
+    if (at != std::string::npos) rest.erase(at, added.size());
+  }
+  if (rest == value) return;
   if (rest.empty()) {
     environment.unset(note.name);
   } else {

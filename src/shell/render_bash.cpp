@@ -34,7 +34,7 @@ constexpr std::string_view tail = R"bash(
 unset -v "${!hpcenv_@}"
 )bash";
 
-// shell/effect.hpp; a value of another length was changed since, and stays.
+// shell/effect.hpp; from a value of another length, which was changed since, what was added is cut.
 constexpr std::string_view undo_loop = R"bash(
 # What `hpcenv activate` made in the shell that this starts from, the last one first.
 hpcenv_levels=
@@ -56,7 +56,19 @@ for hpcenv_level in $hpcenv_levels; do
       hpcenv_value=${hpcenv_value//":$hpcenv_kept:"/:} hpcenv_value=${hpcenv_value%:}
       PATH=${hpcenv_value#:}
     elif [[ ${!hpcenv_name+${#hpcenv_value}} != "${hpcenv_size#-}" ]]; then
-      continue
+      hpcenv_item=${hpcenv_item##*,}00 hpcenv_kept=
+      while [[ $hpcenv_item ]]; do
+        if [[ $hpcenv_item != 00* ]]; then
+          printf -v hpcenv_byte %b "\\x${hpcenv_item:0:2}"
+          hpcenv_kept+=$hpcenv_byte
+        elif [[ $hpcenv_kept && $hpcenv_value == *"$hpcenv_kept"* ]]; then
+          hpcenv_value=${hpcenv_value%%"$hpcenv_kept"*}${hpcenv_value#*"$hpcenv_kept"}
+        fi
+        [[ $hpcenv_item != 00* ]] || hpcenv_kept=
+        hpcenv_item=${hpcenv_item:2}
+      done
+      [[ -z ${!hpcenv_name+x} ]] || export "$hpcenv_name=$hpcenv_value"
+      [[ $hpcenv_value ]] || unset -v "$hpcenv_name"
     elif [[ ${!hpcenv_was+x} ]]; then
       export "$hpcenv_name=${!hpcenv_was}"
     else
@@ -73,7 +85,8 @@ while [[ $hpcenv_rest ]]; do
   hpcenv_item=${hpcenv_rest%%:*} hpcenv_rest=${hpcenv_rest#*:}
   case $hpcenv_item in
     @SYSTEM@) ;;
-    "${CONDA_PREFIX:-/}/bin" | "${VIRTUAL_ENV:-/}/bin" | */condabin) continue ;;
+    "${CONDA_PREFIX:-//}"/* | "${CONDA_PREFIX_1:-//}"/* | "${CONDA_PREFIX_2:-//}"/*) continue ;;
+    "${VIRTUAL_ENV:-/}/bin" | */condabin) continue ;;
     */bin) [[ ! -e ${hpcenv_item%/bin}/conda-meta/history ]] || continue ;;
   esac
   hpcenv_kept+=:$hpcenv_item

@@ -66,6 +66,36 @@ hpcenv_unset() {
 hpcenv_try $hpcenv_names @NAMES@
 )sh";
 
+// As render_bash has it; of PATH, and of what was changed since, the filters of lists take care.
+constexpr std::string_view undo_loop = R"sh(
+# What `hpcenv activate` made in the shell that this starts from, the last one first.
+hpcenv_level=9
+while [ "$hpcenv_level" -gt 0 ]; do
+  eval "hpcenv_rest=\${__HPCENV_EFFECT_$hpcenv_level-}"
+  hpcenv_rest=$hpcenv_rest${hpcenv_rest:+;}
+  while [ -n "$hpcenv_rest" ]; do
+    hpcenv_item=${hpcenv_rest%%;*} hpcenv_rest=${hpcenv_rest#*;}
+    hpcenv_which=${hpcenv_item%%,*} hpcenv_item=${hpcenv_item#*,}
+    hpcenv_item=${hpcenv_item%%[.,]*}
+    case $hpcenv_which in
+      '' | PATH | [0123456789]*) continue ;;
+      *[!abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_]*) continue ;;
+    esac
+    eval "hpcenv_kept=\${$hpcenv_which-} hpcenv_file=\${$hpcenv_which+x}"
+    [ "${hpcenv_file:+${#hpcenv_kept}}" = "${hpcenv_item#-}" ] || continue
+    hpcenv_item=__HPCENV_WAS_${hpcenv_level}_$hpcenv_which
+    eval "hpcenv_kept=\${$hpcenv_item-} hpcenv_file=\${$hpcenv_item+x}"
+    if [ -n "$hpcenv_file" ]; then
+      hpcenv_set "$hpcenv_which" "$hpcenv_kept"
+    else
+      hpcenv_unset "$hpcenv_which"
+    fi
+  done
+  hpcenv_level=$((hpcenv_level - 1))
+done
+unset -v hpcenv_level hpcenv_which
+)sh";
+
 constexpr std::string_view own_variables = R"sh(
 # What this shell set for itself is none of its programs' variables.
 for hpcenv_item in @NAMES@; do
@@ -116,6 +146,7 @@ hpcenv_drop_environments() {
     hpcenv_next
     case $hpcenv_item in
       @SYSTEM@) ;;
+      "${CONDA_PREFIX:-//}"/* | "${CONDA_PREFIX_1:-//}"/* | "${CONDA_PREFIX_2:-//}"/*) continue ;;
       */condabin) continue ;;
       */bin)
         case $hpcenv_active: in *":$hpcenv_item:"*) continue ;; esac
@@ -322,7 +353,7 @@ std::string list_lines(const Operation& operation, Functions& functions) {
 }
 
 std::string operation_lines(const Operation& operation, Functions& functions) {
-  if (operation.kind == Kind::undo_effects) return "";
+  if (operation.kind == Kind::undo_effects) return std::string(undo_loop);
   if (operation.kind == Kind::unset_functions) return functions_lines();
   if (!can_be_rendered(operation.name)) return left_out_line(operation.name);
   if (operation.kind == Kind::set) {

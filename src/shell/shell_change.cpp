@@ -182,8 +182,7 @@ void add_effect(const EnvironmentFacts& facts, std::uint64_t level, const base::
   }
   std::set<std::string> lists;
   for (const Rule& rule : facts.rules) {
-    const RuleClass kind = class_of(rule);
-    if (kind == RuleClass::prepend || kind == RuleClass::append) lists.insert(rule.name);
+    if (own_text(rule)) lists.insert(rule.name);
   }
   add_changes(effect_notes(level, before, after, lists), statements);
   // Interactive scripts may have set the same: what they set is set again.
