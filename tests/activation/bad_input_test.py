@@ -97,7 +97,7 @@ class Scripts(ActivationCase):
             self.assertTrue(os.path.exists(f"{theirs}/cache-of-mine/file"))
             self.assertTrue(os.path.exists(f"{prefix}/share/bad-delete/stale/file"))
         done = self.run_in(prefix, "true")
-        self.assertIn("Running activation scripts that do more than set variables, once", done.stderr)
+        self.assertIn("Running once, as they do more than set variables: delete.sh", done.stderr)
         self.assertFalse(os.path.exists(f"{prefix}/share/bad-delete/stale"))
         self.assertEqual(self.records(prefix)[0]["acted"], ["delete.sh"])
         self.write(mine, "mine")
