@@ -34,7 +34,7 @@ class Strict(ActivationCase):
         job = self.job(prefix, "sh", "-c", "test \"$CONDA_PREFIX\" = \"$0\" && echo in", prefix)
         self.write(script, f"set -euo pipefail\n'{PROGRAM}' run -p '{prefix}' -- {inside}\n'{wrapper}' | tr '\\0' '\\n' | grep -qx 'CONDA_PREFIX={prefix}'\n"
                            f"bash -euo pipefail '{job}'\necho end\n")
-        self.assertEqual(self.start("/bin/bash", script, env=self.variables).stdout, "in\nin\nend\n")
+        self.assertEqual(self.start("/bin/bash", script, env=self.variables).stdout.split(), ["in", "in", "end"])
         for name, options in SHELLS.items():
             if name not in self.shells_here():
                 continue
