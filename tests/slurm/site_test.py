@@ -105,13 +105,16 @@ class Contamination(Bare):
         _, text = self.run_job("sh", "-c", "echo $ORDER $NODE; exit 0", options=["--partition", "gpu"], output=f"{self.directory}/o")
         self.assertEqual(text, "noise\nfirst:second:last gpu01\n")
 
-    def test_an_activation_script_that_calls_exit_is_named(self):
+    def test_a_job_goes_on_without_an_activation_script_that_calls_exit(self):
         folder = self.cluster.home / "alice/env/etc/conda/activate.d"
-        (folder / "bad.sh").write_text("exit 0\n")
-        self.addCleanup((folder / "bad.sh").unlink)
-        _, text = self.run_job("echo", "started", check=125)
-        self.assertEqual(text, "hpcenv: the activation script /home/alice/env/etc/conda/activate.d/bad.sh called exit; "
-                               "nothing was started\n")
+        (folder / "bad.sh").write_text("export BAD=1\nexit 0\n")
+        (folder / "good.sh").write_text("export GOOD=1\n")
+        self.addCleanup(lambda: [path.unlink() for path in folder.iterdir()])
+        done, text = self.run_job("sh", "-c", "echo started $GOOD ${BAD-without}")
+        self.assertEqual(text, "started 1 without\n")
+        self.assertIn(f"the activation script {self.prefix}/etc/conda/activate.d/bad.sh is never run: it ends the shell (exit)", done.err)
+        told = self.on("alice", "/scratch/bin/hpcenv", "doctor", "P15", "-p", self.prefix).out
+        self.assertIn("bad.sh: ends the shell (exit)", " ".join(told.split()))
 
 
 if __name__ == "__main__":
