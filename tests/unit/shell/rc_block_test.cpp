@@ -1,5 +1,7 @@
 #include "shell/rc_block.hpp"
 
+#include <fmt/format.h>
+
 #include <catch2/catch_test_macros.hpp>
 
 namespace hpcenv::shell {
@@ -76,11 +78,12 @@ TEST_CASE("half a block is refused, with file and line") {
   };
   const std::string begin = "# >>> hpcenv init >>>\n";
   const std::string end = "# <<< hpcenv init <<<\n";
-  for (const Row& row : {Row{"a\n" + begin + "b\n", "rc:2: the block begins and has no end"},
-                         Row{"a\nb\n" + end, "rc:3: a block ends that has no beginning"},
-                         Row{begin + "a\n" + begin + end, "rc:1: the block begins and has no end"},
-                         Row{block + block, "rc:5: there is a second block of hpcenv init"},
-                         Row{block + end, "rc:5: a block ends that has no beginning"}}) {
+  for (const Row& row :
+       {Row{"a\n" + begin + "b\n", "rc:2: the block begins and has no end"},
+        Row{"a\nb\n" + end, "rc:3: a block ends that has no beginning"},
+        Row{fmt::format("{0}a\n{0}{1}", begin, end), "rc:1: the block begins and has no end"},
+        Row{block + block, "rc:5: there is a second block of hpcenv init"},
+        Row{block + end, "rc:5: a block ends that has no beginning"}}) {
     for (const auto& edit : {with_block(row.text, lines, "rc"), without_block(row.text, "rc")}) {
       REQUIRE_FALSE(edit.has_value());
       CHECK(edit.error().kind == ErrorKind::refused);
