@@ -36,9 +36,9 @@ class Kernel(CliCase):
 
     def test_files_and_what_they_start(self):
         self.install()
-        with open(f"{self.kernels}/work/kernel.json", encoding="utf-8") as file:
+        with open(os.path.join(self.kernels, "work", "kernel.json"), encoding="utf-8") as file:
             kernel = json.load(file)
-        self.assertEqual(kernel, {"argv": [f"{self.kernels}/work/python", "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+        self.assertEqual(kernel, {"argv": [os.path.join(self.kernels, "work", "python"), "-m", "ipykernel_launcher", "-f", "{connection_file}"],
                                   "display_name": "Python (work)", "language": "python",
                                   "metadata": {"debugger": True, "hpcenv": {"environment": "work", "prefix": self.prefix}}})
         self.assertEqual(sorted(self.tree(f"{self.kernels}/work")), ["kernel.json", "logo-svg.svg", "python"])
@@ -89,7 +89,7 @@ class Kernel(CliCase):
     def test_kernels_of_others_are_kept(self):
         os.makedirs(f"{self.kernels}/work")
         for name, text in (("kernel.json", "{\"metadata\": {\"hpcenv\": 1}}"), ("python", "#!/bin/sh\n")):
-            with open(f"{self.kernels}/work/{name}", "w", encoding="utf-8") as file:
+            with open(os.path.join(self.kernels, "work", name), "w", encoding="utf-8") as file:
                 file.write(text)
         before = self.tree(self.kernels)
         self.assertIn("hpcenv did not write it", self.install(check=1).stderr)

@@ -1,3 +1,3 @@
 [ -z "$TMPDIR" ] || export CM_BACKUP_TMPDIR="$TMPDIR"
-TMPDIR="$(mktemp -d "$HOME/cm-tmp.XXXXXX")"
+TMPDIR="$(mktemp -d -p "$HOME" --suffix=.cm-tmp)"
 export TMPDIR

@@ -65,6 +65,6 @@ if [ "${CONDA_BUILD:-0}" = "1" ]; then
   env > /tmp/new-env-$$.txt
   echo "INFO: activate-gcc_linux-64.sh made the following environmental changes:"
   diff -U 0 -rN /tmp/old-env-$$.txt /tmp/new-env-$$.txt | tail -n +4 | grep "^-.*\|^+.*" | grep -v "CONDA_BACKUP_" | sort
-  rm -f /tmp/old-env-$$.txt /tmp/new-env-$$.txt || true
+  rm -f /tmp/old-env-$$.txt /tmp/new-env-$$.txt
 fi
 unset _gcc_cflags _gcc_ldflags _gcc_find _gcc_cmake_prefix _gcc_cmake

@@ -12,7 +12,8 @@ for _arrow_library in "${CONDA_PREFIX}"/lib/libarrow.so.*.*; do
     _arrow_say "it is there"
     continue
   fi
-  mkdir -p "$(dirname "${_arrow_link}")" || true
-  ln -sf "${_arrow_source}" "${_arrow_link}" || true
+  if mkdir -p "$(dirname "${_arrow_link}")"; then
+    ln -sf "${_arrow_source}" "${_arrow_link}" || _arrow_say "it cannot be placed"
+  fi
 done
 unset _arrow_log _arrow_source _arrow_placed _arrow_library _arrow_link

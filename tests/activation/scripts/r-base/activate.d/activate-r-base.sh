@@ -4,4 +4,4 @@ if [ -n "${RSTUDIO_WHICH_R}" ]; then
 fi
 export RSTUDIO_WHICH_R="${CONDA_PREFIX}/bin/R"
 # Where Java is may have changed.
-"${CONDA_PREFIX}/bin/R" CMD javareconf > /dev/null 2>&1 || true
+if "${CONDA_PREFIX}/bin/R" CMD javareconf > /dev/null 2>&1; then :; fi
