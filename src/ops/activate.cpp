@@ -123,13 +123,14 @@ Started start_in(const shell::Activation& activation, const std::vector<std::str
   const bool needs_bash = !activation.live_scripts.empty() || !as_recorded;
   const auto bash = needs_bash ? base::find_program("bash", environment) : std::nullopt;
   if (bash) return in_bash(*bash, activation, command, environment);
-  Started started{command, shell::apply(activation, environment, look), {}};
-  if (!activation.live_scripts.empty()) {
+  const shell::Activation used = as_recorded ? activation : shell::without_record(activation);
+  Started started{command, shell::apply(used, environment, look), {}};
+  if (needs_bash) {
     started.warnings.emplace_back(
         "no bash on this machine: activation scripts of the environment that are not recorded "
         "were not run");
   }
-  for (const std::string& name : shell::overridden_choices(activation.recorded.rules, found)) {
+  for (const std::string& name : shell::overridden_choices(used.recorded.rules, found)) {
     started.warnings.push_back(fmt::format("the environment sets {} to {}, in place of {}", name,
                                            started.environment.get_or(name, "nothing"),
                                            found.get_or(name, "")));

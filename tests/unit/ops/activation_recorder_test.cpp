@@ -257,6 +257,14 @@ TEST_CASE("rules that hold in one state alone are guarded, and scripts run where
   CHECK(seen(before) == "\n");
   before.set("CXX", "/a/g++");
   CHECK(seen(before) == "-ccbin=g++\n");
+  // Without bash the rules do not hold either, and that is said.
+  before.set("PATH", ground.folder / "tmp");
+  shell::Activation other = known.activation;
+  other.recorded.rules.push_back({"B", "B", {}, {}, {shell::Outcome::Kind::unset, {}}, {}});
+  before.set("B", "mine");
+  const Started bare = start_in(other, {"/bin/true"}, before);
+  CHECK(bare.environment.get("B") == "mine");
+  CHECK(bare.warnings.size() == 1);
 }
 
 TEST_CASE("a script that depends on a live one runs in its place beside it") {
