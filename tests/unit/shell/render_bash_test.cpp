@@ -312,4 +312,12 @@ TEST_CASE("rendered lines are shellcheck clean") {
   CHECK(result->code == 0);
 }
 
+TEST_CASE("scripts do not see PKG_NAME, with which conda-build speaks to them, and programs do") {
+  Fixture fixture;
+  fixture.script("a.sh", "export SEEN=${PKG_NAME-nothing}\n");
+  const auto result = fixture.run("", "echo \"$SEEN $PKG_NAME\"\nenv | grep -c '^PKG_NAME='",
+                                  {{"PATH", "/usr/bin:/bin"}, {"PKG_NAME", "mine"}});
+  CHECK(result.output == "nothing mine\n1\n");
+}
+
 }  // namespace hpcenv::shell
