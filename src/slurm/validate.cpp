@@ -2,14 +2,10 @@
 
 #include "base/text.hpp"
 #include "slurm/job_script.hpp"
+#include "slurm/plain_text.hpp"
 
 namespace hpcenv::slurm {
 namespace {
-
-bool has_control_character(std::string_view text) {
-  return std::ranges::any_of(
-      text, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7f; });
-}
 
 bool is_plain_name(std::string_view text) {
   constexpr std::string_view plain =
