@@ -64,7 +64,7 @@ std::optional<std::vector<std::string>> texts_of(const base::Json& value) {
   std::vector<std::string> texts;
   if (value.is_null()) return texts;
   if (value.is_string()) {
-    for (const std::string_view line : base::split_lines(value.get<std::string>())) {
+    for (const std::string_view line : base::split_lines(value.get_ref<const std::string&>())) {
       if (!base::trim(line).empty()) texts.emplace_back(line);
     }
     return texts;
