@@ -7,6 +7,7 @@
 #include "base/fs.hpp"
 #include "base/interrupt.hpp"
 #include "base/text.hpp"
+#include "slurm/refusal.hpp"
 
 namespace hpcenv::ops {
 namespace {

@@ -52,44 +52,6 @@ void add_task(std::optional<JobState>& all, const JobState& task) {
   if (!all || is_worse) all = task;
 }
 
-bool holds_word(const std::string& text, std::string_view words) {
-  return std::ranges::any_of(base::split(words, '|'), [&](std::string_view word) {
-    return text.find(word) != std::string::npos;
-  });
-}
-
-struct Advice {
-  const char* words;
-  const char* text;
-};
-
-// The first row that fits speaks: what is more telling stands first.
-constexpr std::array advices{
-    Advice{"unable to contact slurm|communication connection failure",
-           "the controller does not answer; try again later"},
-    Advice{"account|project|budget|allocation code",
-           "name the account with --account; `sacctmgr -nP show assoc user=$USER "
-           "format=account,partition,qos` lists yours"},
-    Advice{"qos",
-           "name a quality of service with --qos, or leave it out; `sacctmgr -nP show assoc "
-           "user=$USER format=qos` lists yours"},
-    Advice{"partition|queue", "name the partition with --partition; `sinfo -s` lists them"},
-    Advice{"time limit|timelimit|walltime|wall time|time_limit", "give another --time"},
-    Advice{"--mem|memory",
-           "give another --mem, or leave it out where the site ties it to "
-           "processors or GPUs"},
-    Advice{"gres|gpu",
-           "ask for GPUs as the site wants it: --gpus TYPE:N, or "
-           "--sbatch=--gpus-per-node=N in its place"},
-    Advice{"exclusive|node count|--nodes",
-           "give the option with --sbatch, e.g. "
-           "--sbatch=--exclusive"},
-    Advice{"node configuration",
-           "no node has all that was asked for; `sinfo -N -o '%N %P %c %m "
-           "%G %f'` shows what nodes have"},
-    Advice{"", "the site's documentation says which options it asks for; give them with --sbatch"},
-};
-
 }  // namespace
 
 std::optional<JobState> parse_scontrol_job(std::string_view text) {
@@ -132,24 +94,6 @@ std::string expected_start(std::string_view test_only_text) {
   if (at == std::string_view::npos) return "";
   const auto words = base::split_words(test_only_text.substr(at + before.size()));
   return words.empty() ? "" : std::string(words.front());
-}
-
-Refusal explain_refusal(std::string_view errors) {
-  std::vector<std::string> sentences;
-  for (std::string_view line : base::split_lines(errors)) {
-    for (const std::string_view start : {"sbatch: ", "error: ", "allocation failure: "}) {
-      if (line.starts_with(start)) line.remove_prefix(start.size());
-    }
-    line = base::trim(line);
-    if (!line.empty()) sentences.emplace_back(line);
-  }
-  Refusal refusal;
-  refusal.reason = base::join(sentences, "; ");
-  const std::string lower = base::to_lower(refusal.reason);
-  const auto* const found = std::ranges::find_if(
-      advices, [&](const Advice& advice) { return holds_word(lower, advice.words); });
-  refusal.advice = found->text;
-  return refusal;
 }
 
 }  // namespace hpcenv::slurm

@@ -31,11 +31,4 @@ std::optional<SubmittedId> parse_submitted_id(std::string_view text);
 /// none.
 std::string expected_start(std::string_view test_only_text);
 
-struct Refusal {
-  std::string reason;  ///< all that sbatch and the site's plugins said, on one line
-  std::string advice;  ///< which option to add or drop, or where to look
-};
-/// From the stderr of a refused sbatch (facts/sites.md D4).
-Refusal explain_refusal(std::string_view errors);
-
 }  // namespace hpcenv::slurm

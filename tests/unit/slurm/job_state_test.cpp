@@ -65,26 +65,4 @@ TEST_CASE("when Slurm expects a job to start") {
   CHECK(expected_start("x to start at ").empty());
 }
 
-TEST_CASE("a refusal names the option to change") {
-  const auto advice = [](const char* errors) { return explain_refusal(errors).advice; };
-  const Refusal partition = explain_refusal(
-      "sbatch: error: invalid partition specified: nosuch\n"
-      "sbatch: error: Batch job submission failed: Invalid partition name specified\n");
-  CHECK(partition.reason ==
-        "invalid partition specified: nosuch; Batch job submission failed: Invalid partition name "
-        "specified");
-  CHECK(partition.advice.starts_with("name the partition with --partition"));
-  CHECK(advice("sbatch: error: You must charge a project\nsbatch: error: Unspecified error")
-            .starts_with("name the account with --account"));
-  CHECK(advice("sbatch: error: Invalid qos specification").starts_with("name a quality"));
-  CHECK(advice("allocation failure: Requested node configuration is not available")
-            .starts_with("no node has all"));
-  CHECK(advice("sbatch: error: Please request GPUs").find("--gpus") != std::string::npos);
-  CHECK(advice("sbatch: error: Walltime missing") == "give another --time");
-  CHECK(advice("sbatch: error: Unable to contact slurm controller (connect failure)")
-            .find("try again") != std::string::npos);
-  CHECK(advice("sbatch: error: computer says no").find("--sbatch") != std::string::npos);
-  CHECK_FALSE(advice("").empty());
-}
-
 }  // namespace hpcenv::slurm
