@@ -21,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import typing
 
 import cluster_config as config
 
@@ -30,10 +31,13 @@ PROGRAMS = {"slurmctld": "slurmctld", "slurmd": "slurmd", "sbatch": "slurm-clien
             "pivot_root": "util-linux", "hostname": "hostname", "tcsh": "tcsh", "zsh": "zsh", "fish": "fish"}
 
 
-def missing_programs() -> list[str]:
+DATABASE = {"slurmdbd": "slurmdbd", "mariadbd": "mariadb-server"}
+
+
+def missing_programs(programs: dict[str, str] = PROGRAMS) -> list[str]:
     """Debian packages that the cluster needs and this machine lacks."""
     path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
-    return sorted({package for program, package in PROGRAMS.items() if not shutil.which(program, path=path)})
+    return sorted({package for program, package in programs.items() if not shutil.which(program, path=path)})
 
 
 def why_not() -> str | None:
@@ -54,14 +58,12 @@ class Outcome:
 class Cluster:
     """`lease` keeps it alive no longer than this process; without it `down` has to be called."""
 
-    def __init__(self, state: pathlib.Path, drivers: dict[str, str] | None = None, extra: str = "", nodes=config.NODES,
-                 submit_plugin: str = ""):
-        """`drivers`: a host's folder with usr/ and proc-driver/. `extra`: more slurm.conf. `submit_plugin`: Lua."""
+    def __init__(self, state: pathlib.Path, lower: str = "/", module_tools: str = "", **site: typing.Any):
+        """`lower`: the tree that the hosts are views of. `site`: fields of config.Site. `module_tools`: what tests/shells made."""
         self.state = state
-        self.drivers = drivers or {}
-        self.extra = extra + ("JobSubmitPlugins=lua\n" if submit_plugin else "")
-        self.submit_plugin = submit_plugin
-        self.nodes = nodes
+        self.lower = lower
+        self.site = config.Site(**site)
+        self.module_tools = module_tools if self.site.modules else ""
         self.pids: dict[str, int] = {}
 
     @property
@@ -104,10 +106,38 @@ class Cluster:
             home = self.home / user.name
             home.mkdir(mode=0o755)
             os.chown(home, user.uid, user.uid)
-        version = subprocess.run(["slurmd", "-V"], capture_output=True, text=True, check=True).stdout.split()[-1]
-        settings = {"nodes": [dataclasses.asdict(node) for node in self.nodes], "extra": self.extra, "version": version,
-                    "drivers": self.drivers, "submit_plugin": self.submit_plugin}
+        for arch in {node.arch for node in self.site.nodes if node.arch}:
+            self.compile_uname(arch)
+        if self.site.slurm_conf_by_module:
+            self.write_module("slurm/virtual", f"setenv SLURM_CONF {self.site.conf_folder}/slurm.conf")
+        settings = {"site": dataclasses.asdict(self.site), "lower": self.lower, "version": self.version(), "module_tools": self.module_tools}
         (self.state / "settings.json").write_text(json.dumps(settings))
+
+    def version(self) -> str:
+        """Slurm's, as in 22.05.8."""
+        return subprocess.run(["chroot", self.lower, "slurmd", "-V"], capture_output=True, text=True, check=True).stdout.split()[-1]
+
+    def write_module(self, name: str, text: str) -> None:
+        """A module file, in the language that both module systems read."""
+        path = self.scratch / pathlib.Path(config.MODULE_FILES).name / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"#%Module1.0\n{text}\n")
+
+    def compile_uname(self, arch: str) -> None:
+        """For slurmd, which asks uname(2)."""
+        source = f"""#define _GNU_SOURCE
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+int uname(struct utsname* told) {{
+  long code = syscall(SYS_uname, told);
+  strcpy(told->machine, "{arch}");
+  return (int)code;
+}}
+"""
+        subprocess.run(["cc", "-shared", "-fPIC", "-w", "-x", "c", "-", "-o", str(self.state / f"uname-{arch}.so")], input=source, text=True,
+                       check=True)
 
     def wait_until_idle(self, seconds: float) -> None:
         end = time.monotonic() + seconds
@@ -115,11 +145,15 @@ class Cluster:
             if self.owner.poll() is not None:
                 raise RuntimeError("the cluster ended while it came up")
             with contextlib.suppress(LookupError):
-                idle = self.on(config.LOGIN, "root", "sinfo", "-h", "-N", "-t", "idle", "-o", "%N").out.split()
-                if len(set(idle)) == len(self.nodes):
+                idle = self.on(config.LOGIN, "root", *self.with_conf("sinfo"), "-h", "-N", "-t", "idle", "-o", "%N").out.split()
+                if len(set(idle)) == len(self.site.nodes):
                     return
             time.sleep(0.1)
         raise TimeoutError(f"the nodes are not idle after {seconds:.0f} s")
+
+    def with_conf(self, *words: str) -> list[str]:
+        """A command of Slurm's where its configuration may be known to a module only."""
+        return ["env", f"SLURM_CONF={self.site.conf_folder}/slurm.conf", *words]
 
     def show_logs(self) -> None:
         for path in sorted((self.state / "log").glob("*")):
@@ -199,10 +233,12 @@ def is_alive(pid: int) -> bool:
         return False
 
 
-def temporary(**settings) -> Cluster:
-    """A cluster of this process's own: any number of checkouts and tests can have theirs at once."""
+def temporary(**settings: typing.Any) -> Cluster:
+    """A cluster of this process's own: any number of checkouts and tests can have theirs at once. Its hosts are views of
+    HPCENV_CLUSTER_ROOT (trixie.py) where that is set, else of this machine."""
     state = pathlib.Path(tempfile.mkdtemp(prefix="hpcenv-cluster-", dir="/var/tmp"))
-    return Cluster(state, **settings)
+    chosen = {"lower": os.environ.get("HPCENV_CLUSTER_ROOT") or "/", "module_tools": os.environ.get("HPCENV_SHELL_TOOLS", "")}
+    return Cluster(state, **{**chosen, **settings})
 
 
 def fixed() -> Cluster:

@@ -8,6 +8,7 @@ import time
 import unittest
 
 import cluster as virtual
+from cluster_config import Node, Partition
 from slurm_case import LOGIN, run_tests
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -64,6 +65,57 @@ class ClusterTest(unittest.TestCase):
             time.sleep(0.1)
         self.assertEqual(traces(cluster), [])
         self.assertFalse(cluster.state.exists())
+
+    def up(self, **site) -> virtual.Cluster:
+        cluster = virtual.temporary(**site)
+        self.addCleanup(cluster.down)
+        cluster.up(lease=True)
+        return cluster
+
+    def test_nodes_that_are_not_as_one_would_like(self):
+        nodes = (Node("cpu01", home=False, tmp_noexec=True, local_megabytes=8), Node("cpu02", arch="aarch64", features=""),
+                 Node("gpu01", 1, hostname="r01n17", dead_network="up", gres_type="", features="a100,drv-535"),
+                 Node("gpu02", 2, dead_network="down", gres_type="h100"))
+        partitions = (Partition("batch", "cpu01,cpu02", "Default=YES OverSubscribe=EXCLUSIVE MaxTime=10"),
+                      Partition("gpu", "gpu01,gpu02", "AllowAccounts=others State=DOWN"))
+        cluster = self.up(nodes=nodes, partitions=partitions, extra="EnforcePartLimits=ALL\n")
+
+        def run(node: str, *words: str) -> virtual.Outcome:
+            return cluster.on(LOGIN, "root", "srun", "-D", "/", *(["-p", "gpu"] if node.startswith("gpu") else []), "-w", node, *words)
+        self.assertIn("PartitionName=gpu ", cluster.on(LOGIN, "alice", "scontrol", "-o", "show", "partition", "gpu").out)
+        self.assertIn("OverSubscribe=EXCLUSIVE", cluster.on(LOGIN, "alice", "scontrol", "-o", "show", "partition", "batch").out)
+        cluster.on(LOGIN, "root", "scontrol", "update", "PartitionName=gpu", "State=UP", "AllowAccounts=ALL")
+        self.assertEqual(run("cpu01", "ls", "/home").out, "")
+        self.assertEqual(run("cpu02", "ls", "/home").out, "alice\nfinn\ntina\nzoe\n")
+        copied = run("cpu01", "sh", "-c", "cp /bin/true /tmp/true && /tmp/true")
+        self.assertIn("Permission denied", copied.err)
+        self.assertIn("No space left", run("cpu01", "dd", "if=/dev/zero", "of=/local/full", "bs=1M", "count=9").err)
+        shown = {name: cluster.on(LOGIN, "alice", "scontrol", "-o", "show", "node", name).out for name in ("cpu01", "cpu02", "gpu01", "gpu02")}
+        self.assertIn("Arch=x86_64 ", shown["cpu01"])
+        self.assertIn("Arch=aarch64 ", shown["cpu02"])
+        self.assertEqual(run("cpu02", "uname", "-m").out, "aarch64\n")
+        self.assertIn("Gres=gpu:1 ", shown["gpu01"])
+        self.assertIn("AvailableFeatures=a100,drv-535 ", shown["gpu01"])
+        self.assertIn("Gres=gpu:h100:2 ", shown["gpu02"])
+        self.assertEqual(run("gpu01", "sh", "-c", "hostname; echo $SLURMD_NODENAME").out, "r01n17\ngpu01\n")
+        self.assertIn("192.0.2.4/24", run("gpu01", "ip", "-4", "-br", "address", "show", "dev", "eth0", "up").out)
+        self.assertEqual(run("gpu02", "ip", "-4", "-br", "address", "show", "dev", "eth0", "up").out, "")
+        self.assertRegex(run("gpu02", "ip", "-4", "-br", "address", "show", "dev", "ib0").out, r"^ib0\S* +UP +10\.77\.0\.5/24")
+        names = cluster.on(LOGIN, "alice", "getent", "hosts", "r01n17", "gpu01", "gpu02", "gpu02i").out
+        self.assertEqual([line.split()[0] for line in names.splitlines()], ["192.0.2.4", "10.77.0.4", "192.0.2.5", "10.77.0.5"])
+        connect = "exec 3<>/dev/tcp/{}/6818"
+        self.assertEqual(cluster.on(LOGIN, "alice", "bash", "-c", connect.format("gpu02i")).code, 0)
+        self.assertNotEqual(cluster.on(LOGIN, "alice", "timeout", "3", "bash", "-c", connect.format("gpu02")).code, 0)
+
+    def test_slurm_known_to_a_module_only(self):
+        for modules in ("lmod", "tcl"):
+            with self.subTest(modules):
+                cluster = self.up(modules=modules, slurm_conf_by_module=True, nodes=(Node("cpu01"),))
+                self.assertNotEqual(cluster.on(LOGIN, "alice", "timeout", "2", "sinfo").code, 0)
+                for user in (one.name for one in virtual.config.USERS):
+                    done = cluster.on(LOGIN, "root", "su", "-", user, "-c", "module load slurm/virtual; srun echo ran")
+                    self.assertEqual(done.out, "ran\n", f"{user}: {done.err}")
+                cluster.down()
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import typing
 import unittest
 
 import cluster as virtual
@@ -34,10 +35,11 @@ class SlurmCase(unittest.TestCase):
     needs_environment = True
     drivers: dict[str, str] = {}
     submit_plugin = ""
+    site: dict[str, typing.Any] = {}  # more of cluster_config.Site
 
     @classmethod
     def setUpClass(cls):
-        cls.cluster = virtual.temporary(drivers=cls.drivers, submit_plugin=cls.submit_plugin)
+        cls.cluster = virtual.temporary(**{"drivers": cls.drivers, "submit_plugin": cls.submit_plugin, **cls.site})
         cls.addClassCleanup(cls.cluster.down)
         cls.cluster.up(lease=True)
         binaries = cls.cluster.scratch / "bin"

@@ -6,6 +6,7 @@ virtual_host.py host STATE NAME     PID 1 of one host: its own view of the disk,
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -30,6 +31,10 @@ def wait_for(condition, seconds: float, what: str) -> None:
         time.sleep(0.02)
 
 
+def answers(*command: str) -> bool:
+    return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode == 0
+
+
 def reap_for_ever() -> None:
     """What PID 1 is for: no zombie stays, and SIGTERM ends the namespace."""
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
@@ -43,7 +48,7 @@ def reap_for_ever() -> None:
 class Switch:
     def __init__(self, state: pathlib.Path, settings: dict):
         self.state = state
-        self.names = [config.LOGIN] + [node["name"] for node in settings["nodes"]]
+        self.site = config.Site.read(settings["site"])
 
     def run(self) -> None:
         mount("-t", "proc", "proc", "/proc")
@@ -51,7 +56,7 @@ class Switch:
         sh("ip", "link", "set", "lo", "up")
         sh("ip", "link", "add", "br0", "type", "bridge")
         sh("ip", "link", "set", "br0", "up")
-        hosts = {name: self.start_host(name) for name in self.names}
+        hosts = {name: self.start_host(name) for name in self.site.names}
         for name, process in hosts.items():
             self.plug_in(name, process)
         reap_for_ever()
@@ -71,7 +76,12 @@ class Switch:
                 raise RuntimeError(f"the host {name} ended while it came up")
             return ready.exists()
         wait_for(is_ready, 60, f"{name} does not come up")
-        sh("ip", "link", "add", f"v-{name}", "type", "veth", "peer", "name", "eth0", "netns", str(process.pid))
+        node = next((node for node in self.site.nodes if node.name == name), None)
+        if node and node.dead_network:  # its switch is this namespace, which has no address there and passes nothing on
+            sh("ip", "link", "add", f"d-{name}", "type", "veth", "peer", "name", "eth0", "netns", str(process.pid))
+            sh("ip", "link", "set", f"d-{name}", "up")
+        interface = node.interface if node else "eth0"
+        sh("ip", "link", "add", f"v-{name}", "type", "veth", "peer", "name", interface, "netns", str(process.pid))
         sh("ip", "link", "set", f"v-{name}", "master", "br0", "up")
 
 
@@ -84,8 +94,8 @@ class Host:
         self.name = name
         self.base = state / "hosts" / name
         self.root = self.base / "root"
-        self.nodes = tuple(config.Node(**node) for node in settings["nodes"])
-        self.node = next((node for node in self.nodes if node.name == name), None)
+        self.site = config.Site.read(settings["site"])
+        self.node = next((node for node in self.site.nodes if node.name == name), None)
 
     def run(self) -> None:
         self.make_root()
@@ -93,7 +103,9 @@ class Host:
         self.share()
         self.configure()
         self.install_driver()
-        sh("hostname", self.name)
+        self.install_arch()
+        self.install_modules()
+        sh("hostname", self.node.own_name if self.node else self.name)
         (self.base / "ready").touch()
         self.join_network()
         self.enter_root()
@@ -101,12 +113,14 @@ class Host:
         reap_for_ever()
 
     def make_root(self) -> None:
-        """A copy-on-write view of this machine's /, so that a host has what the machine has installed."""
+        """A copy-on-write view of this machine's /, so that a host has what the machine has installed; or of another tree."""
         root = str(self.root)
-        mount("-t", "overlay", "overlay", "-o", f"lowerdir=/,upperdir={self.base}/upper,workdir={self.base}/work", root)
+        mount("-t", "overlay", "overlay", "-o", f"lowerdir={self.settings['lower']},upperdir={self.base}/upper,workdir={self.base}/work", root)
         mount("-t", "proc", "proc", root + "/proc")
         mount("-t", "sysfs", "-o", "ro", "sysfs", root + "/sys")
-        for path, options in (("run", "mode=755"), ("tmp", "mode=1777"), ("local", "mode=1777,size=64m")):
+        noexec = ",noexec" if self.node and self.node.tmp_noexec else ""
+        size = self.node.local_megabytes if self.node else 64
+        for path, options in (("run", "mode=755"), ("tmp", "mode=1777" + noexec), ("local", f"mode=1777,size={size}m")):
             (self.root / path).mkdir(exist_ok=True)
             mount("-t", "tmpfs", "-o", options, path, f"{root}/{path}")
 
@@ -137,7 +151,10 @@ class Host:
         for name in ("home", "scratch", "log"):
             target = self.root / ("home" if name == "home" else "scratch" if name == "scratch" else self.log_path())
             target.mkdir(parents=True, exist_ok=True)
-            mount("--bind", str(self.state / name), str(target))
+            if name == "home" and self.node and not self.node.home:
+                mount("-t", "tmpfs", "-o", "mode=755", "home", str(target))
+            else:
+                mount("--bind", str(self.state / name), str(target))
 
     @staticmethod
     def log_path() -> str:
@@ -145,16 +162,9 @@ class Host:
 
     def configure(self) -> None:
         etc = self.root / "etc"
-        (etc / "hosts").write_text(config.hosts_file(self.nodes))
-        (etc / "hostname").write_text(self.name + "\n")
-        (etc / "slurm").mkdir(exist_ok=True)
-        (etc / "slurm" / "slurm.conf").write_text(
-            config.slurm_conf("/" + self.log_path(), self.nodes, self.settings["extra"]))
-        (etc / "slurm" / "cgroup.conf").write_text(config.cgroup_conf(self.settings["version"]))
-        if self.settings["submit_plugin"]:
-            (etc / "slurm" / "job_submit.lua").write_text(self.settings["submit_plugin"])
-        if self.node and self.node.gpus:
-            (etc / "slurm" / "gres.conf").write_text(config.gres_conf(self.node))
+        (etc / "hosts").write_text(self.site.hosts_file())
+        (etc / "hostname").write_text((self.node.own_name if self.node else self.name) + "\n")
+        self.configure_slurm()
         for user in config.USERS:
             self.add_user(etc, user)
         key = etc / "munge" / "munge.key"
@@ -163,6 +173,16 @@ class Host:
         key.write_bytes((self.state / "munge.key").read_bytes())
         key.chmod(0o400)
         sh("chroot", str(self.root), "chown", "-R", "munge:", "/etc/munge")
+
+    def configure_slurm(self) -> None:
+        folder = self.root / self.site.conf_folder[1:]
+        folder.mkdir(parents=True, exist_ok=True)
+        files = {"slurm.conf": self.site.slurm_conf("/" + self.log_path()), "cgroup.conf": config.cgroup_conf(self.settings["version"]),
+                 "job_submit.lua": self.site.submit_plugin, "cli_filter.lua": self.site.cli_filter,
+                 "gres.conf": config.gres_conf(self.node) if self.node and self.node.gpus else ""}
+        for name, text in files.items():
+            if text:
+                (folder / name).write_text(text)
 
     @staticmethod
     def add_user(etc: pathlib.Path, user: config.User) -> None:
@@ -174,7 +194,7 @@ class Host:
             file.write(f"{user.name}:!:19000:0:99999:7:::\n")
 
     def install_driver(self) -> None:
-        driver = self.settings["drivers"].get(self.name)
+        driver = self.site.drivers.get(self.name)
         if not driver:
             return
         sh("cp", "-a", driver + "/usr/.", str(self.root / "usr"))
@@ -182,12 +202,49 @@ class Host:
             mount("--bind", driver + "/proc-driver", str(self.root / "proc" / "driver"))
         sh("chroot", str(self.root), "ldconfig")
 
+    def install_arch(self) -> None:
+        """uname(1) tells another machine. What slurmd tells the controller is set where it is started."""
+        if self.node and self.node.arch:
+            uname = self.root / "usr/bin/uname"
+            uname.rename(uname.with_name("uname.real"))
+            uname.write_text(f"#!/bin/sh\n/usr/bin/uname.real \"$@\" | sed 's/x86_64/{self.node.arch}/g'\n")
+            uname.chmod(0o755)
+            shutil.copy(self.state / f"uname-{self.node.arch}.so", self.root / "run/uname.so")
+
+    def install_modules(self) -> None:
+        """`module` for login shells, from the folder that has it (tests/shells); its files name each other where they lie."""
+        tools = self.settings["module_tools"]
+        if not tools:
+            return
+        place = self.root / tools[1:]
+        place.mkdir(parents=True, exist_ok=True)
+        for folder in place.parents:  # of this host's view of them alone
+            if self.root in folder.parents:
+                folder.chmod(folder.stat().st_mode | 0o055)
+        mount("--bind", tools, str(place))
+        library = "usr/lib/x86_64-linux-gnu/libtcl8.6.so"
+        if not (self.root / library).exists():
+            (self.root / library).symlink_to(f"{tools}/{library}")
+        init = f"{tools}/usr/share/{'lmod/lmod' if self.site.modules == 'lmod' else 'modules'}/init"
+        profile = self.root / "etc/profile.d"
+        for path in (*profile.glob("*lmod*"), *profile.glob("*modules*")):
+            path.unlink()
+        (profile / "modules.sh").write_text(f"export MODULEPATH={config.MODULE_FILES}\n. {init}/$([ -n \"$BASH_VERSION\" ] && echo bash || echo sh)\n"
+                                            "[ -z \"$BASH_VERSION\" ] || export -f module\n")
+        for path, suffix, word in (("etc/csh.login", "csh", "setenv MODULEPATH {}"), ("etc/zsh/zprofile", "zsh", "export MODULEPATH={}"),
+                                   ("etc/fish/config.fish", "fish", "set -gx MODULEPATH {}")):
+            with (self.root / path).open("a") as file:
+                file.write(f"\n{word.format(config.MODULE_FILES)}\nsource {init}/{suffix}\n")
+
     def join_network(self) -> None:
-        wait_for(lambda: os.path.exists("/proc/self/net/dev") and "eth0" in pathlib.Path(
-            "/proc/self/net/dev").read_text(), 60, "no network")
+        interface = self.node.interface if self.node else "eth0"
+        wait_for(lambda: interface + ":" in pathlib.Path("/proc/self/net/dev").read_text(), 60, "no network")
         sh("ip", "link", "set", "lo", "up")
-        sh("ip", "address", "add", config.address(self.name, self.nodes) + "/24", "dev", "eth0")
-        sh("ip", "link", "set", "eth0", "up")
+        sh("ip", "address", "add", self.site.address(self.name) + "/24", "dev", interface)
+        sh("ip", "link", "set", interface, "up")
+        if self.node and self.node.dead_network:
+            sh("ip", "address", "add", self.site.dead_address(self.name) + "/24", "dev", "eth0")
+            sh("ip", "link", "set", "eth0", self.node.dead_network)
 
     def enter_root(self) -> None:
         """pivot_root, or chroot where this machine is itself a chroot (pivot_root is refused there)."""
@@ -211,10 +268,41 @@ class Host:
             sh("chown", owner + ":", path)
         pathlib.Path("/run/munge").chmod(0o755)
         sh("runuser", "-u", "munge", "--", "munged", "--seed-file=/run/munge/seed", "--log-file=/run/munge/log")
-        if self.name == config.LOGIN:
-            sh("slurmctld", "-c")
-        else:
-            sh("slurmd")
+        conf = ["-f", self.site.conf_folder + "/slurm.conf"]
+        if self.name != config.LOGIN:
+            sh(*(["env", "LD_PRELOAD=/run/uname.so"] if self.node.arch else []), "slurmd", *conf)
+            return
+        if self.site.database:
+            self.start_database()
+        sh("slurmctld", "-c", *conf)
+
+    def start_database(self) -> None:
+        """MariaDB and slurmdbd, with one account that every user has."""
+        for path in ("/run/mysqld", "/run/db", "/run/slurmdbd"):
+            pathlib.Path(path).mkdir()
+            sh("chown", "slurm:" if path.endswith("dbd") else "mysql:", path)
+        socket = "/run/mysqld/mysqld.sock"
+        with open(f"/{self.log_path()}/database.log", "wb") as log:
+            subprocess.run(["mariadb-install-db", "--no-defaults", "--user=mysql", "--datadir=/run/db", "--auth-root-authentication-method=socket",
+                            "--skip-test-db"], stdout=log, stderr=log, check=True)
+            subprocess.Popen(["mariadbd", "--no-defaults", "--user=mysql", "--datadir=/run/db", f"--socket={socket}", "--skip-networking",
+                              "--innodb-buffer-pool-size=32M", "--innodb-flush-log-at-trx-commit=0"], stdout=log, stderr=log)
+        ask = ["mariadb", "--no-defaults", "-S", socket, "-e"]
+        wait_for(lambda: answers(*ask, "select 1"), 60, "MariaDB does not come up")
+        sh(*ask, "create database slurm_acct_db; create user slurm@localhost identified via unix_socket; "
+           "grant all on slurm_acct_db.* to slurm@localhost")
+        conf = pathlib.Path(self.site.conf_folder, "slurmdbd.conf")
+        conf.write_text(f"AuthType=auth/munge\nDbdHost={config.LOGIN}\nSlurmUser=slurm\nStorageType=accounting_storage/mysql\n"
+                        f"StorageHost=localhost\nStorageUser=slurm\nLogFile=/{self.log_path()}/slurmdbd.log\nPidFile=/run/slurmdbd/pid\n")
+        sh("chown", "slurm:", str(conf))
+        conf.chmod(0o600)
+        os.environ["SLURM_CONF"] = self.site.conf_folder + "/slurm.conf"
+        sh("slurmdbd")
+        wait_for(lambda: answers("sacctmgr", "-n", "list", "cluster"), 60, "slurmdbd does not come up")
+        sh("sacctmgr", "-iQ", "add", "cluster", "virtual")
+        sh("sacctmgr", "-iQ", "add", "account", "proj", "Description=p", "Organization=o", "Cluster=virtual")
+        for user in config.USERS:
+            sh("sacctmgr", "-iQ", "add", "user", user.name, "Account=proj")
 
 
 def main() -> None:
