@@ -44,6 +44,9 @@ def why_not() -> str | None:
     """Why the cluster cannot come up here, in words."""
     if os.geteuid() != 0:
         return "no root: the virtual Slurm cluster needs namespaces and mounts"
+    root = os.environ.get("HPCENV_CLUSTER_ROOT")
+    if root and not os.path.isdir(root):
+        return f"no debootstrap has made {root} (tests/slurm/trixie.py does)"
     missing = missing_programs()
     return f"packages are missing (./bootstrap deps test installs them): {' '.join(missing)}" if missing else None
 

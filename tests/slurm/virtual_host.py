@@ -222,9 +222,9 @@ class Host:
             if self.root in folder.parents:
                 folder.chmod(folder.stat().st_mode | 0o055)
         mount("--bind", tools, str(place))
-        library = "usr/lib/x86_64-linux-gnu/libtcl8.6.so"
-        if not (self.root / library).exists():
-            (self.root / library).symlink_to(f"{tools}/{library}")
+        for path in ("usr/lib/x86_64-linux-gnu/libtcl8.6.so", "usr/share/tcltk"):  # which Tcl looks for there
+            if not (self.root / path).exists():
+                (self.root / path).symlink_to(f"{tools}/{path}")
         init = f"{tools}/usr/share/{'lmod/lmod' if self.site.modules == 'lmod' else 'modules'}/init"
         profile = self.root / "etc/profile.d"
         for path in (*profile.glob("*lmod*"), *profile.glob("*modules*")):
