@@ -1,6 +1,7 @@
 #include "slurm/site.hpp"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 
 #include "base/text.hpp"
@@ -39,8 +40,10 @@ Partition& partition_named(SiteProfile& site, std::string_view name) {
   if (is_default) name.remove_suffix(1);
   const auto found = std::ranges::find(site.partitions, name, &Partition::name);
   if (found != site.partitions.end()) return *found;
-  site.partitions.push_back({std::string(name), is_default, "", "", {}, {}});
-  return site.partitions.back();
+  Partition& partition = site.partitions.emplace_back();
+  partition.name = name;
+  partition.is_default = is_default;
+  return partition;
 }
 
 }  // namespace
@@ -72,6 +75,18 @@ Result<SiteProfile> parse_sinfo(std::string_view text, std::string_view version_
 const Partition* find_partition(const SiteProfile& site, std::string_view name) {
   const auto found = std::ranges::find(site.partitions, name, &Partition::name);
   return found == site.partitions.end() ? nullptr : &*found;
+}
+
+const SiteNode* find_node(const SiteProfile& site, std::string_view name) {
+  const auto found = std::ranges::find(site.nodes, name, &SiteNode::name);
+  return found == site.nodes.end() ? nullptr : &*found;
+}
+
+bool is_usable(const SiteNode& node) {
+  const std::string state = base::to_lower(node.state);
+  return std::ranges::none_of(
+      std::array<std::string_view, 6>{"down", "drain", "fail", "unknown", "future", "maint"},
+      [&](std::string_view word) { return state.find(word) != std::string::npos; });
 }
 
 std::vector<Gpus> gpus_of_gres(std::string_view gres) {
