@@ -9,7 +9,7 @@ import unittest
 
 import cluster as virtual
 from cluster_config import Node, Partition
-from slurm_case import LOGIN, run_tests
+from slurm_case import LOGIN, run_tests, skip_without_modules
 
 HERE = pathlib.Path(__file__).resolve().parent
 
@@ -108,6 +108,7 @@ class ClusterTest(unittest.TestCase):
         self.assertNotEqual(cluster.on(LOGIN, "alice", "timeout", "3", "bash", "-c", connect.format("gpu02")).code, 0)
 
     def test_slurm_known_to_a_module_only(self):
+        skip_without_modules()
         for modules in ("lmod", "tcl"):
             with self.subTest(modules):
                 cluster = self.up(modules=modules, slurm_conf_by_module=True, nodes=(Node("cpu01"),))

@@ -1,7 +1,5 @@
 #!/usr/bin/env python3
 """What sites do to jobs: submit plugins with rules of their own, modules that put libraries in front, activation scripts."""
-import subprocess
-
 from slurm_case import SlurmCase, run_tests
 
 # Rules as real sites have them: an account in words of the site's own, no --mem, advice on jobs that are fine.
@@ -67,26 +65,8 @@ class Rules(Bare):
 
 
 class Contamination(Bare):
-    def compile(self, source: str, target: str, *options: str):
-        """Into alice's home, on this machine: the hosts see it there."""
-        path = self.cluster.home / "alice" / target
-        path.parent.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["cc", "-x", "c", "-", "-x", "none", "-o", str(path), *options], input=source, text=True, check=True)
-
-    def library(self, target: str, function: str, answer: str):
-        name = target.rsplit("/", 1)[-1]
-        self.compile(f'const char* {function}(void) {{ return "{answer}"; }}', target, "-shared", "-fPIC", f"-Wl,-soname,{name}")
-
     def test_a_modules_library_does_not_win_and_the_drivers_still_loads(self):
-        home = self.cluster.home / "alice"
-        self.library("env/lib/libcudart.so.12", "runtime", "ours")
-        self.library("modules/cuda/11.8/libcudart.so.12", "runtime", "the module's")
-        self.library("modules/driver/libcuda.so.1", "driver", "driver found")
-        main = ('#include <stdio.h>\nconst char* runtime(void); const char* driver(void);\n'
-                'int main(void) { printf("%s, %s\\n", runtime(), driver()); return 0; }')
-        for kind, tags in (("runpath", "--enable-new-dtags"), ("rpath", "--disable-new-dtags")):
-            self.compile(main, f"env/bin/{kind}", str(home / "env/lib/libcudart.so.12"),
-                         str(home / "modules/driver/libcuda.so.1"), f"-Wl,{tags},-rpath,$ORIGIN/../lib")
+        self.make_cuda_programs("/home/alice/env", "/home/alice/modules")
         loaded = {"LD_LIBRARY_PATH": "/home/alice/modules/cuda/11.8:/home/alice/modules/driver"}
         plain = self.on("alice", "srun", "/home/alice/env/bin/runpath", env=loaded).out
         self.assertEqual(plain, "the module's, driver found\n")

@@ -7,7 +7,10 @@ import sys
 import typing
 import unittest
 
-import cluster as virtual
+sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1] / "tools")]
+
+import cluster as virtual  # noqa: E402
+from skipping import skip  # noqa: E402
 
 TESTS = pathlib.Path(__file__).resolve().parents[1]
 LOGIN = virtual.config.LOGIN
@@ -23,6 +26,11 @@ def skip_unless_possible() -> None:
     if reason:
         print(f"SKIP: {reason}")
         sys.exit(77)
+
+
+def skip_without_modules() -> None:
+    if not os.path.exists(os.environ.get("HPCENV_SHELL_TOOLS", "") + "/versions"):
+        skip("no module systems")
 
 
 def run_tests() -> None:
@@ -77,9 +85,36 @@ class SlurmCase(unittest.TestCase):
         output = output or f"{self.directory}/out"
         words = [HPCENV, "slurm", "submit", "-p", prefix, "--output", output, *options]
         done = self.on(user, *words, *(["--wait"] if wait else []), "--", *command, **more)
-        file = self.cluster.home / output.removeprefix("/home/")
+        file = self.on_this_machine(output)
         text = file.read_text(errors="surrogateescape") if file.exists() else ""
         return done, text
+
+    def compile(self, source: str, target: str, *options: str):
+        """Into alice's home or /scratch, on this machine: the hosts see it there."""
+        path = self.on_this_machine(target)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["cc", "-x", "c", "-", "-x", "none", "-o", str(path), *options], input=source, text=True, check=True)
+
+    def library(self, target: str, function: str, answer: str):
+        name = target.rsplit("/", 1)[-1]
+        self.compile(f'const char* {function}(void) {{ return "{answer}"; }}', target, "-shared", "-fPIC", f"-Wl,-soname,{name}")
+
+    def make_cuda_programs(self, prefix: str, modules: str):
+        """bin/runpath and bin/rpath in the prefix: each says whose libcudart and whether a driver's libcuda its loader gave it.
+        A module for CUDA 11.8 has another libcudart, and one a driver."""
+        self.library(f"{prefix}/lib/libcudart.so.12", "runtime", "ours")
+        self.library(f"{modules}/cuda/11.8/libcudart.so.12", "runtime", "the module's")
+        self.library(f"{modules}/driver/libcuda.so.1", "driver", "driver found")
+        main = ('#include <stdio.h>\nconst char* runtime(void); const char* driver(void);\n'
+                'int main(void) { printf("%s, %s\\n", runtime(), driver()); return 0; }')
+        for kind, tags in (("runpath", "--enable-new-dtags"), ("rpath", "--disable-new-dtags")):
+            self.compile(main, f"{prefix}/bin/{kind}", str(self.on_this_machine(f"{prefix}/lib/libcudart.so.12")),
+                         str(self.on_this_machine(f"{modules}/driver/libcuda.so.1")), f"-Wl,{tags},-rpath,$ORIGIN/../lib")
+
+    def on_this_machine(self, path: str) -> pathlib.Path:
+        """Where a file below the hosts' /home or /scratch lies for this process."""
+        shared = {"/home": self.cluster.home, "/scratch": self.cluster.scratch}
+        return next(folder / path[len(name) + 1:] for name, folder in shared.items() if path.startswith(name + "/"))
 
     def queue(self) -> str:
         return self.on("root", "squeue", "-h", "-o", "%i %j %T").out
