@@ -34,10 +34,16 @@ PROGRAMS = {"slurmctld": "slurmctld", "slurmd": "slurmd", "sbatch": "slurm-clien
 DATABASE = {"slurmdbd": "slurmdbd", "mariadbd": "mariadb-server"}
 
 
-def missing_programs(programs: dict[str, str] = PROGRAMS) -> list[str]:
-    """Debian packages that the cluster needs and this machine lacks."""
-    path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
+def missing_programs(programs: dict[str, str] = PROGRAMS, root: str = "") -> list[str]:
+    """Debian packages that the cluster needs and this machine, or the tree of its hosts, lacks."""
+    path = f"{root}/usr/bin:{root}/usr/sbin" if root else os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
     return sorted({package for program, package in programs.items() if not shutil.which(program, path=path)})
+
+
+def why_no_database() -> str | None:
+    """Why a cluster with `database` cannot come up; --all installs what it needs, for this machine's Slurm."""
+    missing = missing_programs(DATABASE, os.environ.get("HPCENV_CLUSTER_ROOT", ""))
+    return f"no accounting database: packages are missing: {' '.join(missing)}" if missing else None
 
 
 def why_not() -> str | None:

@@ -3,10 +3,8 @@
 import json
 import stat
 import time
-import unittest
 
-import cluster
-from slurm_case import HPCENV, SlurmCase, run_tests
+from slurm_case import HPCENV, SlurmCase, run_tests, skip_without_database
 
 PLUGIN = """
 function slurm_job_submit(desc, parts, uid) return slurm.SUCCESS end
@@ -84,10 +82,14 @@ class SiteProfile(SlurmCase):
         self.assertIn("there is no Slurm here: scontrol is not in PATH", done.err)
 
 
-@unittest.skipIf(cluster.missing_programs(cluster.DATABASE), "no slurmdbd here")
 class Accounts(SlurmCase):
     needs_environment = False
     site = {"database": True}
+
+    @classmethod
+    def setUpClass(cls):
+        skip_without_database()
+        super().setUpClass()
 
     def test_accounts_and_qos(self):
         site = json.loads(self.on("alice", HPCENV, "slurm", "site", "--refresh", "--json").out)["site"]

@@ -33,6 +33,11 @@ def skip_without_modules() -> None:
         skip("no module systems")
 
 
+def skip_without_database() -> None:
+    if reason := virtual.why_no_database():
+        skip(reason)
+
+
 def run_tests() -> None:
     """For `if __name__ == "__main__"` of a test file."""
     skip_unless_possible()
