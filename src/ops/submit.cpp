@@ -7,6 +7,7 @@
 #include "base/fs.hpp"
 #include "base/interrupt.hpp"
 #include "base/text.hpp"
+#include "slurm/job_script.hpp"
 #include "slurm/refusal.hpp"
 
 namespace hpcenv::ops {
@@ -102,6 +103,29 @@ Result<> check_output(const SubmitRequest& request) {
                      "submit from another directory, or name a file with --output");
   }
   return {};
+}
+
+// Lines of the head may bring programs that only a job has.
+Result<> check_program(const SubmitRequest& request, const base::Environment& environment,
+                       std::vector<std::string>& warnings) {
+  const std::string& program = request.job.command.front();
+  if (program.find('/') != std::string::npos) {
+    const fs::path file = request.working_directory / program;
+    if (!base::path_exists(file)) {
+      warnings.push_back(fmt::format("{} is not here: does the node have it?", file.native()));
+    }
+    return {};
+  }
+  const bool known = base::path_exists(fs::path(request.activation.prefix) / "bin" / program) ||
+                     base::find_program(program, environment).has_value();
+  const bool is_torchrun = request.job.launcher == slurm::Launcher::torchrun;
+  if (known || is_torchrun || !request.job.head.empty()) return {};
+  return fail_hint(ErrorKind::not_found,
+                   fmt::format("there is no program {} in the environment {}, nor on this machine",
+                               program, request.activation.environment_name),
+                   fmt::format("if only the nodes have it, give its path; `hpcenv list -p {}` "
+                               "shows what the environment holds",
+                               shell::quote_posix(request.activation.prefix)));
 }
 
 void warn_of_local_disk(const SubmitRequest& request, std::vector<std::string>& warnings) {
@@ -206,15 +230,27 @@ Slurm make_slurm(base::ProcessRunner& runner, const base::Environment& environme
 
 }  // namespace
 
-Result<SubmitOutcome> submit(const SubmitRequest& request, base::ProcessRunner& runner,
-                             const base::Environment& environment) {
+Result<std::vector<std::string>> look_before(const SubmitRequest& request,
+                                             base::ProcessRunner& runner,
+                                             const base::Environment& environment) {
   const Slurm slurm = make_slurm(runner, environment, request.working_directory);
   std::vector<std::string> warnings;
   HPCENV_TRY(slurm::validate_request(request.job));
   HPCENV_TRY(check_slurm(slurm));
+  HPCENV_TRY(check_program(request, environment, warnings));
   HPCENV_TRY(check_site(slurm, request.job, warnings));
-  HPCENV_TRY(check_output(request));
   warn_of_local_disk(request, warnings);
+  return warnings;
+}
+
+Result<SubmitOutcome> submit(const SubmitRequest& request, base::ProcessRunner& runner,
+                             const base::Environment& environment) {
+  HPCENV_ASSIGN(std::vector<std::string> warnings, look_before(request, runner, environment));
+  HPCENV_TRY(check_output(request));
+  Slurm slurm = make_slurm(runner, environment, request.working_directory);
+  for (const std::string& name : slurm::overruled_variables(request.job, "SBATCH_")) {
+    slurm.environment.unset(name);
+  }
 
   const fs::path jobs = request.state / "jobs";
   HPCENV_TRY(base::make_directories(jobs));

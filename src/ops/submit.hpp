@@ -10,7 +10,7 @@
 #include "base/process.hpp"
 #include "base/result.hpp"
 #include "shell/activation.hpp"
-#include "slurm/job_script.hpp"
+#include "slurm/job_request.hpp"
 #include "slurm/job_state.hpp"
 
 namespace hpcenv::ops {
@@ -30,9 +30,15 @@ struct SubmitOutcome {
   std::vector<std::string> warnings;
 };
 
-/// not_found: no Slurm here, or no such partition. network: the controller does not answer.
-/// usage: an option that sbatch cannot read. refused: Slurm, the site's rules or our own checks say
-/// no, with the option to change. On failure nothing was submitted and no script is left.
+/// What can be known before anything is asked of Slurm: kinds as of `submit`; the warnings.
+Result<std::vector<std::string>> look_before(const SubmitRequest& request,
+                                             base::ProcessRunner& runner,
+                                             const base::Environment& environment);
+
+/// not_found: no Slurm here, no such partition, or no such program. network: the controller does
+/// not answer. usage: an option that sbatch cannot read. refused: Slurm, the site's rules or our
+/// own checks say no, with the option to change. On failure nothing was submitted and no script is
+/// left.
 Result<SubmitOutcome> submit(const SubmitRequest& request, base::ProcessRunner& runner,
                              const base::Environment& environment);
 

@@ -114,8 +114,12 @@ class Submit(SlurmCase):
         self.assertEqual((answer["schema"], answer["state"], answer["exit_code"]), (1, "FAILED", 3))
 
     def test_program_that_is_not_there(self):
-        _, text = self.submit("no-such-program", check=127)
-        self.assertEqual(text, "hpcenv: no-such-program: no such program, neither in the environment nor on cpu01\n")
+        done, _ = self.submit("no-such-program", check=1)
+        self.assertIn("there is no program no-such-program in the environment", done.err)
+        script = self.on("alice", HPCENV, "slurm", "script", "-p", PREFIX, "--", "no-such-program").out
+        self.on("alice", "sbatch", "--wait", "-o", f"{self.directory}/out", stdin=script, check=127)
+        self.assertEqual((self.cluster.home / "alice/test_program_that_is_not_there/out").read_text(),
+                         "hpcenv: no-such-program: no such program, neither in the environment nor on cpu01\n")
 
     def test_environment_that_the_node_does_not_see(self):
         self.on("alice", "mkdir", "-p", "/tmp/env/conda-meta")

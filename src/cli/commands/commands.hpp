@@ -40,6 +40,8 @@ extern const CommandSpec doctor_command;
 extern const CommandSpec slurm_site_command;
 extern const CommandSpec slurm_script_command;
 extern const CommandSpec slurm_submit_command;
+extern const CommandSpec slurm_run_command;
+extern const CommandSpec slurm_shell_command;
 extern const CommandSpec version_command;
 
 }  // namespace hpcenv::cli

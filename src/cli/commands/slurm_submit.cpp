@@ -3,26 +3,26 @@
 
 #include "base/json.hpp"
 #include "cli/commands/commands.hpp"
-#include "cli/commands/named_environment.hpp"
 #include "cli/commands/slurm_options.hpp"
 #include "cli/session.hpp"
-#include "ops/activate.hpp"
 #include "ops/submit.hpp"
 
 namespace hpcenv::cli {
 namespace {
 
-constexpr auto options = [] {
-  std::array<OptionSpec, slurm_job_options.size() + 1> all{};
-  for (std::size_t i = 0; i < slurm_job_options.size(); ++i) all[i] = slurm_job_options[i];
-  all.back() = OptionSpec{"--wait", "", "wait for the end; the exit code is the job's",
-                          OptionSpec::Kind::flag};
-  return all;
-}();
+constexpr std::array own_options{
+    OptionSpec{"--wait", "", "show the log and wait for the end; the exit code is the job's",
+               OptionSpec::Kind::flag},
+};
+constexpr auto options = joined_options(slurm_place_options, slurm_batch_options, own_options);
 
 constexpr std::array examples{
     "hpcenv slurm submit -n work --time 2:00:00 -- python train.py",
-    "hpcenv slurm submit -n gpu --partition gpu --gpus 1 --wait -- ./simulate --steps 100",
+    "hpcenv slurm submit -n torch --on gpu --time 2:00:00 --wait -- python train.py",
+    "hpcenv slurm submit -n work --array 1-100%10 -- bash -c 'python sweep.py "
+    "$SLURM_ARRAY_TASK_ID'",
+    "hpcenv slurm submit -n torch --on gpu --time 1-0 --requeue-on-signal USR1@120 -- python "
+    "train.py",
 };
 
 void tell_submitted(const ops::SubmitOutcome& outcome, Session& session) {
@@ -60,14 +60,12 @@ void print_json(const ops::SubmitOutcome& outcome, const slurm::JobState* state,
 }
 
 Result<int> run(const Arguments& arguments, Session& session) {
-  ops::SubmitRequest request;
-  HPCENV_ASSIGN(request.job, job_request_of(arguments));
-  HPCENV_ASSIGN(const ops::Locations locations, session.locations());
-  HPCENV_ASSIGN(const ops::EnvironmentRef environment, named_environment(arguments, locations));
-  HPCENV_ASSIGN(request.activation, ops::activation_for(environment, ops::ForNode::any, locations,
-                                                        session.local_seams()));
-  request.state = locations.state;
-  request.working_directory = locations.working_directory;
+  HPCENV_ASSIGN(PreparedJob job, prepared_job(arguments, session));
+  for (const auto& message : ops::not_yet_said(job.site, job.locations.state)) {
+    session.output().say(fmt::format("{} ({})\n", message.text, message.file.string()));
+  }
+  const ops::SubmitRequest request{std::move(job.request), std::move(job.activation),
+                                   job.locations.state, job.locations.working_directory};
   HPCENV_ASSIGN(const ops::SubmitOutcome outcome,
                 ops::submit(request, session.runner(), session.environment()));
   tell_submitted(outcome, session);

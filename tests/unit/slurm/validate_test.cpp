@@ -57,7 +57,8 @@ TEST_CASE("what sbatch cannot read is refused with what to write") {
     check_refused(with(&JobRequest::gpus, bad), ErrorKind::usage,
                   std::string("--gpus ") + bad + " is no number of GPUs", "a100:2");
   }
-  check_refused(with(&JobRequest::cpus, "0"), ErrorKind::usage, "--cpus 0 is no number", "such as");
+  check_refused(with(&JobRequest::cpus, "0"), ErrorKind::usage, "--cpus-per-task 0 is no number",
+                "such as");
   check_refused(with(&JobRequest::memory, "8GB"), ErrorKind::usage, "--mem 8GB is no size", "8G");
   for (const auto field : {&JobRequest::job_name, &JobRequest::partition, &JobRequest::account,
                            &JobRequest::qos, &JobRequest::output}) {

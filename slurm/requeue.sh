@@ -1,0 +1,41 @@
+# shellcheck shell=bash
+# Slurm sends @SIGNAL@ to this shell alone, @SECONDS@ s before the time limit. The program gets it, saves its state and ends
+# with exit code 0; then the job goes into the queue again and carries on from there (SLURM_RESTART_COUNT counts the runs).
+hpcenv_hand_on() {
+  hpcenv_woken=yes
+  [[ $1 != @SIGNAL@ ]] || hpcenv_due=yes
+  [[ -z $hpcenv_child ]] || kill -s "$1" "$hpcenv_child" 2>/dev/null || :
+}
+hpcenv_run() {
+  local signal code again
+  hpcenv_child='' hpcenv_due='' hpcenv_woken=''
+  for signal in HUP INT QUIT TERM USR1 USR2; do
+    # shellcheck disable=SC2064
+    trap "hpcenv_hand_on $signal" "$signal"
+  done
+  # What runs beside a script ignores INT and QUIT unless told otherwise.
+  (
+    trap - HUP INT QUIT TERM USR1 USR2
+    exec -- "$@"
+  ) <&0 &
+  hpcenv_child=$!
+  [[ -z $hpcenv_due ]] || kill -s @SIGNAL@ "$hpcenv_child" || :
+  code=127
+  while
+    hpcenv_woken=''
+    wait "$hpcenv_child"
+    again=$?
+    # 127: it had ended before, with the code that is known.
+    ((again == 127)) || code=$again
+    [[ -n $hpcenv_woken ]]
+  do :; done
+  trap - HUP INT QUIT TERM USR1 USR2
+  [[ -n $hpcenv_due ]] || exit "$code"
+  if ((code != 0)); then
+    echo "hpcenv: after @SIGNAL@ the program ended with $code: the job is not put into the queue again." >&2
+    exit "$code"
+  fi
+  echo "hpcenv: @SIGNAL@ came, the program has ended; the job goes into the queue again." >&2
+  scontrol requeue "$SLURM_JOB_ID" || exit 125
+  exit 0
+}
