@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures hpcenv beside py-rattler and writes a table: run.py [--groups install,cuda,far,solve,oracles,start,doctor] [--runs N].
+"""Measures hpcenv beside py-rattler and writes a table: run.py [--groups install,cuda,far,solve,oracles,start,activation,doctor,slurm] [--runs N].
 
 Needs the static program (./bootstrap makes it) and the Python of the tests; `./bootstrap bench` sees to both. Channels of
 generated packages come into being on the first run and are kept; it takes some minutes and 2 GB there (5 GB with NVIDIA's).
@@ -22,11 +22,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import activation_rows
 import doctor_rows
 import rows as all_rows
+import slurm_rows
 from ground import HERE, Ground
 from rows import CUDA_ROOM, SMALL, Bench, Row, Sizes
 
 ROOT = HERE.parents[1]
-GROUPS = {**all_rows.GROUPS, "activation": activation_rows.activation, "doctor": doctor_rows.doctor}
+GROUPS = {**all_rows.GROUPS, "activation": activation_rows.activation, "doctor": doctor_rows.doctor, "slurm": slurm_rows.slurm}
 
 
 def number(value: float | None, unit: str) -> str:
