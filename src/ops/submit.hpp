@@ -5,13 +5,10 @@
 #include <string>
 #include <vector>
 
-#include "base/clock.hpp"
-#include "base/environment.hpp"
-#include "base/process.hpp"
 #include "base/result.hpp"
+#include "ops/seams.hpp"
 #include "shell/activation.hpp"
 #include "slurm/job_request.hpp"
-#include "slurm/job_state.hpp"
 
 namespace hpcenv::ops {
 
@@ -30,22 +27,9 @@ struct SubmitOutcome {
   std::vector<std::string> warnings;
 };
 
-/// What can be known before anything is asked of Slurm: kinds as of `submit`; the warnings.
-Result<std::vector<std::string>> look_before(const SubmitRequest& request,
-                                             base::ProcessRunner& runner,
-                                             const base::Environment& environment);
-
-/// not_found: no Slurm here, no such partition, or no such program. network: the controller does
-/// not answer. usage: an option that sbatch cannot read. refused: Slurm, the site's rules or our
-/// own checks say no, with the option to change. On failure nothing was submitted and no script is
-/// left.
-Result<SubmitOutcome> submit(const SubmitRequest& request, base::ProcessRunner& runner,
-                             const base::Environment& environment);
-
-/// Asks Slurm until the job has ended (no deadline; an interrupt leaves the job alone and the error
-/// says so). Kind io where Slurm has forgotten the job.
-Result<slurm::JobState> wait_for_job(const SubmitOutcome& job, base::ProcessRunner& runner,
-                                     const base::Environment& environment,
-                                     const base::Clock& clock);
+/// Kinds of look_before. network: sbatch did not come back. refused: Slurm, the site's rules or our
+/// own checks say no, with the option to change. On failure nothing was submitted, unless it says
+/// otherwise, and no script is left.
+Result<SubmitOutcome> submit(const SubmitRequest& request, const LocalSeams& seams);
 
 }  // namespace hpcenv::ops

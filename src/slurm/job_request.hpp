@@ -79,9 +79,10 @@ Result<> complete(JobRequest& request, const Reach& reach);
 /// Kind usage, with a hint: an option that sbatch cannot read (time, gpus, numbers, memory),
 /// options that do not go together, a control character in an option, no command.
 Result<> validate_request(const JobRequest& request);
-/// Against what the site offers, for the partitions that the request names (a site may route the
-/// rest): unknown partition (not_found, with the nearest and the known ones), a partition without
-/// GPUs, more GPUs than a node has, a time over the partition's limit (refused).
+/// Against what the site offers, for the partitions that the request names, else the default one (a
+/// site with rules of its own may route the job). Unknown partition: not_found, with the nearest
+/// and the known ones. Refused: an account or QOS that it does not take, more or fewer nodes than
+/// it gives, GPUs that no node has, a time over its limit. A job for another cluster passes.
 Result<> validate_against_site(const JobRequest& request, const SiteProfile& site);
 /// What passes the checks but deserves a word: a partition that is not up.
 std::vector<std::string> site_warnings(const JobRequest& request, const SiteProfile& site);

@@ -19,6 +19,29 @@ std::string_view field(std::string_view line, std::string_view name) {
   return rest.substr(0, rest.find(' '));
 }
 
+// Up to the next NAME=: a path may hold blanks. Newer versions show patterns as they were given.
+std::string log_of(std::string_view line) {
+  constexpr std::string_view name = " StdOut=";
+  const std::size_t at = line.find(name);
+  if (at == std::string_view::npos) return "";
+  std::string_view rest = line.substr(at + name.size());
+  for (std::size_t blank = rest.find(' '); blank != std::string_view::npos;
+       blank = rest.find(' ', blank + 1)) {
+    const std::string_view word = rest.substr(blank + 1, rest.find(' ', blank + 1) - blank - 1);
+    const std::size_t equals = word.find('=');
+    const bool is_name = equals != std::string_view::npos && equals > 0 &&
+                         word.substr(0, equals).find_first_of("/.%") == std::string_view::npos;
+    if (is_name) {
+      rest = rest.substr(0, blank);
+      break;
+    }
+  }
+  std::string path = base::replace_all(std::string(base::trim(rest)), "%j", field(line, "JobId="));
+  path = base::replace_all(std::move(path), "%A", field(line, "JobId="));
+  path = base::replace_all(std::move(path), "%x", field(line, " JobName="));
+  return path == "/dev/null" || path.find('%') != std::string::npos ? "" : path;
+}
+
 // "7:0" is exit code 7, "0:15" is signal 15.
 int exit_code_of(std::string_view text) {
   const auto parts = base::split(text, ':');
@@ -56,12 +79,15 @@ void add_task(std::optional<JobState>& all, const JobState& task) {
 
 std::optional<JobState> parse_scontrol_job(std::string_view text) {
   std::optional<JobState> all;
+  int count = 0;
   for (const std::string_view line : base::split_lines(text)) {
     const std::string_view state = field(line, " JobState=");
     if (state.empty()) continue;
     JobState job = state_of(state, field(line, " ExitCode="));
     job.reason = field(line, " Reason=");
+    job.log = log_of(line);
     add_task(all, job);
+    if (++count > 1) all->log.clear();
   }
   return all;
 }

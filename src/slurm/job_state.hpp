@@ -11,6 +11,7 @@ struct JobState {
   std::string state;   ///< "PENDING", "RUNNING", "COMPLETED", "FAILED", "TIMEOUT", ...
   std::string reason;  ///< why it waits or ended: "Resources", "NonZeroExitCode", "None"
   bool finished = false;
+  std::string log;    ///< StdOut of one job, its patterns filled in; empty for several
   int exit_code = 0;  ///< once finished: the program's; 128 + signal; never 0 for a job that failed
 };
 

@@ -46,6 +46,13 @@ Partition& partition_named(SiteProfile& site, std::string_view name) {
   return partition;
 }
 
+bool is_plain_name(std::string_view text) {
+  constexpr std::string_view plain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
+  return !text.empty() && text.find_first_not_of(plain) == std::string_view::npos &&
+         text.find_first_of("-.") != 0;
+}
+
 }  // namespace
 
 std::vector<std::string> sinfo_arguments() {
@@ -87,6 +94,18 @@ bool is_usable(const SiteNode& node) {
   return std::ranges::none_of(
       std::array<std::string_view, 6>{"down", "drain", "fail", "unknown", "future", "maint"},
       [&](std::string_view word) { return state.find(word) != std::string::npos; });
+}
+
+std::optional<Gpus> parse_gpus(std::string_view text) {
+  const auto parts = base::split(text, ':');
+  if (parts.size() == 1) {
+    if (const auto count = base::parse_unsigned(text)) return Gpus{"", *count};
+    if (!is_plain_name(text)) return std::nullopt;
+    return Gpus{std::string(text), 1};
+  }
+  const auto count = base::parse_unsigned(parts[1]);
+  if (parts.size() != 2 || !count || !is_plain_name(parts[0])) return std::nullopt;
+  return Gpus{std::string(parts[0]), *count};
 }
 
 std::vector<Gpus> gpus_of_gres(std::string_view gres) {

@@ -90,6 +90,8 @@ struct Gpus {
   std::string type;  ///< empty: any
   std::uint64_t count = 0;
 };
+/// As jobs ask for them: "2", "a100", "a100:2". nullopt: none of these.
+std::optional<Gpus> parse_gpus(std::string_view text);
 /// The GPUs of one node from its gres: "gpu:a100:2(S:0-1),lscratch:800" has two of type a100.
 std::vector<Gpus> gpus_of_gres(std::string_view gres);
 

@@ -8,26 +8,6 @@
 namespace hpcenv::slurm {
 namespace {
 
-bool is_plain_name(std::string_view text) {
-  constexpr std::string_view plain =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
-  return !text.empty() && text.find_first_not_of(plain) == std::string_view::npos &&
-         text.find_first_of("-.") != 0;
-}
-
-// "2", "a100", "a100:2"
-std::optional<Gpus> parse_gpus(std::string_view text) {
-  const auto parts = base::split(text, ':');
-  if (parts.size() == 1) {
-    if (const auto count = base::parse_unsigned(text)) return Gpus{"", *count};
-    if (!is_plain_name(text)) return std::nullopt;
-    return Gpus{std::string(text), 1};
-  }
-  const auto count = base::parse_unsigned(parts[1]);
-  if (parts.size() != 2 || !count || !is_plain_name(parts[0])) return std::nullopt;
-  return Gpus{std::string(parts[0]), *count};
-}
-
 bool is_memory(std::string_view text) {
   if (!text.empty() && std::string_view("KMGTkmgt").find(text.back()) != std::string_view::npos) {
     text.remove_suffix(1);
@@ -116,88 +96,6 @@ Result<> check_requeue(const JobRequest& request) {
                    "give it more time, or the signal later: --requeue-on-signal USR1@60");
 }
 
-std::string names_text(const SiteProfile& site) {
-  std::vector<std::string> names;
-  names.reserve(site.partitions.size());
-  for (const Partition& partition : site.partitions) {
-    names.push_back(partition.name + (partition.is_default ? " (default)" : ""));
-  }
-  return base::join(names, ", ");
-}
-
-Failure unknown_partition(std::string_view name, const SiteProfile& site) {
-  std::vector<std::string> known;
-  known.reserve(site.partitions.size());
-  for (const Partition& partition : site.partitions) known.push_back(partition.name);
-  Error error{ErrorKind::not_found, fmt::format("there is no partition '{}' here", name), {}, {}};
-  const auto nearest = base::nearest_words(name, known, 3);
-  if (!nearest.empty()) {
-    error.hints.push_back(fmt::format("did you mean {}?", base::join(nearest, " or ")));
-  }
-  error.hints.push_back(fmt::format("partitions: {} (sinfo -s shows more)", names_text(site)));
-  return Failure(std::move(error));
-}
-
-struct GpuOffer {
-  std::uint64_t most = 0;          ///< of the wanted type on one node
-  std::vector<std::string> types;  ///< "a100 (2 a node)"
-};
-
-GpuOffer offer_of(const Partition& partition, const Gpus& wanted) {
-  GpuOffer offer;
-  for (const std::string& gres : partition.gres) {
-    std::uint64_t on_node = 0;
-    for (const Gpus& gpus : gpus_of_gres(gres)) {
-      const std::string type = gpus.type.empty() ? "gpu" : gpus.type;
-      offer.types.push_back(fmt::format("{} ({} a node)", type, gpus.count));
-      if (wanted.type.empty() || gpus.type == wanted.type) on_node += gpus.count;
-    }
-    offer.most = std::max(offer.most, on_node);
-  }
-  return offer;
-}
-
-std::string partitions_with_gpus(const SiteProfile& site, const Gpus& wanted) {
-  std::vector<std::string> names;
-  for (const Partition& partition : site.partitions) {
-    if (offer_of(partition, wanted).most >= std::max<std::uint64_t>(wanted.count, 1)) {
-      names.push_back(partition.name);
-    }
-  }
-  return names.empty() ? "no partition here has them; sinfo -o '%P %G' shows what there is"
-                       : "partitions that have them: " + base::join(names, ", ");
-}
-
-Result<> check_gpus(const JobRequest& request, const Partition& partition,
-                    const SiteProfile& site) {
-  const auto wanted = parse_gpus(request.gpus);
-  if (request.gpus.empty() || !wanted) return {};
-  const GpuOffer offer = offer_of(partition, *wanted);
-  if (wanted->count <= offer.most) return {};
-  const std::string hint = partitions_with_gpus(site, *wanted);
-  if (offer.types.empty()) {
-    return fail_hint(ErrorKind::refused,
-                     fmt::format("the nodes of partition '{}' have no GPU", partition.name), hint);
-  }
-  return fail_hint(ErrorKind::refused,
-                   fmt::format("no node of partition '{}' has --gpus {}: it offers {}",
-                               partition.name, request.gpus, base::join(offer.types, ", ")),
-                   hint);
-}
-
-Result<> check_time(const JobRequest& request, const Partition& partition) {
-  const auto wanted = time_seconds(request.time);
-  const auto limit = time_seconds(partition.time_limit);
-  // A QOS may lift the partition's limit.
-  if (request.time.empty() || !request.qos.empty() || !wanted || !limit || *wanted <= *limit)
-    return {};
-  return fail_hint(ErrorKind::refused,
-                   fmt::format("--time {} is over the limit of partition '{}', which is {}",
-                               request.time, partition.name, partition.time_limit),
-                   "such a job would wait for ever: ask for less, or name another partition "
-                   "(sinfo -o '%P %l' shows the limits)");
-}
-
 }  // namespace
 
 Result<> validate_request(const JobRequest& request) {
@@ -217,34 +115,6 @@ Result<> validate_request(const JobRequest& request) {
                      "write 8G, or a number of megabytes");
   }
   return check_requeue(request);
-}
-
-Result<> validate_against_site(const JobRequest& request, const SiteProfile& site) {
-  if (request.partition.empty() || site.partitions.empty()) return {};
-  const auto names = base::split(request.partition, ',');
-  for (const std::string_view name : names) {
-    if (find_partition(site, name) == nullptr) return unknown_partition(name, site);
-  }
-  Result<> last;
-  for (const std::string_view name : names) {
-    const Partition& partition = *find_partition(site, name);
-    last = check_gpus(request, partition, site);
-    if (last) last = check_time(request, partition);
-    if (last) return {};
-  }
-  return last;
-}
-
-std::vector<std::string> site_warnings(const JobRequest& request, const SiteProfile& site) {
-  std::vector<std::string> warnings;
-  for (const std::string_view name : base::split(request.partition, ',')) {
-    const Partition* partition = find_partition(site, name);
-    if (partition != nullptr && partition->state != "up") {
-      warnings.push_back(fmt::format("partition '{}' is {}: the job waits until it is up again",
-                                     partition->name, partition->state));
-    }
-  }
-  return warnings;
 }
 
 }  // namespace hpcenv::slurm

@@ -60,7 +60,7 @@ class Rules(Bare):
 
     def test_advice_on_a_job_that_is_accepted(self):
         done, text = self.run_job("echo", "ran", options=["--account", "p1"])
-        self.assertTrue(done.out.strip().isdigit(), done.out)
+        self.assertRegex(done.out, r"^[0-9]+\nran\n$")
         self.assertEqual(text, "ran\n")
 
 

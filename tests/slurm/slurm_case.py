@@ -117,9 +117,10 @@ class SlurmCase(unittest.TestCase):
                          str(self.on_this_machine(f"{modules}/driver/libcuda.so.1")), f"-Wl,{tags},-rpath,$ORIGIN/../lib")
 
     def on_this_machine(self, path: str) -> pathlib.Path:
-        """Where a file below the hosts' /home or /scratch lies for this process."""
+        """Where a file below the hosts' /home or /scratch lies for this process; others are not to be seen."""
         shared = {"/home": self.cluster.home, "/scratch": self.cluster.scratch}
-        return next(folder / path[len(name) + 1:] for name, folder in shared.items() if path.startswith(name + "/"))
+        return next((folder / path[len(name) + 1:] for name, folder in shared.items() if path.startswith(name + "/")),
+                    pathlib.Path("/nonexistent"))
 
     def queue(self) -> str:
         return self.on("root", "squeue", "-h", "-o", "%i %j %T").out

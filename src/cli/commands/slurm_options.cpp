@@ -5,7 +5,7 @@
 #include "cli/commands/shell_words.hpp"
 #include "ops/activate.hpp"
 #include "ops/job.hpp"
-#include "ops/submit.hpp"
+#include "ops/look_before.hpp"
 
 namespace hpcenv::cli {
 namespace {
@@ -104,7 +104,7 @@ Result<> look_before(const PreparedJob& job, Session& session) {
   const ops::SubmitRequest request{job.request, job.activation, job.locations.state,
                                    job.locations.working_directory};
   HPCENV_ASSIGN(const std::vector<std::string> warnings,
-                ops::look_before(request, session.runner(), session.environment()));
+                ops::look_before(request, session.local_seams()));
   for (const std::string& warning : warnings) session.reporter().warning(warning);
   return {};
 }

@@ -5,6 +5,7 @@
 #include "cli/commands/commands.hpp"
 #include "cli/commands/slurm_options.hpp"
 #include "cli/session.hpp"
+#include "ops/follow_job.hpp"
 #include "ops/submit.hpp"
 
 namespace hpcenv::cli {
@@ -59,6 +60,16 @@ void print_json(const ops::SubmitOutcome& outcome, const slurm::JobState* state,
   session.output().print_json(body, true);
 }
 
+/// JSON has no place for a log.
+ops::LogSink log_sink(Session& session) {
+  if (session.output().json()) return {};
+  return [&session](std::string_view bytes) {
+    session.end_progress();
+    session.output().print(std::string(bytes));
+    flush_stdout();
+  };
+}
+
 Result<int> run(const Arguments& arguments, Session& session) {
   HPCENV_ASSIGN(PreparedJob job, prepared_job(arguments, session));
   for (const auto& message : ops::not_yet_said(job.site, job.locations.state)) {
@@ -66,16 +77,15 @@ Result<int> run(const Arguments& arguments, Session& session) {
   }
   const ops::SubmitRequest request{std::move(job.request), std::move(job.activation),
                                    job.locations.state, job.locations.working_directory};
-  HPCENV_ASSIGN(const ops::SubmitOutcome outcome,
-                ops::submit(request, session.runner(), session.environment()));
+  HPCENV_ASSIGN(const ops::SubmitOutcome outcome, ops::submit(request, session.local_seams()));
   tell_submitted(outcome, session);
   if (!arguments.has("wait")) {
     print_json(outcome, nullptr, session);
     return 0;
   }
-  HPCENV_ASSIGN(
-      const slurm::JobState state,
-      ops::wait_for_job(outcome, session.runner(), session.environment(), session.clock()));
+  HPCENV_ASSIGN(const slurm::JobState state,
+                ops::follow_job(outcome, log_sink(session), session.local_seams()));
+  session.end_progress();
   tell_end(outcome, state, session);
   print_json(outcome, &state, session);
   return state.exit_code;

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 
 #include "slurm/job_script.hpp"
@@ -136,9 +137,66 @@ TEST_CASE("a site that routes jobs decides itself") {
   JobRequest request = valid();
   request.gpus = "1";
   request.time = "30-0";
-  CHECK(validate_against_site(request, site()));
+  SiteProfile routed = site();
+  routed.submit_plugins = {"lua"};
+  CHECK(validate_against_site(request, routed));
   request.partition = "hidden";
   CHECK(validate_against_site(request, SiteProfile{}));
+}
+
+TEST_CASE("without a partition the default one counts") {
+  JobRequest request = valid();
+  request.gpus = "1";
+  check_refused(validate_against_site(request, site()), ErrorKind::refused,
+                "the nodes of partition 'cpu' have no GPU", "partitions that have them: ");
+  request.cluster = "other";
+  CHECK(validate_against_site(request, site()));
+}
+
+TEST_CASE("what a partition does not admit is refused before it waits for ever") {
+  SiteProfile closed = site();
+  Partition& gpu = *std::ranges::find(closed.partitions, "gpu", &Partition::name);
+  gpu.allow_accounts = {"phys", "chem"};
+  gpu.allow_qos = {"normal"};
+  gpu.min_nodes = 2;
+  gpu.max_nodes = 4;
+  JobRequest request = valid();
+  request.partition = "gpu";
+  check_refused(validate_against_site(request, closed), ErrorKind::refused,
+                "partition 'gpu' takes no jobs without an account: they would wait for ever",
+                "--account: phys, chem");
+  request.account = "math";
+  check_refused(validate_against_site(request, closed), ErrorKind::refused,
+                "partition 'gpu' takes no jobs of account 'math': they would wait for ever",
+                "phys, chem");
+  request.account = "";
+  closed.default_account = "chem";
+  request.qos = "long";
+  check_refused(validate_against_site(request, closed), ErrorKind::refused,
+                "partition 'gpu' takes no jobs of --qos long", "those that it takes: normal");
+  request.qos = "normal";
+  check_refused(validate_against_site(request, closed), ErrorKind::refused,
+                "partition 'gpu' wants jobs of 2 nodes or more, not of 1", "--nodes");
+  request.nodes = "5";
+  check_refused(validate_against_site(request, closed), ErrorKind::refused,
+                "--nodes 5 is more than partition 'gpu' gives to a job, which is 4", "fewer");
+  request.nodes = "1-3";
+  CHECK(validate_against_site(request, closed));
+}
+
+TEST_CASE("an account that is not the user's is refused with those that are") {
+  SiteProfile enforced = site();
+  enforced.enforced = {"associations"};
+  enforced.associations = {{"phys", "", {}, ""}, {"phys", "gpu", {}, ""}, {"chem", "", {}, ""}};
+  JobRequest request = valid();
+  request.account = "math";
+  check_refused(validate_against_site(request, enforced), ErrorKind::refused,
+                "you cannot use --account math here", "your accounts: phys, chem");
+  request.account = "chem";
+  CHECK(validate_against_site(request, enforced));
+  request.account = "math";
+  enforced.enforced = {};
+  CHECK(validate_against_site(request, enforced));
 }
 
 TEST_CASE("a partition that is not up is worth a word") {

@@ -1,0 +1,133 @@
+#include "ops/look_before.hpp"
+
+#include <unistd.h>
+
+#include <chrono>
+
+#include "base/fs.hpp"
+#include "base/process.hpp"
+#include "ops/site_profile.hpp"
+#include "ops/slurm_programs.hpp"
+#include "slurm/site.hpp"
+
+namespace hpcenv::ops {
+namespace {
+
+namespace fs = std::filesystem;
+
+Result<> check_slurm(const LocalSeams& seams) {
+  const base::Environment& environment = seams.reader.environment();
+  if (!base::find_program("sbatch", environment)) {
+    Error error{ErrorKind::not_found, "there is no Slurm here: sbatch is not in PATH", {}, {}};
+    error.hints.emplace_back(
+        "run this on a login node of the cluster; some want `module load slurm` first");
+    error.hints.emplace_back("`hpcenv slurm script` writes the job script without Slurm");
+    return Failure(std::move(error));
+  }
+  auto up = check_controller(seams.runner, environment);
+  if (up) return {};
+  Error error = std::move(up).error();
+  error.message += "; nothing was submitted";
+  return Failure(std::move(error));
+}
+
+// A partition may be hidden from lists and still be ours to use.
+bool scontrol_knows(const LocalSeams& seams, const std::string& partition) {
+  const auto shown = ask_slurm_program(seams.runner, seams.reader.environment(),
+                                       {"scontrol", "-o", "show", "partition", partition},
+                                       std::chrono::seconds(30));
+  return shown && shown->succeeded();
+}
+
+/// The partition of a job that names none may come from a variable.
+slurm::JobRequest as_asked(slurm::JobRequest job, const base::Environment& environment) {
+  if (job.partition.empty()) job.partition = environment.get_or("SBATCH_PARTITION", "");
+  if (job.account.empty()) job.account = environment.get_or("SBATCH_ACCOUNT", "");
+  return job;
+}
+
+Result<> check_site(const slurm::JobRequest& asked, const LocalSeams& seams,
+                    std::vector<std::string>& warnings) {
+  const slurm::JobRequest job = as_asked(asked, seams.reader.environment());
+  HPCENV_ASSIGN(SiteAnswer answer, site_profile(SiteAge::recent, seams));
+  auto fits = slurm::validate_against_site(job, answer.site);
+  auto words = slurm::site_warnings(job, answer.site);
+  // What was kept may have been true an hour ago.
+  if (answer.is_kept && (!fits || !words.empty())) {
+    HPCENV_ASSIGN(answer, site_profile(SiteAge::fresh, seams));
+    fits = slurm::validate_against_site(job, answer.site);
+    words = slurm::site_warnings(job, answer.site);
+  }
+  if (!fits) {
+    const bool unknown = fits.error().kind == ErrorKind::not_found;
+    if (!unknown || !scontrol_knows(seams, job.partition)) return fits;
+  }
+  warnings.insert(warnings.end(), words.begin(), words.end());
+  return {};
+}
+
+// Lines of the head may bring programs that only a job has.
+Result<> check_program(const SubmitRequest& request, const base::Environment& environment,
+                       std::vector<std::string>& warnings) {
+  const std::string& program = request.job.command.front();
+  if (program.find('/') != std::string::npos) {
+    const fs::path file = request.working_directory / program;
+    if (!base::path_exists(file)) {
+      warnings.push_back(fmt::format("{} is not here: does the node have it?", file.native()));
+    }
+    return {};
+  }
+  const bool known = base::path_exists(fs::path(request.activation.prefix) / "bin" / program) ||
+                     base::find_program(program, environment).has_value();
+  const bool is_torchrun = request.job.launcher == slurm::Launcher::torchrun;
+  if (known || is_torchrun || !request.job.head.empty()) return {};
+  return fail_hint(ErrorKind::not_found,
+                   fmt::format("there is no program {} in the environment {}, nor on this machine",
+                               program, request.activation.environment_name),
+                   fmt::format("if only the nodes have it, give its path; `hpcenv list -p {}` "
+                               "shows what the environment holds",
+                               shell::quote_posix(request.activation.prefix)));
+}
+
+void warn_of_local_disk(const SubmitRequest& request, std::vector<std::string>& warnings) {
+  const auto facts = base::file_system_facts(request.activation.prefix);
+  const bool memory = facts && (facts->type == "tmpfs" || facts->type == "ramfs");
+  const std::string& prefix = request.activation.prefix;
+  if (memory || prefix.starts_with("/tmp/") || prefix.starts_with("/var/tmp/")) {
+    warnings.push_back(fmt::format(
+        "{} looks like a disk of this node alone: a job on another node will not see it", prefix));
+  }
+}
+
+}  // namespace
+
+Result<> check_output(const SubmitRequest& request) {
+  const fs::path output = request.job.output.empty() ? "slurm-%j.out" : request.job.output;
+  const fs::path directory = (request.working_directory / output).parent_path();
+  if (directory.native().find('%') != std::string::npos) return {};
+  if (access(directory.c_str(), F_OK) != 0) {
+    return fail_hint(
+        ErrorKind::refused,
+        fmt::format("the directory of the job's output does not exist: {}", directory.native()),
+        fmt::format("mkdir -p {}", shell::quote_posix(directory.native())));
+  }
+  if (access(directory.c_str(), W_OK) != 0) {
+    return fail_hint(ErrorKind::refused,
+                     fmt::format("the job cannot write its output to {}", directory.native()),
+                     "submit from another directory, or name a file with --output");
+  }
+  return {};
+}
+
+Result<std::vector<std::string>> look_before(const SubmitRequest& request,
+                                             const LocalSeams& seams) {
+  std::vector<std::string> warnings;
+  HPCENV_TRY(slurm::validate_request(request.job));
+  HPCENV_TRY(check_slurm(seams));
+  HPCENV_TRY(check_program(request, seams.reader.environment(), warnings));
+  HPCENV_TRY(check_site(request.job, seams, warnings));
+  warn_of_local_disk(request, warnings);
+  return warnings;
+}
+
+}  // namespace hpcenv::ops
