@@ -13,12 +13,11 @@ hpcenv_run() {
     # shellcheck disable=SC2064
     trap "hpcenv_hand_on $signal" "$signal"
   done
-  # What runs beside a script ignores INT and QUIT unless told otherwise.
-  (
-    trap - HUP INT QUIT TERM USR1 USR2
-    exec -- "$@"
-  ) <&0 &
+  # Job control for a moment: without it what runs beside a script ignores INT and QUIT for good.
+  set -m
+  (exec -- "$@") <&0 &
   hpcenv_child=$!
+  set +m
   [[ -z $hpcenv_due ]] || kill -s @SIGNAL@ "$hpcenv_child" || :
   code=127
   while

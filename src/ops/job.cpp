@@ -35,26 +35,27 @@ std::optional<fs::path> program_file(const std::string& program, const fs::path&
   return base::find_program(program, environment);
 }
 
-slurm::MpiFamily family_of_program(const std::string& program, const fs::path& prefix,
-                                   const base::Environment& environment) {
+/// Of those that the program needs; empty: none, or no program of this machine.
+std::string library_of_program(const std::string& program, const fs::path& prefix,
+                               const base::Environment& environment) {
   const auto file = program_file(program, prefix, environment);
-  if (!file) return slurm::MpiFamily::unknown;
+  if (!file) return "";
   const auto mapped = host::MappedFile::open(*file);
-  if (!mapped) return slurm::MpiFamily::unknown;
+  if (!mapped) return "";
   const auto elf = host::read_elf_dynamic(mapped->bytes());
-  if (!elf) return slurm::MpiFamily::unknown;
-  for (const std::string& library : elf->needed) {
-    const slurm::MpiFamily family = slurm::mpi_family(library);
-    if (family != slurm::MpiFamily::unknown) return family;
-  }
-  return slurm::MpiFamily::unknown;
+  if (!elf) return "";
+  const auto is_mpi = [](const std::string& library) {
+    return slurm::mpi_family(library) != slurm::MpiFamily::unknown;
+  };
+  const auto found = std::ranges::find_if(elf->needed, is_mpi);
+  return found == elf->needed.end() ? "" : *found;
 }
 
-slurm::MpiFamily family_of_prefix(const fs::path& prefix) {
+std::string library_of_prefix(const fs::path& prefix) {
   for (const char* name : {"libmpi.so.40", "libmpi.so.12", "libmpi.so.20"}) {
-    if (base::path_exists(prefix / "lib" / name)) return slurm::mpi_family(name);
+    if (base::path_exists(prefix / "lib" / name)) return name;
   }
-  return slurm::MpiFamily::unknown;
+  return "";
 }
 
 std::vector<std::string> offered_types(const LocalSeams& seams) {
@@ -69,9 +70,12 @@ std::vector<std::string> offered_types(const LocalSeams& seams) {
 
 std::vector<std::string> choose_mpi(slurm::JobRequest& request, const fs::path& prefix,
                                     const LocalSeams& seams) {
-  slurm::MpiFamily family =
-      family_of_program(request.command.front(), prefix, seams.reader.environment());
-  if (family == slurm::MpiFamily::unknown) family = family_of_prefix(prefix);
+  std::string library =
+      library_of_program(request.command.front(), prefix, seams.reader.environment());
+  if (library.empty()) library = library_of_prefix(prefix);
+  const slurm::MpiFamily family = slurm::mpi_family(library);
+  const fs::path own = prefix / "lib" / library;
+  request.mpi_library = !library.empty() && base::path_exists(own) ? own.string() : library;
   const std::string name(slurm::name_of(family));
   if (!request.mpi.empty()) {
     if (slurm::is_mpi_type_right(family, request.mpi)) return {};

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <optional>
 
 #include "base/fs.hpp"
 #include "base/process.hpp"
@@ -24,6 +25,7 @@ Result<> check_slurm(const LocalSeams& seams) {
     error.hints.emplace_back("`hpcenv slurm script` writes the job script without Slurm");
     return Failure(std::move(error));
   }
+  if (!base::find_program("scontrol", environment)) return {};
   auto up = check_controller(seams.runner, environment);
   if (up) return {};
   Error error = std::move(up).error();
@@ -46,23 +48,44 @@ slurm::JobRequest as_asked(slurm::JobRequest job, const base::Environment& envir
   return job;
 }
 
+/// nullopt: Slurm answers, but with what nobody can read; a warning says so.
+Result<std::optional<SiteAnswer>> readable_site(SiteAge age, const LocalSeams& seams,
+                                                std::vector<std::string>& warnings) {
+  auto answer = site_profile(age, seams);
+  if (answer) return std::optional(*std::move(answer));
+  if (answer.error().kind != ErrorKind::refused) return Failure(std::move(answer).error());
+  warnings.push_back(answer.error().message + "; partitions were not checked");
+  return std::optional<SiteAnswer>();
+}
+
+struct Judged {
+  Result<> fits;
+  std::vector<std::string> words;
+};
+
+Judged judged(const slurm::JobRequest& job, const slurm::SiteProfile& site) {
+  return {slurm::validate_against_site(job, site), slurm::site_warnings(job, site)};
+}
+
 Result<> check_site(const slurm::JobRequest& asked, const LocalSeams& seams,
                     std::vector<std::string>& warnings) {
-  const slurm::JobRequest job = as_asked(asked, seams.reader.environment());
-  HPCENV_ASSIGN(SiteAnswer answer, site_profile(SiteAge::recent, seams));
-  auto fits = slurm::validate_against_site(job, answer.site);
-  auto words = slurm::site_warnings(job, answer.site);
+  const base::Environment& environment = seams.reader.environment();
+  if (!base::find_program("scontrol", environment)) return {};
+  const slurm::JobRequest job = as_asked(asked, environment);
+  HPCENV_ASSIGN(auto answer, readable_site(SiteAge::recent, seams, warnings));
+  if (!answer) return {};
+  Judged judgement = judged(job, answer->site);
   // What was kept may have been true an hour ago.
-  if (answer.is_kept && (!fits || !words.empty())) {
-    HPCENV_ASSIGN(answer, site_profile(SiteAge::fresh, seams));
-    fits = slurm::validate_against_site(job, answer.site);
-    words = slurm::site_warnings(job, answer.site);
+  if (answer->is_kept && (!judgement.fits || !judgement.words.empty())) {
+    HPCENV_ASSIGN(answer, readable_site(SiteAge::fresh, seams, warnings));
+    if (!answer) return {};
+    judgement = judged(job, answer->site);
   }
-  if (!fits) {
-    const bool unknown = fits.error().kind == ErrorKind::not_found;
-    if (!unknown || !scontrol_knows(seams, job.partition)) return fits;
+  if (!judgement.fits) {
+    const bool unknown = judgement.fits.error().kind == ErrorKind::not_found;
+    if (!unknown || !scontrol_knows(seams, job.partition)) return judgement.fits;
   }
-  warnings.insert(warnings.end(), words.begin(), words.end());
+  warnings.insert(warnings.end(), judgement.words.begin(), judgement.words.end());
   return {};
 }
 

@@ -59,6 +59,7 @@ struct JobRequest {
 
   Launcher launcher = Launcher::none;
   std::string mpi;                       ///< --mpi of srun; empty: srun's default
+  std::string mpi_library;               ///< path or soname of the program's MPI; empty: not known
   std::optional<RequeueSignal> requeue;  ///< a file as output is appended to then
   std::string checker;            ///< path of the hpcenv that looks at the node first; empty: none
   std::vector<std::string> head;  ///< lines of bash before the activation

@@ -81,15 +81,23 @@ std::string torchrun_lines(const JobRequest& request) {
                             " \"$hpcenv_host\" \"$hpcenv_port\" \\\n " + program);
 }
 
+std::string mpi_word(const JobRequest& request) {
+  return request.mpi.empty() ? "" : " --mpi=" + shell::quote_posix(request.mpi);
+}
+
 std::string task_lines(const JobRequest& request) {
-  const std::string mpi = request.launcher == Launcher::mpi && !request.mpi.empty()
-                              ? " --mpi=" + shell::quote_posix(request.mpi)
-                              : "";
+  const std::string mpi = request.launcher == Launcher::mpi ? mpi_word(request) : "";
   return what_starts(request) +
          look_for(request.command.front(), "neither in the environment nor on") +
          look_for("srun", "which starts the tasks of a job, on") + filled_template("rank.sh", {}) +
          start(request, " srun" + mpi + " --kill-on-bad-exit=1 \\\n  " + in_bash("hpcenv_task") +
                             " \\\n " + words_text(request.command));
+}
+
+std::string mpi_size_lines(const JobRequest& request) {
+  if (request.launcher != Launcher::mpi || request.mpi_library.empty()) return "";
+  return filled_template("mpi_size.sh", {{" '@MPI@'", mpi_word(request)},
+                                         {"'@LIBRARY@'", shell::quote_posix(request.mpi_library)}});
 }
 
 std::string program_lines(const JobRequest& request) {
@@ -129,7 +137,7 @@ std::string check_lines(const JobRequest& request, std::string_view prefix) {
                                       {"'@PREFIX@'", shell::quote_posix(prefix)},
                                       {"'@CHECKS@'", std::string(job_checks)},
                                       {"#@everywhere\n", everywhere}}) +
-         "\n";
+         mpi_size_lines(request) + "\n";
 }
 
 std::string network_lines(const JobRequest& request) {

@@ -7,6 +7,7 @@
 
 #include "base/fs.hpp"
 #include "base/interrupt.hpp"
+#include "ops/follow_job.hpp"
 
 namespace hpcenv::ops {
 namespace {
@@ -24,8 +25,7 @@ class CountingClock final : public base::Clock {
 class FakeSlurm {
  public:
   FakeSlurm() : root_(*base::make_private_directory("/tmp", "hpcenv-submit-")) {
-    program("scontrol", "echo 'Slurmctld(primary) at login01 is UP'");
-    program("sinfo", "echo 'cpu01|cpu*|(null)|2:00:00|up|'");
+    scontrol("");
     program("sbatch", "case $1 in --parsable) echo 42;; esac");
     environment.set("PATH", (root_ / "bin").string() + ":/usr/bin:/bin");
     request.job.command = {"true"};
@@ -42,12 +42,28 @@ class FakeSlurm {
     REQUIRE(base::make_directories(path.parent_path()));
     REQUIRE(base::write_file(path, "#!/bin/sh\n" + lines + "\n", 0755));
   }
+  /// One that is up, with a cluster of one partition; `case` branches of `more` come first.
+  void scontrol(const std::string& more) const {
+    program("scontrol",
+            "case \"$*\" in " + more +
+                " ping) echo 'Slurmctld(primary) at login01 is UP';; *config) echo 'ClusterName = "
+                "c';; *partition) echo 'PartitionName=cpu Default=YES State=UP "
+                "MaxTime=02:00:00';; *node) echo 'NodeName=cpu01 Partitions=cpu State=IDLE';; *) "
+                "exit 1;; esac");
+  }
   Result<SubmitOutcome> submit() const {
-    return ops::submit(request, *base::make_process_runner(), environment);
+    const auto reader = host::make_linux_reader(environment);
+    const auto runner = base::make_process_runner();
+    base::NullReporter reporter;
+    return ops::submit(request, {*reader, *runner, reporter, clock});
   }
   Result<slurm::JobState> wait(const std::string& cluster = "") const {
     const SubmitOutcome job{"42", cluster, {}, {}, {}};
-    return wait_for_job(job, *base::make_process_runner(), environment, clock);
+    const auto reader = host::make_linux_reader(environment);
+    const auto runner = base::make_process_runner();
+    base::NullReporter reporter;
+    const auto sink = [this](std::string_view bytes) { log += bytes; };
+    return follow_job(job, sink, {*reader, *runner, reporter, clock});
   }
   std::string path(const std::string& name) const { return (root_ / name).string(); }
   std::size_t scripts_left() const {
@@ -58,6 +74,7 @@ class FakeSlurm {
   SubmitRequest request;
   base::Environment environment;
   CountingClock clock;
+  mutable std::string log;  ///< what `wait` was shown
 
  private:
   std::filesystem::path root_;
@@ -133,38 +150,52 @@ TEST_CASE("a refusal leaves nothing, whichever call it comes from") {
   CHECK(slurm.submit().error().kind == ErrorKind::network);
 }
 
-TEST_CASE("without scontrol and sinfo sbatch alone decides") {
+TEST_CASE("without scontrol sbatch alone decides") {
   FakeSlurm slurm;
   REQUIRE(base::remove_tree(slurm.path("bin/scontrol")));
-  REQUIRE(base::remove_tree(slurm.path("bin/sinfo")));
   slurm.environment.set("PATH", slurm.path("bin"));
+  slurm.request.job.command = {"/bin/sh"};
   slurm.request.job.partition = "whatever";
   CHECK(slurm.submit());
 }
 
-TEST_CASE("an sinfo that prints something else is a warning, one that fails is the controller") {
+TEST_CASE("partitions that cannot be read are a warning, no answer is the controller") {
   const FakeSlurm slurm;
-  slurm.program("sinfo", "echo garbage");
+  slurm.scontrol("*partition) echo garbage;;");
   const auto outcome = slurm.submit();
   REQUIRE(outcome);
-  CHECK(outcome->warnings ==
-        std::vector<std::string>{
-            "cannot read this line of sinfo: garbage; partitions were not checked"});
-  slurm.program("sinfo", "echo 'slurm_load_partitions: Unable to contact' >&2; exit 1");
+  REQUIRE(outcome->warnings.size() == 1);
+  CHECK(outcome->warnings[0].ends_with("; partitions were not checked"));
+  slurm.scontrol("*partition) echo 'Unable to contact' >&2; exit 1;;");
   check_failure(slurm.submit(), ErrorKind::network, "Unable to contact", "scontrol ping");
 }
 
 TEST_CASE("a partition that only scontrol shows is not unknown") {
   FakeSlurm slurm;
   slurm.request.job.partition = "hidden";
-  CHECK(slurm.submit());
-  slurm.program("scontrol", "test $1 = ping");
   CHECK(slurm.submit().error().kind == ErrorKind::not_found);
+  slurm.scontrol("*hidden) echo PartitionName=hidden;;");
+  CHECK(slurm.submit());
+}
+
+TEST_CASE("a program that nobody has is refused, one that the head may bring is not") {
+  FakeSlurm slurm;
+  slurm.request.job.command = {"no-such-program"};
+  check_failure(slurm.submit(), ErrorKind::not_found,
+                "there is no program no-such-program in the environment e, nor on this machine",
+                "hpcenv list -p /envs/e");
+  slurm.request.job.command = {"/no/such/program"};
+  REQUIRE(slurm.submit());
+  CHECK(slurm.submit()->warnings ==
+        std::vector<std::string>{"/no/such/program is not here: does the node have it?"});
+  slurm.request.job.command = {"no-such-program"};
+  slurm.request.job.head = {"module load x"};
+  CHECK(slurm.submit());
 }
 
 TEST_CASE("a backup controller is a controller") {
   const FakeSlurm slurm;
-  slurm.program("scontrol", "echo 'primary is DOWN'; echo 'backup is UP'; exit 1");
+  slurm.scontrol("ping) echo 'primary is DOWN'; echo 'backup is UP'; exit 1;;");
   CHECK(slurm.submit());
 }
 
@@ -187,6 +218,18 @@ TEST_CASE("waiting ends with the job, whatever the controller does meanwhile") {
   REQUIRE(state);
   CHECK(state->exit_code == 7);
   CHECK(slurm.clock.sleeps == 2);
+}
+
+TEST_CASE("waiting shows the log as it grows, each byte once") {
+  const FakeSlurm slurm;
+  const std::string log = slurm.path("out put.txt");
+  slurm.program("scontrol",
+                "printf 'a line\\n' >> '" + log + "'; n=$(wc -l < '" + log +
+                    "'); state=RUNNING; test $n -lt 3 || state=COMPLETED; echo \"JobId=42 "
+                    "JobState=$state Reason=None ExitCode=0:0 StdIn=/dev/null StdOut=" +
+                    log + " Power=\"");
+  REQUIRE(slurm.wait());
+  CHECK(slurm.log == "a line\na line\na line\n");
 }
 
 TEST_CASE("a job that scontrol has forgotten is looked up in the accounts, on its cluster") {

@@ -199,6 +199,98 @@ TEST_CASE("a program that is missing or cannot be executed has its own exit code
   CHECK(dash.code == 127);
 }
 
+TEST_CASE("the head's lines come before the activation, with module where they want it") {
+  const Prefix prefix;
+  JobRequest request = request_for({"sh", "-c", "echo \"$CHOSEN $CONDA_PREFIX\""});
+  request.head = {"CHOSEN=\"head\" PATH=/usr/bin:/bin", "export CHOSEN"};
+  const auto result = run_script(prefix, job_script(request, activation_for(prefix.path())));
+  CHECK(result.output == "head " + prefix.path() + "\n");
+  CHECK(job_script(request, activation_for(prefix.path())).find("MODULESHOME") ==
+        std::string::npos);
+  request.head = {"module load proxy"};
+  REQUIRE(base::make_directories(prefix.root() + "/modules/init"));
+  REQUIRE(base::write_file(prefix.root() + "/modules/init/bash",
+                           "module() { export CHOSEN=\"$*\"; }\n"));
+  const auto modules = run_script(prefix, job_script(request, activation_for(prefix.path())),
+                                  {{"PATH", "/usr/bin:/bin"},
+                                   {"HOME", "/"},
+                                   {"USER", "u"},
+                                   {"LMOD_PKG", prefix.root() + "/modules"}});
+  CHECK(modules.output == "load proxy " + prefix.path() + "\n");
+}
+
+TEST_CASE("the interface that a probe saw is set for several nodes, where nobody set another") {
+  const Prefix prefix;
+  JobRequest request = request_for({"sh", "-c", "echo $NCCL_SOCKET_IFNAME $GLOO_SOCKET_IFNAME"});
+  request.interface = "hsn0";
+  const auto one = run_script(prefix, job_script(request, activation_for(prefix.path())));
+  CHECK(one.output == "\n");
+  request.nodes = "2";
+  const auto two = run_script(prefix, job_script(request, activation_for(prefix.path())));
+  CHECK(two.output == "hsn hsn0\n");
+  const auto own = run_script(
+      prefix, job_script(request, activation_for(prefix.path())),
+      {{"PATH", "/usr/bin:/bin"}, {"HOME", "/"}, {"USER", "u"}, {"NCCL_SOCKET_IFNAME", "ib7"}});
+  CHECK(own.output == "ib7 hsn0\n");
+}
+
+TEST_CASE("a job that is to be requeued hands signals on, and tells why it is not") {
+  const Prefix prefix;
+  JobRequest request = request_for({"sh", "-c",
+                                    "trap 'echo got; exit 4' USR1; kill -s USR1 $PPID; "
+                                    "while :; do sleep 0.05; done"});
+  request.requeue = RequeueSignal{"USR1", 60};
+  const auto failed = run_script(prefix, job_script(request, activation_for(prefix.path())));
+  CHECK(failed.output == "got\n");
+  CHECK(failed.code == 4);
+  CHECK(failed.errors.find("after USR1 the program ended with 4: the job is not put") !=
+        std::string::npos);
+  request.command = {"sh", "-c", "exit 9"};
+  const auto early = run_script(prefix, job_script(request, activation_for(prefix.path())));
+  CHECK(early.code == 9);
+  CHECK(early.errors.empty());
+  request.command = {"sh", "-c", "trap 'exit 6' INT; kill -s INT $PPID; sleep 5 & wait"};
+  const auto interrupted = run_script(prefix, job_script(request, activation_for(prefix.path())));
+  CHECK(interrupted.code == 6);
+  request.command = {"sh", "-c", "kill -s KILL $$"};
+  CHECK(run_script(prefix, job_script(request, activation_for(prefix.path()))).code == 137);
+}
+
+TEST_CASE("a check that cannot run ends the job with 125") {
+  const Prefix prefix;
+  JobRequest request = request_for({"true"});
+  request.checker = "/nonexistent/hpcenv";
+  const auto missing = run_script(prefix, job_script(request, activation_for(prefix.path())));
+  CHECK(missing.code == 125);
+  CHECK(missing.errors.find("cannot run /nonexistent/hpcenv, which --check needs") !=
+        std::string::npos);
+  request.checker = "/bin/false";
+  const auto refused = run_script(prefix, job_script(request, activation_for(prefix.path())));
+  CHECK(refused.code == 125);
+  CHECK(refused.errors.find("the environment does not fit here") != std::string::npos);
+  request.checker = "/bin/true";
+  CHECK(run_script(prefix, job_script(request, activation_for(prefix.path()))).code == 0);
+}
+
+TEST_CASE("torchrun gets the words of the command but Python's name") {
+  const Prefix prefix;
+  JobRequest request = request_for({"python", "train.py", "--lr", "0.1 "});
+  request.launcher = Launcher::torchrun;
+  const std::string one = job_script(request, activation_for(prefix.path()));
+  CHECK(one.find("exec -- torchrun --standalone --nproc-per-node=\"${SLURM_GPUS_ON_NODE:-1}\" "
+                 "train.py --lr '0.1 '\n") != std::string::npos);
+  request.nodes = "2";
+  request.node_tasks = "4";
+  request.host_suffix = "i";
+  const std::string two = job_script(request, activation_for(prefix.path()));
+  CHECK(two.find("--nproc-per-node=\"4\"") != std::string::npos);
+  CHECK(two.find("hpcenv_host=${hpcenv_host%%$'\\n'*}i\n") != std::string::npos);
+  CHECK(two.find("--local-addr=\"$host\"") != std::string::npos);
+  request.torch_takes_address = false;
+  CHECK(job_script(request, activation_for(prefix.path())).find("--local-addr") ==
+        std::string::npos);
+}
+
 TEST_CASE("names and versions cannot leave their comment") {
   const Prefix prefix;
   shell::Activation activation = activation_for(prefix.path());
@@ -231,6 +323,24 @@ TEST_CASE("scripts are shellcheck clean whatever is in them") {
     files.push_back(prefix.root() + "/" + std::to_string(files.size()) + ".sh");
     REQUIRE(base::write_file(files.back(),
                              job_script(request_for(command), shell::activation_of(input))));
+  }
+  for (const Launcher launcher :
+       {Launcher::none, Launcher::srun, Launcher::torchrun, Launcher::mpi}) {
+    JobRequest full = request_for(all_words);
+    full.launcher = launcher;
+    full.nodes = "2";
+    full.mpi = "pmix";
+    full.mpi_library = "it's.so";
+    full.checker = "/it's/hpcenv";
+    full.interface = "it's0";
+    full.host_suffix = "'i";
+    full.head = {"module load x", "ulimit -s unlimited"};
+    full.requeue = RequeueSignal{"USR1", 60};
+    files.push_back(prefix.root() + "/" + std::to_string(files.size()) + ".sh");
+    REQUIRE(base::write_file(files.back(), job_script(full, shell::activation_of(input))));
+    full.requeue.reset();
+    files.push_back(prefix.root() + "/" + std::to_string(files.size()) + ".sh");
+    REQUIRE(base::write_file(files.back(), job_script(full, shell::activation_of(input))));
   }
   base::ProcessRequest request;
   request.argv = {"shellcheck"};
