@@ -1,8 +1,4 @@
-"""Runs the commands of the guides, as a reader would, against a real channel on a loopback server.
-
-Blocks marked `console` hold commands (`$ ...`) and what they print. A line `...` stands for any lines, `...` within a line
-for any text; runs of blanks are one blank.
-"""
+"""Runs the commands of the guides, as a reader would, against a real channel on a loopback server (tests/tools/guides.py)."""
 import os
 import re
 import shutil
@@ -13,36 +9,12 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
 
+from guides import pattern_of, steps_of  # noqa: E402
 from skipping import skip  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.environ["HPCENV_SOURCE_DIR"]
 PYTHON = os.environ["HPCENV_TEST_PYTHON"]
-
-
-def steps_of(page):
-    """(command, expected lines) of every console block."""
-    steps = []
-    with open(page, encoding="utf-8") as file:
-        blocks = re.findall(r"```console\n(.*?)```", file.read(), re.DOTALL)
-    for block in blocks:
-        for line in block.splitlines():
-            if line.startswith("$ "):
-                steps.append((line[2:], []))
-            else:
-                steps[-1][1].append(line)
-    return steps
-
-
-def pattern_of(lines):
-    parts = []
-    for line in lines:
-        if line.strip() == "...":
-            parts.append(r"(?:.*\n)*?")
-            continue
-        words = re.split(r"\s+", line.strip())
-        parts.append(r"[ \t]*" + r"[ \t]+".join(re.escape(word).replace(r"\.\.\.", ".*") for word in words) + r"[ \t]*\n")
-    return "".join(parts)
 
 
 class Guide(unittest.TestCase):
