@@ -65,7 +65,7 @@ std::string torchrun_lines(const JobRequest& request) {
     return what_starts(request) + look +
            "# torchrun starts one process a GPU, hands signals on and leaves with their exit "
            "code.\n" +
-           start(request, " torchrun --standalone --nproc-per-node=\"" + processes(request) + "\"" +
+           start(request, " torchrun --standalone --nproc_per_node=\"" + processes(request) + "\"" +
                               program);
   }
   const std::string address = request.torch_takes_address ? "--local-addr=\"$host\"" : "";

@@ -85,13 +85,16 @@ class SlurmCase(unittest.TestCase):
             self.assertEqual(done.code, check, f"{words}\nstdout: {done.out}\nstderr: {done.err}")
         return done
 
-    def submit(self, *command: str, options=(), wait=True, user: str = "alice", prefix: str = PREFIX, output=None, **more):
+    def submit(self, *command: str, options=(), wait=True, user: str = "alice", prefix: str = PREFIX, output=None,
+               check: int | None = 0, **more):
         """hpcenv slurm submit; the answer and what the job wrote."""
         output = output or f"{self.directory}/out"
         words = [HPCENV, "slurm", "submit", "-p", prefix, "--output", output, *options]
-        done = self.on(user, *words, *(["--wait"] if wait else []), "--", *command, **more)
+        done = self.on(user, *words, *(["--wait"] if wait else []), "--", *command, check=None, **more)
         file = self.on_this_machine(output)
         text = file.read_text(errors="surrogateescape") if file.exists() else ""
+        if check is not None:
+            self.assertEqual(done.code, check, f"{words}\nstdout: {done.out}\nstderr: {done.err}\nthe job: {text}")
         return done, text
 
     def compile(self, source: str, target: str, *options: str):

@@ -29,4 +29,5 @@ def total() -> int:
             time.sleep(0.1)
 
 
-print(f"rank {RANK} of {SIZE} on {os.environ['SLURMD_NODENAME']}: sum {total()}, {' '.join(sys.argv[1:])}, in {sys.prefix}", flush=True)
+# At once, as others write too.
+os.write(1, f"rank {RANK} of {SIZE} on {os.environ['SLURMD_NODENAME']}: sum {total()}, {' '.join(sys.argv[1:])}, in {sys.prefix}\n".encode())

@@ -14,16 +14,17 @@ import sys
 import time
 
 VERSION = tuple(int(part) for part in "TORCH_VERSION".split(".")[:2])
-PATIENCE = 20
+PATIENCE = float(os.environ.get("PATIENCE", "20"))
 
 
 def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="torchrun", allow_abbrev=False)
-    for name in ("--nnodes", "--nproc-per-node", "--rdzv-backend", "--rdzv-id", "--rdzv-endpoint", "--rdzv-conf", "-r", "-t"):
-        parser.add_argument(name, default="")
+    for name in ("--nnodes", "--nproc_per_node", "--rdzv_backend", "--rdzv_id", "--rdzv_endpoint", "--rdzv_conf", "-r", "-t"):
+        # Dashes came with 2.0.
+        parser.add_argument(name, *([name.replace("_", "-")] if VERSION >= (2, 0) else []), default="")
     parser.add_argument("--standalone", action="store_true")
     if VERSION >= (2, 5):
-        parser.add_argument("--local-addr", default="")
+        parser.add_argument("--local-addr", "--local_addr", default="")
     parser.add_argument("script")
     parser.add_argument("arguments", nargs=argparse.REMAINDER)
     chosen = parser.parse_args()
@@ -50,8 +51,11 @@ def meet(chosen: argparse.Namespace) -> tuple[int, str]:
     host, port = chosen.rdzv_endpoint.rsplit(":", 1)
     if chosen.rdzv_conf == "is_host=1":
         server = socket.create_server(("", int(port)))
-        server.settimeout(PATIENCE)
-        others = [server.accept()[0] for _ in range(nodes - 1)]
+        server.settimeout(2 * PATIENCE)
+        try:
+            others = [server.accept()[0] for _ in range(nodes - 1)]
+        except TimeoutError:
+            sys.exit("torchrun: the other nodes did not come")
         for rank, other in enumerate(others, 1):
             if json.loads(other.makefile().readline()) != chosen.rdzv_id:
                 sys.exit("torchrun: another job's node came")

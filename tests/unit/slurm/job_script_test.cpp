@@ -277,13 +277,13 @@ TEST_CASE("torchrun gets the words of the command but Python's name") {
   JobRequest request = request_for({"python", "train.py", "--lr", "0.1 "});
   request.launcher = Launcher::torchrun;
   const std::string one = job_script(request, activation_for(prefix.path()));
-  CHECK(one.find("exec -- torchrun --standalone --nproc-per-node=\"${SLURM_GPUS_ON_NODE:-1}\" "
+  CHECK(one.find("exec -- torchrun --standalone --nproc_per_node=\"${SLURM_GPUS_ON_NODE:-1}\" "
                  "train.py --lr '0.1 '\n") != std::string::npos);
   request.nodes = "2";
   request.node_tasks = "4";
   request.host_suffix = "i";
   const std::string two = job_script(request, activation_for(prefix.path()));
-  CHECK(two.find("--nproc-per-node=\"4\"") != std::string::npos);
+  CHECK(two.find("--nproc_per_node=\"4\"") != std::string::npos);
   CHECK(two.find("hpcenv_host=${hpcenv_host%%$'\\n'*}i\n") != std::string::npos);
   CHECK(two.find("--local-addr=\"$host\"") != std::string::npos);
   request.torch_takes_address = false;
