@@ -2,11 +2,13 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
 
 #include "base/fs.hpp"
 #include "base/process.hpp"
+#include "base/text.hpp"
 #include "ops/site_profile.hpp"
 #include "ops/slurm_programs.hpp"
 #include "slurm/site.hpp"
@@ -122,24 +124,85 @@ void warn_of_local_disk(const SubmitRequest& request, std::vector<std::string>& 
   }
 }
 
-}  // namespace
+/// Where the job starts. Refused where that is no directory: it would fail without a word.
+Result<fs::path> working_directory(const SubmitRequest& request) {
+  const std::string asked = slurm::further_option(request.job, "--chdir", "-D");
+  const fs::path directory = request.working_directory / asked;
+  if (asked.empty() || access((directory / ".").c_str(), X_OK) == 0) return directory;
+  return fail_hint(
+      ErrorKind::refused,
+      fmt::format("the job cannot start in {}: there is no such directory", directory.native()),
+      fmt::format("mkdir -p {}", shell::quote_posix(directory.native())));
+}
 
-Result<> check_output(const SubmitRequest& request) {
-  const fs::path output = request.job.output.empty() ? "slurm-%j.out" : request.job.output;
-  const fs::path directory = (request.working_directory / output).parent_path();
-  if (directory.native().find('%') != std::string::npos) return {};
+Result<> check_log(const fs::path& file, std::string_view what) {
+  const fs::path directory = file.parent_path();
+  if (directory.native().find('%') != std::string::npos || file == "/dev/null") return {};
   if (access(directory.c_str(), F_OK) != 0) {
     return fail_hint(
         ErrorKind::refused,
-        fmt::format("the directory of the job's output does not exist: {}", directory.native()),
+        fmt::format("the directory of the job's {} does not exist: {}", what, directory.native()),
         fmt::format("mkdir -p {}", shell::quote_posix(directory.native())));
   }
-  if (access(directory.c_str(), W_OK) != 0) {
-    return fail_hint(ErrorKind::refused,
-                     fmt::format("the job cannot write its output to {}", directory.native()),
-                     "submit from another directory, or name a file with --output");
+  if (access(directory.c_str(), W_OK) == 0) return {};
+  return fail_hint(ErrorKind::refused,
+                   fmt::format("the job cannot write its {} to {}", what, directory.native()),
+                   "submit from another directory, or name a file with --output");
+}
+
+bool lies_in(const fs::path& path, const fs::path& folder) {
+  const fs::path below = path.lexically_normal().lexically_relative(folder.lexically_normal());
+  return !below.empty() && *below.begin() != "..";
+}
+
+/// The probe of a target looks at home: where the nodes do not have it, what lies there is lost.
+Result<> check_seen(const SubmitRequest& request, const base::Environment& environment) {
+  const fs::path home = environment.get_or("HOME", "");
+  const std::vector<std::string>& visible = request.job.visible;
+  const auto is_seen = [&](const fs::path& path) {
+    return !lies_in(path, home) || std::ranges::any_of(visible, [&](const std::string& folder) {
+      return lies_in(path, folder);
+    });
+  };
+  if (visible.empty() || home.empty()) return {};
+  const std::string shared = base::join(visible, ", ");
+  if (!is_seen(request.activation.prefix)) {
+    return fail_hint(
+        ErrorKind::refused,
+        fmt::format("the nodes do not see {}, where the environment {} is", home.native(),
+                    request.activation.environment_name),
+        fmt::format("they see {}: create it there with -p, or set HPCENV_ROOT", shared));
   }
-  return {};
+  HPCENV_ASSIGN(const fs::path start, working_directory(request));
+  if (is_seen(start / request.job.output)) return {};
+  return fail_hint(
+      ErrorKind::refused,
+      fmt::format("the nodes do not see {}, where the job would write its output", home.native()),
+      fmt::format("they see {}: submit from there", shared));
+}
+
+/// Slurm 22.05 takes such a dependency, and what becomes of it is anybody's guess.
+void warn_of_unknown_jobs(const slurm::JobRequest& job, const LocalSeams& seams,
+                          std::vector<std::string>& warnings) {
+  for (const std::string& id : slurm::jobs_waited_for(job)) {
+    const auto shown =
+        ask_slurm_program(seams.runner, seams.reader.environment(),
+                          {"scontrol", "-o", "show", "job", id}, std::chrono::seconds(30));
+    if (!shown || shown->errors.find("Invalid job id") == std::string::npos) continue;
+    warnings.push_back(fmt::format(
+        "Slurm knows no job {} any more: a job that depends on it may start at once, or never",
+        id));
+  }
+}
+
+}  // namespace
+
+Result<> check_output(const SubmitRequest& request) {
+  HPCENV_ASSIGN(const fs::path start, working_directory(request));
+  const std::string& output = request.job.output;
+  HPCENV_TRY(check_log(start / (output.empty() ? "slurm-%j.out" : output), "output"));
+  const std::string errors = slurm::further_option(request.job, "--error", "-e");
+  return errors.empty() ? Result<>() : check_log(start / errors, "errors");
 }
 
 Result<std::vector<std::string>> look_before(const SubmitRequest& request,
@@ -149,7 +212,9 @@ Result<std::vector<std::string>> look_before(const SubmitRequest& request,
   HPCENV_TRY(check_slurm(seams));
   HPCENV_TRY(check_program(request, seams.reader.environment(), warnings));
   HPCENV_TRY(check_site(request.job, seams, warnings));
+  HPCENV_TRY(check_seen(request, seams.reader.environment()));
   warn_of_local_disk(request, warnings);
+  warn_of_unknown_jobs(request.job, seams, warnings);
   return warnings;
 }
 

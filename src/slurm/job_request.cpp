@@ -96,6 +96,7 @@ Result<> complete(JobRequest& request, const Reach& reach) {
   request.head = reach.values(ReachField::head);
   request.interface = reach.text(ReachField::interface);
   request.host_suffix = reach.text(ReachField::host_suffix);
+  request.visible = reach.values(ReachField::workdir);
   return {};
 }
 

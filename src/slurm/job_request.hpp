@@ -65,7 +65,8 @@ struct JobRequest {
   std::vector<std::string> head;  ///< lines of bash before the activation
   std::string interface;          ///< that nodes reach each other over
   std::string host_suffix;        ///< after a node's name, the name of that interface's address
-  bool torch_takes_address = true;  ///< whether torchrun knows --local-addr (2.5 and newer)
+  std::vector<std::string> visible;  ///< directories that the nodes are known to see
+  bool torch_takes_address = true;   ///< whether torchrun knows --local-addr (2.5 and newer)
   std::string hpcenv_version;
 };
 
@@ -94,6 +95,12 @@ std::vector<std::string> sbatch_words(const JobRequest& request);
 /// Those that srun and salloc take for an allocation or a step of their own: none of a batch job's,
 /// and no number of nodes where nobody said one.
 std::vector<std::string> srun_words(const JobRequest& request);
+/// What an option among the further ones says: "--chdir=DIR", "--chdir DIR", "-D DIR", "-DDIR"; the
+/// last counts, empty where there is none.
+std::string further_option(const JobRequest& request, std::string_view name,
+                           std::string_view letter);
+/// Ids of jobs in --dependency ("afterok:7:8,afterany:9+5"), each once.
+std::vector<std::string> jobs_waited_for(const JobRequest& request);
 /// Variables that say otherwise what the request says in an option of another name, such as
 /// SBATCH_MEM_PER_CPU beside --mem: to be unset for the program whose variables start with `start`.
 std::vector<std::string> overruled_variables(const JobRequest& request, std::string_view start);

@@ -148,6 +148,35 @@ std::vector<std::string> srun_words(const JobRequest& request) {
   return words.take();
 }
 
+std::string further_option(const JobRequest& request, std::string_view name,
+                           std::string_view letter) {
+  std::string value;
+  const std::vector<std::string>& words = request.sbatch_options;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    const std::string_view word = words[i];
+    if ((word == name || word == letter) && i + 1 < words.size()) {
+      value = words[++i];
+    } else if (word.starts_with(name) && word.substr(name.size()).starts_with('=')) {
+      value = word.substr(name.size() + 1);
+    } else if (word.starts_with(letter) && !word.starts_with("--")) {
+      value = word.substr(letter.size());
+    }
+  }
+  return value;
+}
+
+std::vector<std::string> jobs_waited_for(const JobRequest& request) {
+  std::vector<std::string> ids;
+  std::string text = base::replace_all(request.dependency, "?", ",");
+  text = base::replace_all(std::move(text), ",", ":");
+  for (const std::string_view part : base::split(text, ':')) {
+    const std::string id(part.substr(0, part.find('+')));
+    const bool is_id = base::parse_unsigned(id.substr(0, id.find('_'))).has_value();
+    if (is_id && std::ranges::find(ids, id) == ids.end()) ids.push_back(id);
+  }
+  return ids;
+}
+
 std::vector<std::string> overruled_variables(const JobRequest& request, std::string_view start) {
   std::vector<std::string_view> names;
   if (!request.memory.empty()) names = {"MEM_PER_CPU", "MEM_PER_GPU", "MEM_PER_NODE"};

@@ -145,9 +145,10 @@ std::string network_lines(const JobRequest& request) {
   if (name.empty() || !has_several_nodes(request)) return "";
   // NCCL takes the start of a name: a node of Slingshot has several, and one alone hangs.
   const std::string nccl = name.starts_with("hsn") ? "hsn" : name;
+  const std::string gloo = name == "hsn" ? "hsn0" : name;
   return filled_template("network.sh", {{"@INTERFACE@", name},
                                         {"'@NCCL@'", shell::quote_posix(nccl)},
-                                        {"'@GLOO@'", shell::quote_posix(name)}}) +
+                                        {"'@GLOO@'", shell::quote_posix(gloo)}}) +
          "\n";
 }
 

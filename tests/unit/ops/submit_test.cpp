@@ -207,6 +207,46 @@ TEST_CASE("a directory of the output that is missing is refused before the job f
   check_failure(slurm.submit(), ErrorKind::refused, "does not exist", "mkdir -p");
 }
 
+TEST_CASE("a start or a log that cannot be is refused, /dev/null is fine") {
+  FakeSlurm slurm;
+  slurm.request.job.output = "/dev/null";
+  CHECK(slurm.submit());
+  slurm.request.job.sbatch_options = {"--error=missing/err"};
+  check_failure(slurm.submit(), ErrorKind::refused, "the directory of the job's errors",
+                "mkdir -p");
+  slurm.request.job.sbatch_options = {"-D", "nowhere"};
+  check_failure(slurm.submit(), ErrorKind::refused, "the job cannot start in ", "nowhere");
+  slurm.request.job.sbatch_options = {"--chdir=/"};
+  slurm.request.job.output = "usr/bin/../../nowhere/out";
+  check_failure(slurm.submit(), ErrorKind::refused, "does not exist", "nowhere");
+}
+
+TEST_CASE("what lies in a home that the nodes do not see is refused") {
+  FakeSlurm slurm;
+  slurm.environment.set("HOME", slurm.path("home"));
+  slurm.request.job.visible = {"/scratch/me"};
+  CHECK(slurm.submit());
+  slurm.request.job.output = slurm.path("home/out");
+  check_failure(slurm.submit(), ErrorKind::refused, "where the job would write its output",
+                "they see /scratch/me: submit from there");
+  slurm.request.activation.prefix = slurm.path("home/envs/e");
+  check_failure(slurm.submit(), ErrorKind::refused, "where the environment e is",
+                "they see /scratch/me");
+  slurm.request.job.visible.push_back(slurm.path("home"));
+  REQUIRE(base::make_directories(slurm.path("home")));
+  CHECK(slurm.submit());
+}
+
+TEST_CASE("a job that waits for one that nobody knows is warned of") {
+  FakeSlurm slurm;
+  slurm.request.job.dependency = "afterok:99";
+  slurm.scontrol("*'job 99') echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1;;");
+  const auto outcome = slurm.submit();
+  REQUIRE(outcome);
+  REQUIRE(outcome->warnings.size() == 1);
+  CHECK(outcome->warnings[0].starts_with("Slurm knows no job 99 any more"));
+}
+
 TEST_CASE("waiting ends with the job, whatever the controller does meanwhile") {
   const FakeSlurm slurm;
   const std::string count = slurm.path("count");

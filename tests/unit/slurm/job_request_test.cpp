@@ -158,6 +158,24 @@ TEST_CASE("options that do not go together are refused") {
   CHECK(has_several_nodes(nodes));
 }
 
+TEST_CASE("further options are found in each of their forms, the last counts") {
+  JobRequest request = request_for("", "");
+  CHECK(further_option(request, "--chdir", "-D").empty());
+  for (const std::vector<std::string>& form : std::vector<std::vector<std::string>>{
+           {"--chdir=/a b"}, {"--chdir", "/a b"}, {"-D", "/a b"}, {"-D/a b"}}) {
+    request.sbatch_options = {"--chdir=/first", "--comment=-D"};
+    request.sbatch_options.insert(request.sbatch_options.end(), form.begin(), form.end());
+    CHECK(further_option(request, "--chdir", "-D") == "/a b");
+  }
+}
+
+TEST_CASE("the jobs that a job waits for are found") {
+  JobRequest request = request_for("", "");
+  CHECK(jobs_waited_for(request).empty());
+  request.dependency = "afterok:7:8_3,afterany:9+5?after:7,singleton";
+  CHECK(jobs_waited_for(request) == std::vector<std::string>{"7", "8_3", "9"});
+}
+
 TEST_CASE("variables that overrule an option in other words are named") {
   CHECK(overruled_variables(request_for("", ""), "SBATCH_").empty());
   const auto names = overruled_variables(request_for("1", ""), "SBATCH_");

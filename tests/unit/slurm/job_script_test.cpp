@@ -222,7 +222,7 @@ TEST_CASE("the head's lines come before the activation, with module where they w
 TEST_CASE("the interface that a probe saw is set for several nodes, where nobody set another") {
   const Prefix prefix;
   JobRequest request = request_for({"sh", "-c", "echo $NCCL_SOCKET_IFNAME $GLOO_SOCKET_IFNAME"});
-  request.interface = "hsn0";
+  request.interface = "hsn";
   const auto one = run_script(prefix, job_script(request, activation_for(prefix.path())));
   CHECK(one.output == "\n");
   request.nodes = "2";
