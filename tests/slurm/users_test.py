@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Whose login shell is tcsh, zsh or fish, and who has modules loaded, gets the same job as everybody."""
+import re
 import shlex
 
 from slurm_case import HPCENV, PREFIX, SlurmCase, run_tests, skip_without_modules
@@ -38,7 +39,7 @@ class LoginShells(SlurmCase):
         (self.cluster.home / user / "out").unlink(missing_ok=True)
         command = [HPCENV, "slurm", "submit", "--wait", "-p", PREFIX, "--output", output, *options, "--", *words]
         done = self.on("root", "su", "-", user, "-c", shlex.join(command))
-        job = done.out.splitlines()[-1]
+        job = done.out.splitlines()[1]
         script = (self.cluster.home / user / f".local/state/hpcenv/jobs/{job}/job.sh").read_text()
         return done.out, (self.cluster.home / user / "out").read_text(), script.replace(f"/home/{user}/", "/home/USER/")
 
@@ -48,8 +49,8 @@ class LoginShells(SlurmCase):
             for export in ("ALL", "NONE"):
                 with self.subTest(user=user, export=export):
                     told, wrote, script = self.run_job(user, "python", "-c", SHOW, options=[f"--sbatch=--export={export}"])
-                    self.assertRegex(told, r"\Anoise\n\d+\n\Z")
                     self.assertEqual(wrote, EXPECTED)
+                    self.assertRegex(told, r"\Anoise\n\d+\n" + re.escape(wrote) + r"\Z")
                     scripts[user, export] = script
         for export in ("ALL", "NONE"):
             self.assertEqual(len({scripts[user, export] for user in USERS}), 1, "the scripts differ")
