@@ -127,7 +127,7 @@ void warn_of_local_disk(const SubmitRequest& request, std::vector<std::string>& 
 /// Where the job starts. Refused where that is no directory: it would fail without a word.
 Result<fs::path> working_directory(const SubmitRequest& request) {
   const std::string asked = slurm::further_option(request.job, "--chdir", "-D");
-  const fs::path directory = request.working_directory / asked;
+  fs::path directory = request.working_directory / asked;
   if (asked.empty() || access((directory / ".").c_str(), X_OK) == 0) return directory;
   return fail_hint(
       ErrorKind::refused,

@@ -186,6 +186,7 @@ std::vector<std::string> overruled_variables(const JobRequest& request, std::str
     }
   }
   std::vector<std::string> variables;
+  variables.reserve(names.size());
   for (const std::string_view name : names) {
     variables.push_back(std::string(start) + std::string(name));
   }

@@ -131,7 +131,7 @@ TEST_CASE("signals and launchers are read, or refused with those there are") {
 }
 
 TEST_CASE("options that do not go together are refused") {
-  const auto message = [](JobRequest request) {
+  const auto message = [](const JobRequest& request) {
     const auto valid = validate_request(request);
     REQUIRE_FALSE(valid);
     CHECK(valid.error().kind == ErrorKind::usage);
