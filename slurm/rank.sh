@@ -3,6 +3,8 @@
 hpcenv_task() {
   local code ended=
   trap 'ended=yes' TERM
+  # The program gets these too, and may go on after them.
+  trap : HUP INT QUIT ALRM USR1 USR2
   "$@"
   code=$?
   ((code != 0)) || return 0

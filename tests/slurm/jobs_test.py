@@ -26,6 +26,9 @@ print("starts", flush=True)
 time.sleep(300)
 """
 
+# The same for each of several tasks.
+SAVES_EACH = SAVES.replace("sys.argv[1]", "sys.argv[1] + os.environ['SLURM_PROCID']").replace("int(sys.argv[2])", "0")
+
 
 class Jobs(SlurmCase):
     site = {"nodes": (Node("cpu01"), Node("cpu02"), Node("cpu03"), Node("gpu01", 2))}
@@ -98,6 +101,9 @@ class Jobs(SlurmCase):
         options = ["--requeue-on-signal", "USR1@55", "--time", "1"]
         saves, saved = self.start("python", "-c", SAVES, f"{self.directory}/state", "0", options=options, name="saves")
         fails, failed = self.start("python", "-c", SAVES, f"{self.directory}/other", "4", options=options, name="fails")
+        tasks, several = self.start("python", "-c", SAVES_EACH, f"{self.directory}/rank-", options=[*options, "--nodes", "2"], name="tasks")
+        warned, told = self.start("python", "-c", SAVES_EACH, f"{self.directory}/warned-", name="warned",
+                                  options=["--sbatch=--signal=USR1@55", "--time", "1", "--ntasks", "2"])
         self.wait_for_text(saved, "goes into the queue again")
         time.sleep(2)
         self.on("alice", "scontrol", "update", f"jobid={saves}", "StartTime=now")
@@ -105,6 +111,13 @@ class Jobs(SlurmCase):
         self.assertEqual(self.wait_for_end(saves), "6:0")
         self.assertEqual(saved.read_text().count("starts\ngot SIGUSR1\n"), 1)
         self.assertEqual(self.wait_for_end(fails), "4:0")
+        self.wait_for_text(several, "goes into the queue again")
+        self.assertEqual(several.read_text().count("got SIGUSR1\n"), 2)
+        self.assertEqual(self.job(tasks)["Restarts"], "1")
+        self.on("alice", "scancel", tasks)
+        # Without a requeue: each task is told, and its code is the job's.
+        self.assertEqual(self.wait_for_end(warned), "0:0")
+        self.assertEqual(told.read_text().count("got SIGUSR1\n"), 2)
         self.assertIn("got SIGUSR1\nhpcenv: after USR1 the program ended with 4", failed.read_text())
         self.assertEqual(self.job(fails)["Restarts"], "0")
 

@@ -1,12 +1,9 @@
 #!/usr/bin/env python3
 """Jobs with torchrun on several nodes: who meets where. In CI by a small program that takes torchrun's options and meets as it does."""
 import json
-import pathlib
 
 from cluster_config import Node
-from slurm_case import HPCENV, PREFIX, SlurmCase, run_tests
-
-PROGRAMS = pathlib.Path(__file__).resolve().parent / "programs"
+from slurm_case import HPCENV, PREFIX, PROGRAMS, SlurmCase, run_tests
 
 
 class Rendezvous(SlurmCase):
@@ -17,22 +14,6 @@ class Rendezvous(SlurmCase):
     def setUpClass(cls):
         super().setUpClass()
         (cls.cluster.scratch / "all_reduce.py").write_text((PROGRAMS / "all_reduce.py").read_text())
-
-    def install_torchrun(self, version: str):
-        prefix = self.on_this_machine(PREFIX)
-        program = prefix / "bin/torchrun"
-        program.write_text(f"#!{PREFIX}/bin/python\n" + (PROGRAMS / "torchrun.py").read_text().replace("TORCH_VERSION", version))
-        program.chmod(0o755)
-        site_packages = next(prefix.glob("lib/python3*/site-packages"))
-        for old in site_packages.glob("torch-*.dist-info"):
-            for file in old.iterdir():
-                file.unlink()
-            old.rmdir()
-        record = site_packages / f"torch-{version}.dist-info"
-        record.mkdir()
-        (record / "METADATA").write_text(f"Metadata-Version: 2.1\nName: torch\nVersion: {version}\n")
-        (record / "RECORD").write_text("")
-        (record / "INSTALLER").write_text("pip\n")
 
     def run_job(self, nodes: str, *arguments: str, options=(), check=0, name="out", **more_of_submit) -> str:
         words = ["--launcher", "torchrun", f"--sbatch=--nodelist={nodes}", "--ntasks-per-node", "2", *options]

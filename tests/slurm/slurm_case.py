@@ -12,6 +12,7 @@ sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1] / "tools")]
 import cluster as virtual  # noqa: E402
 from skipping import skip  # noqa: E402
 
+PROGRAMS = pathlib.Path(__file__).resolve().parent / "programs"
 TESTS = pathlib.Path(__file__).resolve().parents[1]
 LOGIN = virtual.config.LOGIN
 HPCENV = "/scratch/bin/hpcenv"
@@ -118,6 +119,23 @@ class SlurmCase(unittest.TestCase):
         for kind, tags in (("runpath", "--enable-new-dtags"), ("rpath", "--disable-new-dtags")):
             self.compile(main, f"{prefix}/bin/{kind}", str(self.on_this_machine(f"{prefix}/lib/libcudart.so.12")),
                          str(self.on_this_machine(f"{modules}/driver/libcuda.so.1")), f"-Wl,{tags},-rpath,$ORIGIN/../lib")
+
+    def install_torchrun(self, version: str):
+        """The one of programs/ in the environment, with the record that pip leaves of a torch."""
+        prefix = self.on_this_machine(PREFIX)
+        program = prefix / "bin/torchrun"
+        program.write_text(f"#!{PREFIX}/bin/python\n" + (PROGRAMS / "torchrun.py").read_text().replace("TORCH_VERSION", version))
+        program.chmod(0o755)
+        site_packages = next(prefix.glob("lib/python3*/site-packages"))
+        for old in site_packages.glob("torch-*.dist-info"):
+            for file in old.iterdir():
+                file.unlink()
+            old.rmdir()
+        record = site_packages / f"torch-{version}.dist-info"
+        record.mkdir()
+        (record / "METADATA").write_text(f"Metadata-Version: 2.1\nName: torch\nVersion: {version}\n")
+        (record / "RECORD").write_text("")
+        (record / "INSTALLER").write_text("pip\n")
 
     def on_this_machine(self, path: str) -> pathlib.Path:
         """Where a file below the hosts' /home or /scratch lies for this process; others are not to be seen."""

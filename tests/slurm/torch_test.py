@@ -3,9 +3,8 @@
 import pathlib
 import re
 
-from slurm_case import PREFIX, SlurmCase, run_tests
+from slurm_case import PREFIX, PROGRAMS, SlurmCase, run_tests
 
-PROGRAMS = pathlib.Path(__file__).resolve().parent / "programs"
 DEBIAN = pathlib.Path("/usr/lib/python3/dist-packages")
 
 
