@@ -4,6 +4,7 @@
 #include <array>
 #include <cerrno>
 
+#include "cli/commands/become.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/commands/named_environment.hpp"
 #include "cli/session.hpp"
@@ -13,11 +14,6 @@
 
 namespace hpcenv::cli {
 namespace {
-
-// Codes of our own failures, as env(1) and the shells use them: they seldom are a program's.
-constexpr int cannot_run = 125;
-constexpr int not_executable = 126;
-constexpr int not_found = 127;
 
 constexpr std::array options{
     OptionSpec{"-n,--name", "NAME", "name of the environment"},
@@ -82,13 +78,7 @@ Result<int> run(const Arguments& arguments, Session& session) {
   HPCENV_TRY(add_variables(arguments, activation));
   if (arguments.has("cuda-compat")) add_compat(environment, session, activation);
   HPCENV_TRY(enter_directory(arguments.value("cwd")));
-  const ops::Started started =
-      ops::start_in(activation, arguments.operands(), session.environment());
-  for (const std::string& warning : started.warnings) session.reporter().warning(warning);
-  session.end_progress();
-  const Error error = base::exec_program(started.argv, started.environment);
-  session.output().say(fmt::format("error: {}\n", error.message));
-  return error.kind == ErrorKind::not_found ? not_found : not_executable;
+  return become(ops::start_in(activation, arguments.operands(), session.environment()), session);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "base/process.hpp"
+#include "cli/commands/become.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/commands/named_environment.hpp"
 #include "cli/commands/shell_words.hpp"
@@ -12,11 +13,6 @@
 
 namespace hpcenv::cli {
 namespace {
-
-// As those of run: the exit code is the shell's, these say that there was none.
-constexpr int cannot_start = 125;
-constexpr int not_executable = 126;
-constexpr int not_found = 127;
 
 constexpr std::array options{
     OptionSpec{"-n,--name", "NAME", "name of the environment"},
@@ -119,8 +115,7 @@ Result<int> run(const Arguments& arguments, Session& session) {
       ops::prepare_subshell(locations, request, session.environment(), session.local_seams()));
   say_how_to_leave(request, arguments, session);
   const Error error = ops::become(prepared);
-  session.output().say(fmt::format("error: {}\n", error.message));
-  return error.kind == ErrorKind::not_found ? not_found : not_executable;
+  return failed_start(error, session);
 }
 
 }  // namespace
@@ -147,7 +142,7 @@ constexpr CommandSpec shell_command{
     .options = options,
     .examples = examples,
     .run = run,
-    .failure_code = cannot_start,
+    .failure_code = cannot_run,
 };
 static_assert(well_formed(shell_command));
 

@@ -1,6 +1,5 @@
 #include "cli/commands/slurm_options.hpp"
 
-#include "base/process.hpp"
 #include "cli/commands/named_environment.hpp"
 #include "cli/commands/shell_words.hpp"
 #include "ops/activate.hpp"
@@ -107,15 +106,6 @@ Result<> look_before(const PreparedJob& job, Session& session) {
                 ops::look_before(request, session.local_seams()));
   for (const std::string& warning : warnings) session.reporter().warning(warning);
   return {};
-}
-
-int become(const ops::Started& started, Session& session) {
-  session.end_progress();
-  const Error error = base::exec_program(started.argv, started.environment);
-  session.output().say(fmt::format("error: {}\n", error.message));
-  constexpr int not_found = 127;
-  constexpr int not_executable = 126;
-  return error.kind == ErrorKind::not_found ? not_found : not_executable;
 }
 
 }  // namespace hpcenv::cli

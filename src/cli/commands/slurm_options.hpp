@@ -6,7 +6,6 @@
 
 #include "cli/command.hpp"
 #include "cli/session.hpp"
-#include "ops/activate.hpp"
 #include "ops/locations.hpp"
 #include "ops/site_layer.hpp"
 #include "shell/activation.hpp"
@@ -88,7 +87,5 @@ Result<PreparedJob> prepared_session(const Arguments& arguments, Session& sessio
 
 /// ops::look_before, its warnings told.
 Result<> look_before(const PreparedJob& job, Session& session);
-/// Replaces this process; where that fails, says why and gives the exit code: 127 not found, 126.
-int become(const ops::Started& started, Session& session);
 
 }  // namespace hpcenv::cli

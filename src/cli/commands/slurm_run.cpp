@@ -1,7 +1,7 @@
 // hpcenv slurm run
 #include <array>
 
-#include "base/process.hpp"
+#include "cli/commands/become.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/commands/slurm_options.hpp"
 #include "cli/session.hpp"
@@ -44,7 +44,7 @@ constexpr CommandSpec slurm_run_command{
     .options = options,
     .examples = examples,
     .run = run,
-    .failure_code = 125,
+    .failure_code = cannot_run,
 };
 static_assert(well_formed(slurm_run_command));
 

@@ -3,6 +3,7 @@
 
 #include <array>
 
+#include "cli/commands/become.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/commands/shell_words.hpp"
 #include "cli/commands/slurm_options.hpp"
@@ -44,7 +45,7 @@ constexpr CommandSpec slurm_shell_command{
     .options = slurm_place_options,
     .examples = examples,
     .run = run,
-    .failure_code = 125,
+    .failure_code = cannot_run,
 };
 static_assert(well_formed(slurm_shell_command));
 
