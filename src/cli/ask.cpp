@@ -17,7 +17,7 @@ constexpr int look_every_ms = 100;
 
 }  // namespace
 
-Result<std::string> ask(std::string_view question, const Output& output) {
+Result<std::string> ask_name(std::string_view question, const Output& output) {
   output.say(question);
   for (pollfd input{STDIN_FILENO, POLLIN, 0}; poll(&input, 1, look_every_ms) <= 0;) {
     HPCENV_TRY(base::check_interrupt());
@@ -27,7 +27,12 @@ Result<std::string> ask(std::string_view question, const Output& output) {
     HPCENV_TRY(base::check_interrupt());
     return fail(ErrorKind::not_found, "there is no answer to: {}", base::trim(question));
   }
-  return base::to_lower(base::trim(answer));
+  return std::string(base::trim(answer));
+}
+
+Result<std::string> ask(std::string_view question, const Output& output) {
+  HPCENV_ASSIGN(const std::string answer, ask_name(question, output));
+  return base::to_lower(answer);
 }
 
 }  // namespace hpcenv::cli

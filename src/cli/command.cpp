@@ -29,19 +29,19 @@ void Arguments::add(std::string key, std::vector<std::string> values) {
 
 std::span<const CommandSpec* const> all_commands() {
   static constexpr std::array commands{
-      &create_command,        &install_command,        &update_command,
-      &remove_command,        &list_command,           &search_command,
-      &clean_command,         &verify_command,         &run_command,
-      &activate_command,      &deactivate_command,     &shell_hook_command,
-      &shell_command,         &init_command,           &wrap_command,
-      &modulefile_command,    &kernel_install_command, &kernel_list_command,
-      &kernel_remove_command, &env_list_command,       &env_export_command,
-      &env_remove_command,    &config_command,         &info_command,
-      &recipes_command,       &test_command,           &probe_command,
-      &target_add_command,    &target_list_command,    &target_show_command,
-      &target_remove_command, &doctor_command,         &slurm_site_command,
-      &slurm_script_command,  &slurm_submit_command,   &slurm_run_command,
-      &slurm_shell_command,   &version_command,
+      &create_command,         &install_command,        &update_command,
+      &remove_command,         &list_command,           &search_command,
+      &clean_command,          &verify_command,         &run_command,
+      &activate_command,       &deactivate_command,     &shell_hook_command,
+      &shell_command,          &init_command,           &wrap_command,
+      &modulefile_command,     &kernel_install_command, &kernel_list_command,
+      &kernel_remove_command,  &env_list_command,       &env_export_command,
+      &env_remove_command,     &config_command,         &info_command,
+      &recipes_command,        &test_command,           &probe_command,
+      &target_add_command,     &target_list_command,    &target_show_command,
+      &target_refresh_command, &target_remove_command,  &doctor_command,
+      &slurm_site_command,     &slurm_script_command,   &slurm_submit_command,
+      &slurm_run_command,      &slurm_shell_command,    &version_command,
   };
   return commands;
 }

@@ -8,6 +8,7 @@
 #include "base/parallel.hpp"
 #include "base/text.hpp"
 #include "cli/command.hpp"
+#include "cli/commands/target_slurm.hpp"
 #include "cli/error_report.hpp"
 #include "cli/help.hpp"
 #include "cli/parse.hpp"
@@ -187,6 +188,7 @@ Result<int> run_command(const CommandSpec& command, const Arguments& arguments,
   HPCENV_TRY(apply_options(arguments, settings));
   base::ask_for_processors(static_cast<std::size_t>(settings.number("jobs").value_or(0)));
   Session session(environment, std::move(settings), output, verbosity_of(arguments));
+  if (arguments.has("on")) pick_up_targets(session);
   return command.run(arguments, session);
 }
 

@@ -38,7 +38,7 @@ What is named beside the recipe is added to it; a second `--recipe` adds that on
 recipes come in different orders, a channel that one of them puts first stays before those behind it.
 
 A recipe that needs a GPU is not solved for a machine without an NVIDIA driver: its packages would be those of years ago. Take a
-profile on the machine that the jobs run on (`srun -p PARTITION --gpus 1 hpcenv target add gpu --here`) and choose with `--on gpu`; or
+profile on the machine that the jobs run on (`hpcenv target add gpu --partition PARTITION`) and choose with `--on gpu`; or
 say which CUDA version the driver there has: `CONDA_OVERRIDE_CUDA=12.9`.
 
 `hpcenv test -n NAME` runs the smoke tests of the recipes that the environment was made from, as `hpcenv run` would. What needs a

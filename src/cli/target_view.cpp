@@ -10,6 +10,7 @@
 #include "cli/output.hpp"
 #include "cli/render.hpp"
 #include "doctor/subject_facts.hpp"
+#include "slurm/reach.hpp"
 
 namespace hpcenv::cli {
 
@@ -19,6 +20,42 @@ using Rows = std::vector<std::vector<std::string>>;
 
 std::string driver_cell(const host::NodeProfile& node) {
   return node.nvidia.kernel_module.empty() ? "none" : node.nvidia.kernel_module;
+}
+
+const char* who_said(slurm::ReachSource source) {
+  switch (source) {
+    case slurm::ReachSource::asked:
+      return "you, when asked";
+    case slurm::ReachSource::user:
+      return "you";
+    case slurm::ReachSource::site_file:
+      return "the site's file";
+    case slurm::ReachSource::plugin:
+      return "a refusal of Slurm";
+    case slurm::ReachSource::slurm:
+      return "Slurm";
+    case slurm::ReachSource::probe:
+      return "the node";
+  }
+  return "";
+}
+
+std::string value_cell(slurm::ReachField field, const std::vector<std::string>& values) {
+  const auto bytes = base::parse_unsigned(values.front());
+  if (field == slurm::ReachField::local_size && bytes) return base::human_bytes(*bytes);
+  return base::join(values, field == slurm::ReachField::workdir ? ", " : " ");
+}
+
+/// How jobs get there; empty where the target does not say, or not in a form that can be read.
+std::string reach_text(const host::Target& target) {
+  const auto reach = slurm::reach_from_json(*target.reach, target.file.native());
+  if (!reach || reach->facts().empty()) return "";
+  Rows rows{{"How jobs get there", "", "Said by"}};
+  for (const auto& [field, fact] : reach->facts()) {
+    rows.push_back({std::string(slurm::name_of(field)), value_cell(field, fact.values),
+                    who_said(fact.source)});
+  }
+  return "\n" + table_text(rows);
 }
 
 }  // namespace
@@ -77,7 +114,8 @@ std::string target_text(const TargetView& view, std::int64_t now) {
   }
   const char* what =
       view.target.nodes.size() == 1 ? "What its node offers:\n" : "What all of its nodes offer:\n";
-  return table_text(facts) + "\n" + what + table_text(offered) + "\n" + table_text(nodes);
+  return table_text(facts) + "\n" + what + table_text(offered) + "\n" + table_text(nodes) +
+         reach_text(view.target);
 }
 
 }  // namespace hpcenv::cli

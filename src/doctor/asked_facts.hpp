@@ -55,7 +55,7 @@ struct StoredTarget {
   std::string name;
   std::string file;
   std::int64_t oldest = 0;  ///< seconds since the epoch; 0: it does not say
-  std::string partition;    ///< that its jobs go to; empty: not known
+  std::string renew;        ///< the command that takes its profiles anew
   /// Driver of this node in the target's profile of it, and now; empty where it has none of it.
   std::string driver_then;
   std::string driver_now;

@@ -51,7 +51,7 @@ Finding without_gpu_here(const Subject& subject, const std::string& package, con
           {fmt::format("Fine where they are not for a GPU. Else make a target of such a node, and "
                        "with `create --on {}` an environment that asks for {}.",
                        name, spec),
-           {fmt::format("srun --partition={0} --gpus=1 hpcenv target add {0} --here", name)}});
+           {fmt::format("hpcenv target add {0} --partition {0}", name)}});
     }
   }
   return info(

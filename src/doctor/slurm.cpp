@@ -235,11 +235,10 @@ Remedy renew(const StoredTarget& target) {
   if (!target.problem.empty()) {
     return {
         "Remove it if it is yours (the site's stays behind yours), then take its profile again.",
-        {"hpcenv target remove " + target.name,
-         host::profile_command(target.name, target.partition)}};
+        {"hpcenv target remove " + target.name, host::profile_command(target.name, "")}};
   }
   return {"Take the profile again, drivers are updated; of each kind of node that the target has.",
-          {host::profile_command(target.name, target.partition) + " --replace"}};
+          {target.renew}};
 }
 
 Finding examine_targets(const Subject& subject) {

@@ -66,7 +66,7 @@ Error unknown_target(const std::string& wanted, const std::vector<fs::path>& dir
   for (const fs::path& directory : directories) places.push_back(directory.string());
   error.context.push_back("looked in " + base::join(places, ", "));
   if (!known.empty()) error.hints.push_back("there are: " + base::join(known, ", "));
-  error.hints.push_back("make it on the machine itself: " +
+  error.hints.push_back("make it: " +
                         profile_command(check_target_name(wanted) ? wanted : "NAME", ""));
   return error;
 }
@@ -146,8 +146,18 @@ std::string age_text(std::optional<std::int64_t> days) {
 bool is_old(std::optional<std::int64_t> days) { return days && *days > old_profile_days; }
 
 std::string profile_command(const std::string& target, const std::string& partition) {
-  return fmt::format("srun --partition={} --gpus=1 hpcenv target add {} --here",
-                     is_plain_word(partition) ? partition : "PARTITION", target);
+  return fmt::format("hpcenv target add {} --partition {}", is_plain_word(target) ? target : "NAME",
+                     is_plain_word(partition) ? partition : "PARTITION");
+}
+
+std::string renew_command(const Target& target) {
+  if (!target.probed.empty()) return "hpcenv target refresh " + target.name;
+  const auto partition =
+      target.reach ? target.reach->find("partition") : base::Json::const_iterator();
+  if (target.reach && partition != target.reach->end() && partition->is_string()) {
+    return profile_command(target.name, partition->get<std::string>());
+  }
+  return fmt::format("hpcenv target add {} --here --replace", target.name);
 }
 
 std::vector<TargetFile> stored_targets(const std::vector<fs::path>& directories) {
@@ -184,6 +194,7 @@ Result<Target> parse_target(std::string_view text, const fs::path& file) {
   const auto reach = document.find("reach");
   const bool has_reach = reach != document.end() && reach->is_object();
   target.reach = std::make_shared<const base::Json>(has_reach ? *reach : base::Json::object());
+  target.probed = base::string_or(document, "probed");
   return target;
 }
 

@@ -23,6 +23,8 @@ struct Target {
   std::vector<NodeProfile> nodes;  ///< at least one; kinds of node that a job may land on
   /// `reach` of the file, as it is: partition, account, gpu, time, ... (read by who submits jobs).
   std::shared_ptr<const base::Json> reach;
+  /// How jobs looked at its nodes: "one", "per-feature", "all-nodes"; empty: they did not.
+  std::string probed;
 };
 
 /// Letters, digits and `-_.+`, the first of them a letter or a digit, and no `.json` at the end.
@@ -38,8 +40,10 @@ std::optional<std::int64_t> age_in_days(std::int64_t taken_at, std::int64_t now)
 /// "today", "1 day ago", "40 days ago", "nobody knows when".
 std::string age_text(std::optional<std::int64_t> days);
 bool is_old(std::optional<std::int64_t> days);
-/// The command that adds a node of a partition to a target; empty: the user has to say which.
+/// The command that makes a target of a partition's nodes; empty: the user has to say which.
 std::string profile_command(const std::string& target, const std::string& partition);
+/// The command that takes the profiles of a target anew.
+std::string renew_command(const Target& target);
 
 /// `targets` below the user's configuration, $HPCENV_SITE and /etc/hpcenv, in this order.
 std::vector<std::filesystem::path> target_directories(const base::Environment& environment);

@@ -73,6 +73,18 @@ Result<Target> store_nodes(const std::string& name, const std::vector<NodeProfil
   });
 }
 
+Result<Target> store_probed(const std::string& name, const ProbedTarget& probed,
+                            const fs::path& directory) {
+  HPCENV_TRY(base::make_directories(directory));
+  return change(name, directory, [&](Json& document) -> Result<> {
+    document["nodes"] = Json::array();
+    for (const NodeProfile& node : probed.nodes) put_node(document["nodes"], node);
+    document["reach"] = probed.reach;
+    document["probed"] = probed.probed;
+    return {};
+  });
+}
+
 Result<Target> remove_node(const std::string& name, const std::string& hostname,
                            const fs::path& directory) {
   if (!base::path_exists(file_of(name, directory))) {

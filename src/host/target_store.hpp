@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/json.hpp"
 #include "base/result.hpp"
 #include "host/target.hpp"
 
@@ -20,6 +21,16 @@ enum class Storing {
 /// that cannot be read, and where the nodes are of different processors.
 Result<Target> store_nodes(const std::string& name, const std::vector<NodeProfile>& nodes,
                            Storing storing, const std::filesystem::path& directory);
+
+/// What jobs saw: takes the place of nodes, `reach` and `probed` that the target had; the rest of
+/// the file stays. As `store_nodes` else.
+struct ProbedTarget {
+  std::vector<NodeProfile> nodes;
+  base::Json reach;
+  std::string probed;
+};
+Result<Target> store_probed(const std::string& name, const ProbedTarget& probed,
+                            const std::filesystem::path& directory);
 
 /// Takes a node out. Kind not_found where there is none of that name, refused where it is the only
 /// one.

@@ -252,7 +252,7 @@ doctor::StoredTarget stored_target(const host::Target& target, const host::HostR
   doctor::StoredTarget stored;
   stored.name = target.name;
   stored.file = target.file.string();
-  if (target.reach) stored.partition = base::string_or(*target.reach, "partition");
+  stored.renew = host::renew_command(target);
   stored.oldest = host::oldest_profile(target);
   for (const host::NodeProfile& node : target.nodes) {
     if (node.hostname != reader.hostname()) continue;

@@ -63,12 +63,10 @@ Result<Machine> machine_of_target(const MachineRequest& request, const Locations
   }
   machine.virtual_packages = host::virtual_packages(target, environment, machine.subdir);
   if (host::is_old(machine.age_days)) {
-    const std::string partition = base::string_or(*target.reach, "partition");
     seams.reporter.warning(
         fmt::format("target {} was profiled {}, its drivers may be others now; take it again with: "
-                    "{} --replace",
-                    target.name, host::age_text(machine.age_days),
-                    host::profile_command(target.name, partition)));
+                    "{}",
+                    target.name, host::age_text(machine.age_days), host::renew_command(target)));
   }
   return machine;
 }

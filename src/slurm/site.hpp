@@ -19,17 +19,17 @@ struct Partition {
   std::vector<std::string> gres;  ///< distinct, as nodes have them: "gpu:a100:2"
   std::vector<std::string> nodes;
   // What follows is of `parse_partitions`; sinfo does not tell it.
-  std::string default_time;                 ///< empty: none, the limit counts
-  std::vector<std::string> allow_accounts;  ///< empty: all, as the next two
-  std::vector<std::string> allow_groups;
-  std::vector<std::string> allow_qos;
-  std::string qos;              ///< whose limits count here
-  std::uint64_t min_nodes = 0;  ///< that a job has to ask for
-  std::uint64_t max_nodes = 0;  ///< 0: no limit
-  bool whole_nodes = false;     ///< a job gets whole nodes, whatever it asks for
-  std::string default_memory;   ///< "4000 MB per CPU"; empty: the cluster's
-  std::string max_memory;
-  std::string job_defaults;  ///< "DefCpuPerGPU=8,DefMemPerGPU=64000"
+  std::string default_time{};                 ///< empty: none, the limit counts
+  std::vector<std::string> allow_accounts{};  ///< empty: all, as the next two
+  std::vector<std::string> allow_groups{};
+  std::vector<std::string> allow_qos{};
+  std::string qos{};             ///< whose limits count here
+  std::uint64_t min_nodes = 0;   ///< that a job has to ask for
+  std::uint64_t max_nodes = 0;   ///< 0: no limit
+  bool whole_nodes = false;      ///< a job gets whole nodes, whatever it asks for
+  std::string default_memory{};  ///< "4000 MB per CPU"; empty: the cluster's
+  std::string max_memory{};
+  std::string job_defaults{};  ///< "DefCpuPerGPU=8,DefMemPerGPU=64000"
 };
 
 struct SiteNode {

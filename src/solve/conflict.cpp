@@ -367,12 +367,12 @@ std::string machine_hint(const Machine& machine, const Overridable& what) {
   }
   if (machine.kind == Machine::Kind::target) {
     return fmt::format(
-        "{} is taken as its profile says; if its nodes have changed, 'hpcenv target add' on one of "
-        "them takes it anew",
+        "{} is taken as its profile says; if its nodes have changed, 'hpcenv target refresh' or "
+        "'hpcenv target add' takes it anew",
         machine.name);
   }
   return fmt::format(
-      "if the jobs run elsewhere: 'hpcenv target add gpu --here' there, in a job, then the same "
+      "if the jobs run elsewhere: 'hpcenv target add gpu --partition NAME', then the same "
       "command with --on gpu; or set {}",
       what.variable);
 }

@@ -187,7 +187,7 @@ class Install(ChangeCase):
         self.refused(2, "usage", "install", "-n", "work", "app", "--exclude-newer", "soon", said=["2026-11-26"])
         self.refused(2, "usage", "install", "-n", "work", "app", "--platform", "linux-65", said=["linux-aarch64"])
         self.refused(1, "refused", "install", "-n", "work", "app", "--platform", "linux-aarch64", said=["linux-64"])
-        self.refused(1, "not_found", "install", "-n", "work", "app", "--on", "nowhere", said=["hpcenv target add nowhere --here"])
+        self.refused(1, "not_found", "install", "-n", "work", "app", "--on", "nowhere", said=["hpcenv target add nowhere --partition PARTITION"])
 
     def test_a_package_that_cannot_be_had_leaves_all_as_it_was(self):
         self.create("lone")

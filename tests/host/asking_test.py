@@ -143,7 +143,7 @@ class Slurm(AskingCase):
         self.assert_finds(self.finding("S05"), "pass", "recent")
         file.write_text(json.dumps({"format": 1, "nodes": [{**profile, "taken_at": int(time.time()) - 40 * DAY}, profile],
                                     "reach": {"partition": "a100"}}))
-        command = "srun --partition=a100 --gpus=1 hpcenv target add gpu --here --replace"
+        command = "hpcenv target add gpu --partition a100"
         for words in ((), ("--on", "gpu")):
             self.assert_finds(self.finding("S05", *words), "warning", "target gpu was profiled 40 days ago", command)
         profile["nvidia"]["kernel_module"] = "1.2.3"

@@ -36,6 +36,7 @@ extern const CommandSpec target_add_command;
 extern const CommandSpec target_list_command;
 extern const CommandSpec target_show_command;
 extern const CommandSpec target_remove_command;
+extern const CommandSpec target_refresh_command;
 extern const CommandSpec doctor_command;
 extern const CommandSpec slurm_site_command;
 extern const CommandSpec slurm_script_command;

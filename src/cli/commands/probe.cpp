@@ -8,6 +8,7 @@
 #include "cli/session.hpp"
 #include "host/node_profile.hpp"
 #include "ops/capture.hpp"
+#include "ops/slurm_target.hpp"
 
 namespace hpcenv::cli {
 namespace {
@@ -20,6 +21,8 @@ constexpr std::array options{
                "also write down all that was read, names and secrets masked: for a bug report"},
     OptionSpec{"--captured", "DIR",
                "a machine as `hpcenv probe --capture DIR` wrote it, not this one"},
+    OptionSpec{"--for-target", "DIR",
+               "as the job of `hpcenv target add`: write what is seen there"},
 };
 
 constexpr std::array examples{"hpcenv probe", "hpcenv probe --json > node.json",
@@ -55,7 +58,14 @@ Result<int> capture(const Arguments& arguments, Session& session) {
   return 0;
 }
 
+Result<int> answer(const std::string& folder, Session& session) {
+  HPCENV_ASSIGN(const net::HttpOptions network, session.network_options());
+  HPCENV_TRY(ops::answer_probe(folder, network, session.local_seams()));
+  return 0;
+}
+
 Result<int> run(const Arguments& arguments, Session& session) {
+  if (arguments.has("for-target")) return answer(arguments.value("for-target"), session);
   if (arguments.has("captured")) {
     HPCENV_TRY(session.look_at_capture(arguments.value("captured")));
   }

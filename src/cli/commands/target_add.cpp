@@ -5,6 +5,7 @@
 #include "base/json.hpp"
 #include "base/text.hpp"
 #include "cli/commands/commands.hpp"
+#include "cli/commands/target_slurm.hpp"
 #include "cli/commands/target_words.hpp"
 #include "cli/session.hpp"
 #include "cli/target_view.hpp"
@@ -15,6 +16,22 @@ namespace hpcenv::cli {
 namespace {
 
 constexpr std::array options{
+    OptionSpec{"--partition", "NAME", "a short job looks at a node of this partition"},
+    OptionSpec{"--gpus", "[TYPE:]N",
+               "with so many GPUs (default: 1 where all its nodes have some)"},
+    OptionSpec{"--constraint", "FEATURES", "on a node with these features"},
+    OptionSpec{"--account", "NAME", "account that pays"},
+    OptionSpec{"--qos", "NAME", "quality of service"},
+    OptionSpec{"--time", "TIME", "time limit of jobs that say none (the probe takes 5 minutes)"},
+    OptionSpec{"--sbatch", "OPTION", "a further option for sbatch, as one word",
+               OptionSpec::Kind::many},
+    OptionSpec{"--per-feature", "", "look at one node of each kind (GPUs, features)",
+               OptionSpec::Kind::flag},
+    OptionSpec{"--all-nodes", "", "look at every node", OptionSpec::Kind::flag},
+    OptionSpec{"--wait", "SECONDS",
+               "how long to wait for the job; then it stays queued, and\n"
+               "writes the target when it runs (default: 120)"},
+    OptionSpec{"--no-wait", "", "do not wait", OptionSpec::Kind::flag},
     OptionSpec{"--here", "", "the machine that this runs on", OptionSpec::Kind::flag},
     OptionSpec{"--from", "FILE",
                "what `hpcenv probe --json` printed on the machine, or another target; - is stdin",
@@ -23,7 +40,9 @@ constexpr std::array options{
 };
 
 constexpr std::array examples{
-    "srun -p gpu --gpus 1 hpcenv target add gpu --here",
+    "hpcenv target add gpu --partition gpu",
+    "hpcenv target add gpu --partition gpu --gpus a100:2 --account physics --per-feature",
+    "hpcenv target add workstation --here",
     "srun -p gpu --gpus 1 hpcenv probe --json | hpcenv target add gpu --from -",
     "hpcenv target add gpu --from node1.json --from node2.json --replace"};
 
@@ -40,7 +59,8 @@ Result<host::Target> read_from(const std::string& file, const Session& session) 
 
 Result<std::vector<host::NodeProfile>> nodes_of(const Arguments& arguments, Session& session) {
   if (!arguments.has("here") && !arguments.has("from")) {
-    return fail_hint(ErrorKind::usage, "no machine is given", "give --here or --from FILE");
+    return fail_hint(ErrorKind::usage, "no machine is given",
+                     "give --partition NAME, --here or --from FILE");
   }
   std::vector<host::NodeProfile> nodes;
   for (const std::string& file : arguments.values("from")) {
@@ -57,8 +77,9 @@ Result<std::vector<host::NodeProfile>> nodes_of(const Arguments& arguments, Sess
   return nodes;
 }
 
-/// What the user may not have meant.
-void warn_of(const TargetView& view, Session& session) {
+}  // namespace
+
+void warn_of_target(const TargetView& view, Session& session) {
   const host::Target& target = view.target;
   if (cuda_text(view) == "none") {
     session.reporter().warning(
@@ -78,15 +99,18 @@ void warn_of(const TargetView& view, Session& session) {
   }
 }
 
+namespace {
+
 Result<int> run(const Arguments& arguments, Session& session) {
   HPCENV_ASSIGN(const std::string name, target_name(arguments));
+  if (asks_slurm(arguments)) return add_through_slurm(name, arguments, session);
   HPCENV_ASSIGN(const std::filesystem::path directory, own_targets(session.environment()));
   HPCENV_ASSIGN(const std::vector<host::NodeProfile> nodes, nodes_of(arguments, session));
   const auto storing = arguments.has("replace") ? host::Storing::replace : host::Storing::add;
   HPCENV_ASSIGN(const host::Target target, host::store_nodes(name, nodes, storing, directory));
   const std::int64_t now = session.clock().now();
   HPCENV_ASSIGN(const TargetView view, view_of(target, now));
-  warn_of(view, session);
+  warn_of_target(view, session);
   const Output& output = session.output();
   if (output.json()) {
     base::Json body;
@@ -104,13 +128,18 @@ Result<int> run(const Arguments& arguments, Session& session) {
 constexpr CommandSpec target_add_command{
     .name = "target add",
     .summary = "remember a machine that jobs run on, for --on NAME",
-    .synopsis = "NAME (--here | --from FILE) [--replace]",
+    .synopsis = "NAME (--partition NAME [OPTIONS] | --here | --from FILE [--replace])",
     .details =
-        "A target may have several nodes: what the least of them offers counts. A node that it "
-        "has\n"
-        "already is taken anew. Targets lie in ~/.config/hpcenv/targets; yours come before those "
-        "of\n"
-        "the site ($HPCENV_SITE, /etc/hpcenv).",
+        "With --partition a job runs hpcenv once on a node, and the target says how jobs get "
+        "there:\n"
+        "account, spelling of the GPU request, limits, disks, network. An option that the site\n"
+        "refuses or asks for is changed by itself where that can be known. What the target had is\n"
+        "replaced. `target refresh` looks again.\n"
+        "\n"
+        "A target may have several nodes: what the least of them offers counts. With --here and\n"
+        "--from, a node that it has already is taken anew. Targets lie in "
+        "~/.config/hpcenv/targets;\n"
+        "yours come before those of the site ($HPCENV_SITE, /etc/hpcenv).",
     .operands = CommandSpec::Operands::some,
     .options = options,
     .examples = examples,

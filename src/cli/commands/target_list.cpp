@@ -5,6 +5,7 @@
 #include "base/json.hpp"
 #include "base/text.hpp"
 #include "cli/commands/commands.hpp"
+#include "cli/commands/target_slurm.hpp"
 #include "cli/commands/target_words.hpp"
 #include "cli/session.hpp"
 #include "cli/target_view.hpp"
@@ -47,6 +48,7 @@ void add(const host::TargetFile& known, Session& session, Rows& rows, base::Json
 }
 
 Result<int> run(const Arguments& /*arguments*/, Session& session) {
+  pick_up_targets(session);
   Rows rows{{"Name", "Nodes", "GPUs", "CUDA", "Profiled", "Whose"}};
   base::Json list = base::Json::array();
   for (const host::TargetFile& known :

@@ -3,6 +3,7 @@
 
 #include "base/json.hpp"
 #include "cli/commands/commands.hpp"
+#include "cli/commands/target_slurm.hpp"
 #include "cli/commands/target_words.hpp"
 #include "cli/session.hpp"
 #include "cli/target_view.hpp"
@@ -14,6 +15,7 @@ constexpr std::array examples{"hpcenv target show gpu", "hpcenv target show gpu 
 
 Result<int> run(const Arguments& arguments, Session& session) {
   HPCENV_ASSIGN(const std::string name, target_name(arguments));
+  pick_up_targets(session);
   HPCENV_ASSIGN(const host::Target target,
                 host::load_target(name, host::target_directories(session.environment()), "/"));
   const std::int64_t now = session.clock().now();
