@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/fs.hpp"
 #include "base/text.hpp"
 
 namespace hpcenv::ops {
@@ -58,8 +59,16 @@ Result<> check_controller(base::ProcessRunner& runner, const base::Environment& 
   if (ping.output.find(" UP") != std::string::npos) return {};
   const std::string said(base::trim(ping.output.empty() ? ping.errors : ping.output));
   const std::string words = said.empty() ? "" : ": " + base::replace_all(said, "\n", "; ");
-  return fail_hint(ErrorKind::network, "Slurm's controller does not answer" + words,
-                   "`scontrol ping` shows when it is back");
+  Error error{ErrorKind::network,
+              "Slurm's controller does not answer" + words,
+              {},
+              {"`scontrol ping` shows when it is back"}};
+  if (!environment.has("SLURM_CONF") && !base::path_exists("/etc/slurm/slurm.conf")) {
+    error.hints.emplace_back(
+        "SLURM_CONF is not set and there is no /etc/slurm/slurm.conf: some sites want `module load "
+        "slurm` first");
+  }
+  return Failure(std::move(error));
 }
 
 }  // namespace hpcenv::ops

@@ -253,7 +253,7 @@ void say_waiting(const Probe& probe, const ProbeJobs::Now& now, std::string& sai
   if (now.state.state == "RUNNING") text += ", which runs";
   const bool has_reason = !now.state.reason.empty() && now.state.reason != "None";
   if (now.state.state == "PENDING" && has_reason) {
-    text += fmt::format(" ({}{})", now.state.reason,
+    text += fmt::format(" ({}{})", base::replace_all(now.state.reason, "_", " "),
                         now.start.empty() ? "" : ", may start at " + now.start);
   }
   if (text == said) return;

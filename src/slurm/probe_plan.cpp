@@ -84,7 +84,7 @@ Result<> check_partition(const Partition& partition, const ProbeWish& wish, cons
         "name another --partition with the same nodes; hpcenv slurm site shows them");
   }
   HPCENV_TRY(check_time(wish.job_time, partition));
-  HPCENV_TRY(check_time(wish.request.time, partition));
+  if (!check_time(plan.request.time, partition)) plan.request.time = partition.time_limit;
   return check_account(partition, site, plan.request);
 }
 

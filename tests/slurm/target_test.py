@@ -43,6 +43,12 @@ class TargetCase(SlurmCase):
                              check=None, host=host).out.split()
         return found + self.queue().split()
 
+    def wait_until_no_job(self):
+        for _ in range(100):
+            if not self.queue():
+                return
+            time.sleep(0.1)
+
     def fill(self, *options: str) -> str:
         """A job that keeps a node busy; ended with the test."""
         job = self.on("alice", "sbatch", "--parsable", "-o", "/dev/null", *options, "--wrap", "exec sleep 300").out.strip()
@@ -152,12 +158,6 @@ class Drivers(TargetCase):
         self.assertEqual(self.drivers_of("later"), ["580.65.06"])  # written by the job itself
         self.wait_until_no_job()
         self.assertIn(f"Target later is there: job {job} has run", self.target("show", "later").err)
-
-    def wait_until_no_job(self):
-        for _ in range(100):
-            if not self.queue():
-                return
-            time.sleep(0.1)
 
     def test_a_queued_job_that_is_cancelled_is_said_once(self):
         self.fill("-p", "gpu", "-w", "gpu02", "--exclusive")

@@ -100,6 +100,11 @@ TEST_CASE("what can be known before is said before") {
   CHECK(message(over) == "2:00:00 is over the time limit of partition gpu, 01:00:00");
   CHECK(over.error().hints.front().find("--time") != std::string::npos);
 
+  // The probe itself takes what there is.
+  SiteProfile brief = usual();
+  brief.partitions[1].time_limit = "00:02:00";
+  CHECK(plan_probe(wish("gpu"), brief)->request.time == "00:02:00");
+
   const SiteProfile down = site(partition("gpu", "State=DOWN"), node("gpu01", "gpu:2", "a", "gpu"));
   CHECK(message(plan_probe(wish("gpu"), down)) == "partition gpu is down");
   const SiteProfile dead =
