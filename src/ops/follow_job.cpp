@@ -7,6 +7,7 @@
 #include "base/interrupt.hpp"
 #include "base/process.hpp"
 #include "ops/slurm_programs.hpp"
+#include "slurm/waiting.hpp"
 
 namespace hpcenv::ops {
 namespace {
@@ -50,13 +51,25 @@ class GrowingFile {
   std::streamoff offset_ = 0;
 };
 
-void tell_waiting(const slurm::JobState& state, const SubmitOutcome& job,
-                  base::Reporter& reporter) {
-  if (state.state != "PENDING") return;
-  reporter.step(state.reason.empty() || state.reason == "None"
-                    ? fmt::format("Job {} waits", job.job_id)
-                    : fmt::format("Job {} waits ({})", job.job_id, state.reason));
-}
+/// Tells why a job waits, and once what has to change where waiting alone does not help.
+class Waiting {
+ public:
+  void tell(const slurm::JobState& state, const SubmitOutcome& job, base::Reporter& reporter) {
+    if (state.state != "PENDING") return;
+    const bool silent = state.reason.empty() || state.reason == "None";
+    reporter.step(silent ? fmt::format("Job {} waits", job.job_id)
+                         : fmt::format("Job {} waits ({})", job.job_id, state.reason));
+    const auto change = slurm::never_starts(state.reason);
+    if (!change || state.reason == told_) return;
+    told_ = state.reason;
+    reporter.warning(
+        fmt::format("job {0} does not start by itself ({1}): {2}; `scancel {0}` ends it",
+                    job.job_id, state.reason, *change));
+  }
+
+ private:
+  std::string told_;
+};
 
 }  // namespace
 
@@ -67,6 +80,7 @@ Result<slurm::JobState> follow_job(const SubmitOutcome& job, const LogSink& sink
   constexpr std::chrono::milliseconds longest_interval{10000};
   std::chrono::milliseconds interval = first_interval;
   GrowingFile log;
+  Waiting waiting;
   for (;;) {
     if (auto interrupted = base::check_interrupt(); !interrupted) {
       return Failure(with_hint(interrupted.error(),
@@ -75,7 +89,7 @@ Result<slurm::JobState> follow_job(const SubmitOutcome& job, const LogSink& sink
     bool unreachable = false;
     const auto state = state_now(job, seams, unreachable);
     if (state) {
-      tell_waiting(*state, job, seams.reporter);
+      waiting.tell(*state, job, seams.reporter);
       log.tell_new(state->log, sink);
     }
     if (state && state->finished) return *state;

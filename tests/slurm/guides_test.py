@@ -42,6 +42,9 @@ class Guides(SlurmCase):
                 self.assertIn(done.code, codes, done.out)
                 self.assertRegex(done.out, re.compile(pattern_of(expected)))
 
+    def test_first_gpu_job(self):
+        self.follow("first-gpu-job.md")
+
     def test_many_jobs(self):
         self.follow("many-jobs.md")
 

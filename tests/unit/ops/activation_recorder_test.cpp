@@ -17,6 +17,7 @@
 #include "ops/activate.hpp"
 #include "ops/known_scripts.hpp"
 #include "unit/support/temporary_directory.hpp"
+#include "unit/support/warnings.hpp"
 
 namespace hpcenv::ops {
 namespace {
@@ -24,15 +25,7 @@ namespace {
 namespace fs = std::filesystem;
 using test::put_file;
 using test::TemporaryDirectory;
-
-class Warnings final : public base::Reporter {
- public:
-  void step(std::string_view) override {}
-  void progress(std::uint64_t, std::uint64_t, base::Unit) override {}
-  void warning(std::string_view text) override { texts.emplace_back(text); }
-  void detail(std::string_view) override {}
-  std::vector<std::string> texts;
-};
+using test::Warnings;
 
 // An environment, a root and a home, with the real seams.
 struct Ground {

@@ -8,6 +8,7 @@
 #include "base/fs.hpp"
 #include "base/interrupt.hpp"
 #include "ops/follow_job.hpp"
+#include "unit/support/warnings.hpp"
 
 namespace hpcenv::ops {
 namespace {
@@ -61,9 +62,11 @@ class FakeSlurm {
     const SubmitOutcome job{"42", cluster, {}, {}, {}};
     const auto reader = host::make_linux_reader(environment);
     const auto runner = base::make_process_runner();
-    base::NullReporter reporter;
+    test::Warnings reporter;
     const auto sink = [this](std::string_view bytes) { log += bytes; };
-    return follow_job(job, sink, {*reader, *runner, reporter, clock});
+    const auto state = follow_job(job, sink, {*reader, *runner, reporter, clock});
+    told = reporter.texts;
+    return state;
   }
   std::string path(const std::string& name) const { return (root_ / name).string(); }
   std::size_t scripts_left() const {
@@ -74,7 +77,8 @@ class FakeSlurm {
   SubmitRequest request;
   base::Environment environment;
   CountingClock clock;
-  mutable std::string log;  ///< what `wait` was shown
+  mutable std::string log;                ///< what `wait` was shown
+  mutable std::vector<std::string> told;  ///< its warnings
 
  private:
   std::filesystem::path root_;
@@ -270,6 +274,18 @@ TEST_CASE("waiting shows the log as it grows, each byte once") {
                     log + " Power=\"");
   REQUIRE(slurm.wait());
   CHECK(slurm.log == "a line\na line\na line\n");
+}
+
+TEST_CASE("a job that does not start by itself is told once, with what has to change") {
+  const FakeSlurm slurm;
+  const std::string count = slurm.path("count");
+  slurm.program("scontrol", "echo x >> " + count + "; case $(wc -l < " + count +
+                                ") in 1|2) echo 'JobId=42 JobState=PENDING Reason=PartitionConfig "
+                                "ExitCode=0:0';; *) echo 'JobId=42 JobState=CANCELLED Reason=None "
+                                "ExitCode=0:0';; esac");
+  CHECK(slurm.wait()->exit_code == 143);
+  REQUIRE(slurm.told.size() == 1);
+  CHECK(slurm.told[0].starts_with("job 42 does not start by itself (PartitionConfig): ask for"));
 }
 
 TEST_CASE("a job that scontrol has forgotten is looked up in the accounts, on its cluster") {
