@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 
-from slurm_case import CHANNEL, HPCENV, LOGIN, TESTS, SlurmCase, run_tests
+from slurm_case import TESTS, SlurmCase, run_tests
 
 sys.path.append(str(TESTS / "channel"))
 from channelkit import cache, pypi  # noqa: E402
@@ -51,9 +51,7 @@ class Mpi(SlurmCase):
         scratch = cls.cluster.scratch
         subprocess.run(["mpicc", "-x", "c", "-", "-o", str(scratch / "hello")], input=HELLO, text=True, check=True)
         (scratch / "hello.py").write_text(MPI4PY)
-        done = cls.cluster.on(LOGIN, "alice", HPCENV, "create", "-p", MPICH, "--override-channels", "-c", CHANNEL, "-y", "python", timeout=300)
-        if done.code != 0:
-            raise RuntimeError(f"cannot create the environment: {done.err}")
+        cls.make_environment(MPICH)
         subprocess.run([os.environ["HPCENV_TEST_PYTHON"], "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "--prefix",
                         str(scratch / "envs/mpich"), *map(str, wheels)], check=True)
 
