@@ -2,7 +2,7 @@
 """Prints a folder that holds a libcuda.so.1 of the kind asked for; makes it at the first call and keeps it in the cache.
 
     drivers.py real-450 | real-460 | real-470 | real-525 | real-535 | real-550 | real-555 | hang-init | hang-version | crash |
-               stub | noisy | wild | no-device | a100-12.4 | a100-13.0 | real-stub
+               stub | noisy | wild | no-device | a100-12.2 | a100-12.4 | a100-13.0 | real-stub
 
 The real ones are NVIDIA's own libraries of that driver branch (535 has CUDA 12.2), out of Debian's non-free packages: they
 work without a GPU as far as cuDriverGetVersion. The others are compiled from tests/fake/libcuda.c. Put the folder in front with
@@ -25,7 +25,7 @@ from channelkit.errors import Unavailable
 SOURCE = Path(__file__).resolve().parents[1] / "fake/libcuda.c"
 FAKES = {"hang-init": ["-DHANG_INIT"], "hang-version": ["-DHANG_VERSION"], "crash": ["-DCRASH"], "stub": ["-DSTUB"],
          "noisy": ["-DNOISY"], "wild": ["-DWILD"], "no-device": ["-DNO_DEVICE", "-DVERSION=12020"],
-         "a100-12.4": ["-DVERSION=12040"], "a100-13.0": ["-DVERSION=13000"]}
+         "a100-12.2": ["-DVERSION=12020"], "a100-12.4": ["-DVERSION=12040"], "a100-13.0": ["-DVERSION=13000"]}
 REAL_STUB = "real-stub"
 # Package and Debian release of each branch.
 REAL = {"real-450": ("libnvidia-tesla-450-cuda1", apt.OLDER_RELEASE), "real-460": ("libnvidia-tesla-460-cuda1", apt.OLDER_RELEASE),
