@@ -11,7 +11,7 @@ namespace {
 using std::chrono::seconds;
 
 constexpr seconds sbatch_patience{60};
-constexpr seconds look_patience{10};
+constexpr seconds look_patience{4};
 
 }  // namespace
 

@@ -6,6 +6,7 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <set>
 
 #include "base/file_lock.hpp"
 #include "base/fs.hpp"
@@ -126,7 +127,7 @@ struct Answers {
 };
 
 Answers answers_of(const fs::path& folder, const ProbeRecord& record,
-                   const std::set<std::string>& ended) {
+                   const std::map<std::string, std::string>& ended) {
   Answers answers;
   for (const std::string& job : record.jobs) {
     auto sight = read_sight(folder / job);
@@ -134,10 +135,11 @@ Answers answers_of(const fs::path& folder, const ProbeRecord& record,
       answers.sights.push_back(*std::move(sight));
     } else if (sight.error().kind != ErrorKind::not_found) {
       answers.problems.push_back(sight.error().message);
-    } else if (ended.contains(job)) {
+    } else if (const auto end = ended.find(job); end != ended.end()) {
       const std::string words = last_words(folder / (job + ".out"));
-      answers.problems.push_back(
-          fmt::format("job {} ended without an answer{}", job, words.empty() ? "" : ": " + words));
+      answers.problems.push_back(fmt::format("job {} ended without an answer{}{}", job,
+                                             end->second.empty() ? "" : " (" + end->second + ")",
+                                             words.empty() ? "" : ": " + words));
     } else {
       answers.silent.push_back(job);
     }
@@ -249,7 +251,8 @@ Result<> write_sight(const slurm::NodeSight& sight, const fs::path& job_folder) 
 bool has_sight(const fs::path& job_folder) { return base::path_exists(job_folder / "sight.json"); }
 
 Result<ProbeOutcome> settle(const fs::path& folder, const ProbeRecord& record,
-                            const std::set<std::string>& ended, const base::Clock& clock) {
+                            const std::map<std::string, std::string>& ended,
+                            const base::Clock& clock) {
   HPCENV_ASSIGN(const base::FileLock lock,
                 base::FileLock::acquire(folder / ".lock", lock_patience));
   const fs::path file = folder / "outcome.json";

@@ -5,7 +5,6 @@
 
 #include <filesystem>
 #include <map>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -53,9 +52,10 @@ struct ProbeOutcome {
   std::string problem;
 };
 
-/// Writes the target when all jobs have answered or are in `ended`, once; whoever asks later gets
-/// the same outcome.
+/// Writes the target when all jobs have answered or are in `ended` (with how they did), once;
+/// whoever asks later gets the same outcome.
 Result<ProbeOutcome> settle(const std::filesystem::path& folder, const ProbeRecord& record,
-                            const std::set<std::string>& ended, const base::Clock& clock);
+                            const std::map<std::string, std::string>& ended,
+                            const base::Clock& clock);
 
 }  // namespace hpcenv::ops

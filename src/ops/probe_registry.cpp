@@ -48,14 +48,14 @@ void forget(const Registered& probe, const ProbeRecord* record) {
 }
 
 // Jobs that have ended without an answer.
-std::set<std::string> ended_jobs(const Registered& probe, const ProbeRecord& record,
-                                 const LocalSeams& seams) {
-  std::set<std::string> ended;
+std::map<std::string, std::string> ended_jobs(const Registered& probe, const ProbeRecord& record,
+                                              const LocalSeams& seams) {
+  std::map<std::string, std::string> ended;
   ProbeJobs jobs(seams.runner, seams.reader.environment());
   for (const std::string& job : record.jobs) {
     if (has_sight(probe.folder / job)) continue;
     const auto now = jobs.look(job);
-    if (now && now->state.finished) ended.insert(job);
+    if (now && now->state.finished) ended.emplace(job, now->state.state);
   }
   return ended;
 }

@@ -262,13 +262,13 @@ void say_waiting(const Probe& probe, const ProbeJobs::Now& now, std::string& sai
 }
 
 // Looks at the jobs that have not answered; those that have ended without are noted.
-Result<> look_at_jobs(Probe& probe, std::set<std::string>& ended, std::string& said) {
+Result<> look_at_jobs(Probe& probe, std::map<std::string, std::string>& ended, std::string& said) {
   for (const std::string& job : probe.answer.jobs) {
     if (ended.contains(job) || has_sight(probe.place.folder / job)) continue;
     const auto now = probe.slurm.look(job);
     if (!now) continue;
     if (now->state.finished) {
-      ended.insert(job);
+      ended.emplace(job, now->state.state);
       continue;
     }
     say_waiting(probe, *now, said);
@@ -287,7 +287,7 @@ Result<> look_at_jobs(Probe& probe, std::set<std::string>& ended, std::string& s
 Result<> wait_for_answers(Probe& probe) {
   const auto start = probe.seams.clock.steady();
   auto looked = start - look_interval;
-  std::set<std::string> ended;
+  std::map<std::string, std::string> ended;
   std::string said;
   for (;;) {
     HPCENV_TRY(base::check_interrupt());

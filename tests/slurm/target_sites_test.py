@@ -6,7 +6,6 @@ import pathlib
 import pty
 import select
 import subprocess
-import time
 
 import cluster_config as config
 from slurm_case import HPCENV, LOGIN, run_tests, skip_without_modules
@@ -84,15 +83,53 @@ return slurm.SUCCESS
 PARTITIONS = ("tell", "silent", "chatty", "strict", "nomem", "needmem", "gresonly", "gpusonly", "nogpus", "needsgpu", "nonames", "puzzle", "taken")
 
 
-class Rules(TargetCase):
+def at_a_terminal(words: list[str], prompt: bytes, answer: bytes) -> tuple[int, str]:
+    """The exit code of a command at a terminal, and what it showed; it gets the answer at the prompt."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execvp(words[0], words)
+    said = b""
+    while select.select([terminal], [], [], 60)[0]:
+        try:
+            said += os.read(terminal, 4096)
+        except OSError:
+            break
+        if prompt in said and answer:
+            os.write(terminal, answer)
+            answer = b""
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), said.decode(errors="replace")
+
+
+class SiteCase(TargetCase):
+    """With an environment without packages, for jobs on the targets."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.cluster.on(LOGIN, "alice", "sh", "-c", "mkdir -p -m 755 /scratch/env/conda-meta && touch /scratch/env/conda-meta/history")
+
+    def tearDown(self):
+        self.assertEqual(self.leftovers(), [])
+
+    def use(self, target: str, gpu: str = "0", env=None):
+        """A job and a session get to the target, with the GPU that it promises."""
+        job = ("-p", "/scratch/env", "--on", target)
+        done = self.on("alice", "sh", "-c", 'cd /scratch && exec "$@"', "sh", HPCENV, "slurm", "submit", *job, "--wait", "--", "sh", "-c",
+                       "echo $CONDA_PREFIX $CUDA_VISIBLE_DEVICES", env=env)
+        self.assertIn(f"/scratch/env {gpu}".strip() + "\n", done.out)
+        words = self.cluster.command(LOGIN, "alice", ["env", *(f"{name}={value}" for name, value in (env or {}).items()),
+                                                      "sh", "-c", 'cd /scratch && exec "$@"', "sh", HPCENV, "slurm", "shell", *job])
+        code, said = at_a_terminal(words, b"leave it with: exit", b"echo on-$CUDA_VISIBLE_DEVICES-; exit 7\n")
+        self.assertEqual(code, 7, said)
+        self.assertIn(f"on-{gpu}-", said)
+
+
+class Rules(SiteCase):
     submit_plugin = RULES
     site = {"nodes": (config.Node("cpu01"), config.Node("gpu01", 2, features="a100,old"), config.Node("gpu02", 2, features="a100,new")),
             "partitions": (config.Partition("cpu", "cpu01", "Default=YES OverSubscribe=EXCLUSIVE MaxTime=02:00:00"),
                            config.Partition("closed", "gpu01", "AllowAccounts=physics,art"),
                            *(config.Partition(name, "gpu01,gpu02") for name in PARTITIONS))}
-
-    def tearDown(self):
-        self.assertEqual(self.leftovers(), [])
 
     def reach_of(self, partition: str, *options: str, env=None) -> dict:
         self.answer = self.add(partition, "--partition", partition, *options, env=env)
@@ -106,19 +143,8 @@ class Rules(TargetCase):
 
     def test_01_somebody_at_a_terminal_is_asked(self):
         words = self.cluster.command(LOGIN, "alice", ["env", "SCRATCH=/scratch", HPCENV, "target", "add", "asked", "--partition", "tell"])
-        pid, terminal = pty.fork()
-        if pid == 0:
-            os.execvp(words[0], words)
-        said = b""
-        end = time.monotonic() + 60
-        while time.monotonic() < end and select.select([terminal], [], [], 60)[0]:
-            try:
-                said += os.read(terminal, 4096)
-            except OSError:
-                break
-            if said.endswith(b"The site wants an account: "):
-                os.write(terminal, b"Proj1\n")
-        self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 0, said.decode())
+        code, said = at_a_terminal(words, b"The site wants an account: ", b"Proj1\n")
+        self.assertEqual(code, 0, said)
         self.assertEqual(self.reach("asked")["account"], ("Proj1", "asked"))
         self.assertRegex(self.target("show", "asked").out, r"\n +account +Proj1 +you, when asked\n")
 
@@ -131,6 +157,7 @@ class Rules(TargetCase):
     def test_03_advice_on_a_job_that_is_accepted(self):
         self.assertEqual(self.reach_of("chatty")["gpu_option"], ("gres", "slurm"))
         self.assertEqual(self.answer["notes"], [])
+        self.use("chatty")
 
     def test_04_options_that_are_demanded_one_at_a_time(self):
         done = self.target("add", "strict", "--gpus", "1", check=1)
@@ -140,16 +167,22 @@ class Rules(TargetCase):
         self.assertIn("give --qos NAME: ", done.err)
         reach = self.reach_of("strict", "--qos", "short", "--time", "30")
         self.assertEqual((reach["qos"], reach["time"]), (("short", "user"), ("30", "user")))
+        self.use("strict")
 
     def test_05_memory(self):
         self.assertNotIn("memory", self.reach_of("nomem"))
         self.assertEqual(self.reach_of("needmem")["memory"], ("4G", "plugin"))
+        self.use("nomem")
+        self.use("needmem")
 
     def test_06_spellings_of_a_gpu_request(self):
         self.assertEqual(self.reach_of("gresonly")["gpu_option"], ("gres", "slurm"))
         self.assertEqual(self.reach_of("gpusonly")["gpu_option"], ("gpus", "plugin"))
         self.assertIn("tried --gpus=a100:1 in place of --gres=gpu:a100:1", self.answer["notes"][0])
         self.assertEqual(self.reach_of("nogpus")["gpu_option"], ("none", "plugin"))
+        self.use("gresonly")
+        self.use("gpusonly")
+        self.use("nogpus", gpu="")
         # Asked again, the target knows.
         again = json.loads(self.target("refresh", "gpusonly", "--json").out)
         self.assertEqual((again["notes"], again["changes"]), ([], []))
@@ -158,6 +191,7 @@ class Rules(TargetCase):
     def test_07_a_partition_that_wants_gpus_and_their_type(self):
         reach = self.reach_of("needsgpu")
         self.assertEqual((reach["gpu_option"], reach["gpu_type"]), (("gres", "slurm"), ("a100", "slurm")))
+        self.use("needsgpu")
 
     def test_08_nodes_are_not_asked_for_by_name(self):
         reach = self.reach_of("nonames", "--all-nodes")
@@ -166,10 +200,12 @@ class Rules(TargetCase):
         self.assertNotIn("constraint", reach)
         again = json.loads(self.target("refresh", "nonames", "--json").out)
         self.assertEqual(len(again["notes"]), 1)
+        self.use("nonames")
 
     def test_09_a_default_partition_without_gpus_that_gives_whole_nodes(self):
         reach = self.reach_of("cpu")
         self.assertEqual((reach["gpu_option"], reach["whole_node"]), (("none", "slurm"), ("implied", "slurm")))
+        self.use("cpu", gpu="")
 
     def test_11_accounts_without_a_database(self):
         done = self.target("add", "closed", "--partition", "closed", check=1)
@@ -185,6 +221,8 @@ class Rules(TargetCase):
                           {"SBATCH_WAIT": "1"}, {"SBATCH_OUTPUT": "/nothing/x"}):
             with self.subTest(variables):
                 self.reach_of("chatty", env=variables)
+                if any("EXPORT" in name for name in variables):
+                    self.use("chatty", env=variables)
         self.assertEqual(self.reach_of("chatty", env={"SBATCH_ACCOUNT": "other"})["account"], ("other", "user"))
         self.assertNotIn("account", self.reach_of("taken", env={"SBATCH_ACCOUNT": "other"}))
 
@@ -195,16 +233,13 @@ class Rules(TargetCase):
         self.assertFalse((self.cluster.home / "alice/.config/hpcenv/targets/puzzle.json").exists())
 
 
-class Nodes(TargetCase):
+class Nodes(SiteCase):
     """Nodes that are not as one would like."""
     site = {"nodes": (config.Node("gpu01", 2, tmp_noexec=True, features="one"), config.Node("gpu02", 2, home=False, features="two"),
                       config.Node("gpu03", 2, hostname="n3", dead_network="up", features="three"),
                       config.Node("gpu04", 2, arch="aarch64", features="four"),
                       config.Node("gpu05", 2, dead_network="down", features="five")),
             "partitions": (config.Partition("gpu", "gpu01,gpu02,gpu03,gpu05", "Default=YES"), config.Partition("gh", "gpu04"))}
-
-    def tearDown(self):
-        self.assertEqual(self.leftovers(), [])
 
     def look(self, feature: str, *options: str, env=None) -> dict:
         self.answer = self.add(feature, "--partition", "gpu", "--constraint", feature, *options, env=env)
@@ -214,6 +249,7 @@ class Nodes(TargetCase):
         reach = self.look("two")
         self.assertEqual(reach["workdir"], (["/scratch"], "probe"))
         self.assertIn("/home/alice is not mounted on gpu02", " ".join(self.answer["warnings"]))
+        self.use("two")
         # Where nothing but home is named, the job does not even begin.
         done = self.on("alice", HPCENV, "target", "add", "blind", "--partition", "gpu", "--constraint", "two", check=1, timeout=90)
         self.assertIn("nothing was seen of the nodes", done.err)
@@ -257,7 +293,7 @@ class Nodes(TargetCase):
                 self.on("root", "scancel", "-n", "wrap")
                 self.wait_until_no_job()
                 said = self.target("list").err
-                self.assertIn(f"Target changed was not made: job {answer['queued']['jobs'][0]} ended without an answer", said)
+                self.assertIn(f"Target changed was not made: job {answer['queued']['jobs'][0]} ended without an answer (FAILED)", said)
                 self.assertIn("is not the program that was sent; nothing was run", said)
 
     def test_a_network(self):
@@ -279,6 +315,7 @@ class Nodes(TargetCase):
         reach = self.look("three")
         self.assertEqual(reach["interface"], ("ib0", "probe"))
         self.assertNotIn("host_suffix", reach)
+        self.use("three")
         reach = self.look("five")
         self.assertEqual(reach["interface"], ("ib0", "probe"))
         self.assertEqual(reach["host_suffix"], ("i", "probe"))

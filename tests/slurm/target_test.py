@@ -165,7 +165,7 @@ class Drivers(TargetCase):
         job = answer["queued"]["jobs"][0]
         self.on("alice", "scancel", job)
         done = self.target("list")
-        self.assertIn(f"Target never was not made: job {job} ended without an answer", done.err)
+        self.assertIn(f"Target never was not made: job {job} ended without an answer (CANCELLED)", done.err)
         self.assertEqual(self.target("list").err.count("never"), 0)
         self.on("root", "scancel", "-u", "alice")
         self.wait_until_no_job()
