@@ -1,5 +1,7 @@
 #include "ops/follow_job.hpp"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <chrono>
 #include <fstream>
@@ -31,11 +33,15 @@ std::optional<slurm::JobState> state_now(const SubmitOutcome& job, const LocalSe
   return slurm::parse_sacct_job(recorded->output);
 }
 
-/// A file that another node writes: what is new since the last look.
+/// A file that another node writes: what is new since the last look, and since before the job.
 class GrowingFile {
  public:
+  explicit GrowingFile(const LogBefore& before)
+      : before_(before), offset_(before.appended ? before.size : 0) {}
+
   void tell_new(const std::string& path, const LogSink& sink) {
-    if (path.empty() || !sink) return;
+    struct stat now{};
+    if (path.empty() || !sink || stat(path.c_str(), &now) != 0 || is_as_before(now)) return;
     std::ifstream file(path, std::ios::binary);
     if (!file.seekg(offset_)) return;
     std::string piece(std::size_t{64} << 10U, '\0');
@@ -48,7 +54,13 @@ class GrowingFile {
   }
 
  private:
-  std::streamoff offset_ = 0;
+  bool is_as_before(const struct stat& now) const {
+    return now.st_size == before_.size &&
+           now.st_mtim.tv_sec * 1'000'000'000 + now.st_mtim.tv_nsec == before_.changed;
+  }
+
+  LogBefore before_;
+  std::streamoff offset_;
 };
 
 /// Tells why a job waits, and once what has to change where waiting alone does not help.
@@ -79,7 +91,7 @@ Result<slurm::JobState> follow_job(const SubmitOutcome& job, const LogSink& sink
   constexpr std::chrono::milliseconds first_interval{1000};
   constexpr std::chrono::milliseconds longest_interval{10000};
   std::chrono::milliseconds interval = first_interval;
-  GrowingFile log;
+  GrowingFile log(job.log_before);
   Waiting waiting;
   for (;;) {
     if (auto interrupted = base::check_interrupt(); !interrupted) {

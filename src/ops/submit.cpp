@@ -1,5 +1,8 @@
 #include "ops/submit.hpp"
 
+#include <sys/stat.h>
+
+#include <array>
 #include <chrono>
 
 #include "base/fs.hpp"
@@ -33,11 +36,28 @@ Result<base::ProcessResult> call(const Slurm& slurm, std::vector<std::string> ar
   return slurm.runner.run(request);
 }
 
-Failure refused(const std::string& errors) {
+struct Named {
+  std::string slurm::JobRequest::* member;
+  slurm::RefusalTopic topic;
+};
+constexpr std::array named_options{
+    Named{&slurm::JobRequest::account, slurm::RefusalTopic::account},
+    Named{&slurm::JobRequest::qos, slurm::RefusalTopic::qos},
+    Named{&slurm::JobRequest::partition, slurm::RefusalTopic::partition},
+};
+
+/// A partition that was named is not what a rule for that partition asks for.
+Failure refused(const std::string& errors, const slurm::JobRequest& job) {
   const slurm::Refusal refusal = slurm::explain_refusal(errors);
-  const bool unreachable = refusal.advice.find("try again") != std::string::npos;
+  std::vector<slurm::RefusalTopic> given;
+  for (const Named& option : named_options) {
+    if (!(job.*option.member).empty()) given.push_back(option.topic);
+  }
+  const bool unreachable =
+      !refusal.topics.empty() && refusal.topics.front() == slurm::RefusalTopic::unreachable;
   return fail_hint(unreachable ? ErrorKind::network : ErrorKind::refused,
-                   "Slurm refuses the job: " + refusal.reason, refusal.advice);
+                   "Slurm refuses the job: " + refusal.reason,
+                   slurm::advice_beside(refusal, given));
 }
 
 std::vector<std::string> sbatch_line(std::vector<std::string> words, const slurm::JobRequest& job,
@@ -71,13 +91,27 @@ class ScriptCopy {
   fs::path directory_;
 };
 
+/// Patterns name files that only Slurm knows.
+LogBefore log_before(const SubmitRequest& request) {
+  LogBefore before;
+  before.appended = request.job.requeue.has_value() ||
+                    slurm::further_option(request.job, "--open-mode", "--open-mode") == "append";
+  struct stat found{};
+  const fs::path file = request.working_directory / request.job.output;
+  if (request.job.output.empty() || stat(file.c_str(), &found) != 0) return before;
+  before.size = found.st_size;
+  before.changed = found.st_mtim.tv_sec * 1'000'000'000 + found.st_mtim.tv_nsec;
+  return before;
+}
+
 Result<SubmitOutcome> hand_over(const Slurm& slurm, const SubmitRequest& request,
                                 ScriptCopy& copy) {
   SubmitOutcome outcome;
+  outcome.log_before = log_before(request);
   HPCENV_ASSIGN(
       const base::ProcessResult test,
       call(slurm, sbatch_line({"--test-only"}, request.job, copy.script()), seconds(120)));
-  if (!test.succeeded()) return refused(test.errors);
+  if (!test.succeeded()) return refused(test.errors, request.job);
   outcome.expected_start = slurm::expected_start(test.errors);
   HPCENV_TRY(base::check_interrupt());
   HPCENV_ASSIGN(const base::ProcessResult submitted,
@@ -87,7 +121,7 @@ Result<SubmitOutcome> hand_over(const Slurm& slurm, const SubmitRequest& request
                      "sbatch did not come back; the job may have been submitted all the same",
                      "`squeue --me` shows your jobs");
   }
-  if (!submitted.succeeded()) return refused(submitted.errors);
+  if (!submitted.succeeded()) return refused(submitted.errors, request.job);
   const auto id = slurm::parse_submitted_id(submitted.output);
   if (!id) {
     return fail_hint(

@@ -1,6 +1,7 @@
 // Hands a job to Slurm: looks first, says what is wrong before anything is submitted.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -19,12 +20,20 @@ struct SubmitRequest {
   std::filesystem::path working_directory;  ///< where the job runs
 };
 
+/// The file of the log as it was before: what an earlier job left there is not this one's.
+struct LogBefore {
+  std::int64_t size = 0;
+  std::int64_t changed = -1;  ///< nanoseconds since the epoch; -1: there was none, or nobody knows
+  bool appended = false;      ///< the job adds to it
+};
+
 struct SubmitOutcome {
   std::string job_id;
   std::string cluster;           ///< only where Slurm names one
   std::filesystem::path script;  ///< the copy; empty where it could not be kept
   std::string expected_start;    ///< as Slurm estimates; empty where it does not
   std::vector<std::string> warnings;
+  LogBefore log_before;
 };
 
 /// Kinds of look_before. network: sbatch did not come back. refused: Slurm, the site's rules or our

@@ -34,15 +34,14 @@ constexpr std::array advices{
            "give another --mem, or leave it out where the site ties it to "
            "processors or GPUs"},
     Advice{RefusalTopic::gpus, "gres|gpu|tres",
-           "ask for GPUs as the site wants it: --gpus TYPE:N, or "
-           "--sbatch=--gpus-per-node=N in its place"},
+           "ask for GPUs, with --gpus N or --gpus TYPE:N, as the site wants it: a target knows how "
+           "(hpcenv target add NAME --partition PARTITION, then --on NAME)"},
     Advice{RefusalTopic::exclusive, "exclusive|whole node",
            "give the option with --sbatch, e.g. "
            "--sbatch=--exclusive"},
     Advice{RefusalTopic::tasks, "tasks-per-node|ntasks|number of tasks",
-           "give another number of tasks with --sbatch, e.g. --sbatch=--ntasks=1"},
-    Advice{RefusalTopic::nodes, "node count|--nodes|number of nodes",
-           "give another number of nodes with --sbatch, e.g. --sbatch=--nodes=1"},
+           "give another --ntasks or --ntasks-per-node"},
+    Advice{RefusalTopic::nodes, "node count|--nodes|number of nodes", "give another --nodes"},
     Advice{RefusalTopic::cluster, "cluster",
            "name the cluster with --sbatch=--clusters=NAME; some sites want a module loaded"},
     Advice{RefusalTopic::configuration, "node configuration",
@@ -97,6 +96,15 @@ Refusal explain_refusal(std::string_view errors) {
   for (const Advice* advice : found) refusal.topics.push_back(advice->topic);
   refusal.advice = found.empty() ? no_advice : found.front()->text;
   return refusal;
+}
+
+std::string advice_beside(const Refusal& refusal, const std::vector<RefusalTopic>& given) {
+  const auto is_new = [&](RefusalTopic topic) {
+    return std::ranges::find(given, topic) == given.end();
+  };
+  const auto topic = std::ranges::find_if(refusal.topics, is_new);
+  if (topic == refusal.topics.end()) return refusal.advice;
+  return std::ranges::find(advices, *topic, &Advice::topic)->text;
 }
 
 }  // namespace hpcenv::slurm

@@ -33,5 +33,7 @@ struct Refusal {
 };
 /// From the stderr of a refused sbatch.
 Refusal explain_refusal(std::string_view errors);
+/// The advice on what the request does not name already; that of the refusal where it names all.
+std::string advice_beside(const Refusal& refusal, const std::vector<RefusalTopic>& given);
 
 }  // namespace hpcenv::slurm

@@ -1,14 +1,10 @@
 #!/usr/bin/env python3
 """What jobs do once they are with Slurm: arrays, dependencies, signals, requeues, steps, sessions on a terminal, failing ranks."""
 import json
-import sys
 import time
 
 from cluster_config import Node
-from slurm_case import HPCENV, PREFIX, TESTS, SlurmCase, run_tests
-
-sys.path.append(str(TESTS / "cli"))
-from terminal import Terminal  # noqa: E402
+from slurm_case import HPCENV, PREFIX, SlurmCase, run_tests
 
 SAVES = """
 import os, pathlib, signal, sys, time
@@ -159,13 +155,6 @@ class Jobs(SlurmCase):
         self.assertEqual([line.split()[2:] for line in sorted(text.splitlines())], [["0", PREFIX], ["1", PREFIX]])
         self.assertEqual(self.queue(), "")
 
-    def session(self, user: str, *options: str, prefix: tuple[str, ...] = ()) -> Terminal:
-        words = [*prefix, HPCENV, "slurm", "shell", "-p", PREFIX, *options]
-        terminal = Terminal(["/usr/bin/" + (command := self.cluster.command("login01", user, ["env", "TERM=dumb", *words]))[0], *command[1:]],
-                            {"PATH": "/usr/bin:/bin"})
-        self.addCleanup(terminal.close)
-        return terminal
-
     def test_a_shell_on_a_node(self):
         for user, variable in (("alice", "$CONDA_PREFIX"), ("zoe", "$CONDA_PREFIX"), ("finn", "$CONDA_PREFIX"), ("tina", "$CONDA_PREFIX")):
             with self.subTest(user):
@@ -181,7 +170,7 @@ class Jobs(SlurmCase):
                 self.wait_for(lambda: self.queue() == "")
 
     def test_a_shell_in_an_allocation(self):
-        terminal = self.session("alice", prefix=("salloc", "-Q", "-w", "cpu02"))
+        terminal = self.session("alice", within=("salloc", "-Q", "-w", "cpu02"))
         terminal.type("python -c 'import os, socket; print(socket.gethostname(), os.environ[\"SLURM_JOB_ID\"])'")
         terminal.wait_for(r"cpu02 \d+")
         # Keys arrive: the shell goes on after the program that was interrupted.

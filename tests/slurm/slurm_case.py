@@ -8,9 +8,11 @@ import typing
 import unittest
 
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1] / "tools")]
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "cli"))
 
 import cluster as virtual  # noqa: E402
 from skipping import skip  # noqa: E402
+from terminal import Terminal  # noqa: E402
 
 PROGRAMS = pathlib.Path(__file__).resolve().parent / "programs"
 TESTS = pathlib.Path(__file__).resolve().parents[1]
@@ -149,6 +151,14 @@ class SlurmCase(unittest.TestCase):
         shared = {"/home": self.cluster.home, "/scratch": self.cluster.scratch}
         return next((folder / path[len(name) + 1:] for name, folder in shared.items() if path.startswith(name + "/")),
                     pathlib.Path("/nonexistent"))
+
+    def session(self, user: str, *options: str, prefix: str = PREFIX, within: tuple[str, ...] = ()) -> Terminal:
+        """hpcenv slurm shell at a terminal, `within` another program."""
+        words = [*within, HPCENV, "slurm", "shell", "-p", prefix, *options]
+        command = self.cluster.command(LOGIN, user, ["env", "TERM=dumb", *words])
+        terminal = Terminal(["/usr/bin/" + command[0], *command[1:]], {"PATH": "/usr/bin:/bin"})
+        self.addCleanup(terminal.close)
+        return terminal
 
     def queue(self) -> str:
         return self.on("root", "squeue", "-h", "-o", "%i %j %T").out

@@ -59,7 +59,10 @@ class FakeSlurm {
     return ops::submit(request, {*reader, *runner, reporter, clock});
   }
   Result<slurm::JobState> wait(const std::string& cluster = "") const {
-    const SubmitOutcome job{"42", cluster, {}, {}, {}};
+    SubmitOutcome job;
+    job.job_id = "42";
+    job.cluster = cluster;
+    job.log_before = log_before;
     const auto reader = host::make_linux_reader(environment);
     const auto runner = base::make_process_runner();
     test::Warnings reporter;
@@ -77,6 +80,7 @@ class FakeSlurm {
   SubmitRequest request;
   base::Environment environment;
   CountingClock clock;
+  LogBefore log_before;
   mutable std::string log;                ///< what `wait` was shown
   mutable std::vector<std::string> told;  ///< its warnings
 
@@ -274,6 +278,31 @@ TEST_CASE("waiting shows the log as it grows, each byte once") {
                     log + " Power=\"");
   REQUIRE(slurm.wait());
   CHECK(slurm.log == "a line\na line\na line\n");
+}
+
+TEST_CASE("what an earlier job left in the log is not shown") {
+  FakeSlurm slurm;
+  slurm.request.job.output = slurm.path("log");
+  REQUIRE(base::write_file(slurm.path("log"), "old\n"));
+  const auto before = slurm.submit();
+  REQUIRE(before);
+  slurm.log_before = before->log_before;
+  const std::string finished =
+      "echo \"JobId=42 JobState=COMPLETED Reason=None ExitCode=0:0 StdOut=" + slurm.path("log") +
+      "\"";
+  slurm.program("scontrol", finished);
+  REQUIRE(slurm.wait());
+  CHECK(slurm.log.empty());
+  slurm.program("scontrol", "printf 'new\\n' > " + slurm.path("log") + "; " + finished);
+  REQUIRE(slurm.wait());
+  CHECK(slurm.log == "new\n");
+  slurm.log.clear();
+  slurm.request.job.requeue = slurm::RequeueSignal{"USR1", 60};
+  slurm.scontrol("");
+  slurm.log_before = slurm.submit()->log_before;
+  slurm.program("scontrol", "printf 'more\\n' >> " + slurm.path("log") + "; " + finished);
+  REQUIRE(slurm.wait());
+  CHECK(slurm.log == "more\n");
 }
 
 TEST_CASE("a job that does not start by itself is told once, with what has to change") {

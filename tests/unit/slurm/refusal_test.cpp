@@ -45,4 +45,13 @@ TEST_CASE("a refusal is about what the site's sentence says, not the code's name
         std::vector{node_name});
 }
 
+TEST_CASE("what the request names already is not advised again") {
+  const Refusal refusal = explain_refusal(
+      "sbatch: error: This partition is for GPU jobs only.\nsbatch: error: Unspecified error\n");
+  CHECK(refusal.advice.starts_with("name the partition"));
+  CHECK(advice_beside(refusal, {}) == refusal.advice);
+  CHECK(advice_beside(refusal, {RefusalTopic::partition}).starts_with("ask for GPUs"));
+  CHECK(advice_beside(refusal, {RefusalTopic::partition, RefusalTopic::gpus}) == refusal.advice);
+}
+
 }  // namespace hpcenv::slurm
