@@ -105,8 +105,25 @@ Result<ProbeRequest> climb(Probe& probe, ProbeRequest first) {
   return refused(probe, refusal, ladder.request());
 }
 
+// Where the site's file, or an earlier probe, says that probes run.
+bool takes_known_queue(Probe& probe, ProbeRequest& taken) {
+  const slurm::Reach& stored = probe.request.stored;
+  ProbeRequest other = taken;
+  if (stored.has(ReachField::probe_partition)) {
+    other.partition = stored.text(ReachField::probe_partition);
+  }
+  if (stored.has(ReachField::probe_qos)) other.qos = stored.text(ReachField::probe_qos);
+  if (other.partition == taken.partition && other.qos == taken.qos) return false;
+  const auto said = probe.slurm.test(other, probe.place);
+  if (!said || !said->accepted) return false;
+  probe.answer.start = said->start;
+  taken = other;
+  return true;
+}
+
 // One that starts earlier on the same nodes; nobody minds if it says no.
 void try_short_queues(Probe& probe, ProbeRequest& taken) {
+  if (takes_known_queue(probe, taken)) return;
   const auto better = [&](const ProbeRequest& other, const std::string& what) {
     const auto said = probe.slurm.test(other, probe.place);
     if (!said || !said->accepted || said->start.empty()) return false;
@@ -149,6 +166,12 @@ Result<> choose_requests(Probe& probe, const ProbeRequest& taken) {
                              probe.request.stored.text(ReachField::pick_node) == "constraint";
   if (probe.request.mode == ProbeMode::one) {
     probe.requests = {taken};
+    if (probe.plan.kinds.size() > 1) {
+      probe.answer.notes.push_back(
+          fmt::format("of {} kinds of nodes that jobs may land on one is looked at; --per-feature "
+                      "looks at one of each, --constraint chooses",
+                      probe.plan.kinds.size()));
+    }
   } else if (is_named) {
     probe.requests = slurm::requests_for_nodes(taken, probe.plan);
   } else {
@@ -195,7 +218,9 @@ slurm::Reach reach_of_target(const Probe& probe, const ProbeRequest& taken) {
   asked.partition = probe.plan.request.partition;
   asked.constraint = probe.plan.request.constraint;
   asked.gpu_type = probe.plan.request.gpu_type;
-  if (probe.learnt.has(ReachField::probe_qos)) asked.qos = probe.plan.request.qos;
+  const bool other_qos =
+      probe.learnt.has(ReachField::probe_qos) || probe.request.stored.has(ReachField::probe_qos);
+  if (other_qos) asked.qos = probe.plan.request.qos;
   slurm::Reach reach = slurm::reach_of(asked, probe.site, now);
   const auto of_slurm = [&](ReachField field) {
     if (!reach.has(field)) return;

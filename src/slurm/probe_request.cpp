@@ -247,6 +247,11 @@ ProbeRequest request_of(const Reach& reach) {
   if (request.spelling == GpuSpelling::gres_type && request.gpu_type.empty()) {
     request.spelling = GpuSpelling::gres;
   }
+  // What the site wants of every job; what the user wants of long ones is too much for a short one.
+  const ReachFact* memory = reach.find(ReachField::memory);
+  const bool is_wanted = memory != nullptr && memory->source != ReachSource::user &&
+                         memory->values.front() != "forbidden";
+  if (is_wanted) request.memory = memory->values.front();
   if (reach.has(ReachField::probe_time)) request.time = reach.text(ReachField::probe_time);
   request.whole_node = reach.text(ReachField::whole_node) == "exclusive";
   return request;

@@ -10,6 +10,7 @@
 #include "cli/commands/target_words.hpp"
 #include "conda/channel.hpp"
 #include "host/target.hpp"
+#include "ops/site_layer.hpp"
 #include "ops/slurm_target.hpp"
 #include "shell/activation.hpp"
 #include "slurm/job_script.hpp"
@@ -61,6 +62,30 @@ Result<> check_words(const slurm::ProbeRequest& probe, const std::string& time) 
   });
   if (!control) return {};
   return fail(ErrorKind::usage, "--constraint and --gpus cannot hold control characters");
+}
+
+// What the site's file says of every job, where the user says nothing.
+Result<> take_site_defaults(Session& session, ops::SlurmTargetRequest& request) {
+  HPCENV_ASSIGN(const ops::SiteLayer layer, ops::site_layer(session.environment()));
+  for (const auto& [field, fact] : layer.defaults.facts()) {
+    if (!request.stored.has(field)) request.stored.set(field, fact);
+  }
+  const slurm::ProbeRequest site = slurm::request_of(layer.defaults);
+  slurm::ProbeRequest& probe = request.probe;
+  const auto take = [](std::string& value, const std::string& other) {
+    if (value.empty()) value = other;
+  };
+  take(probe.partition, site.partition);
+  take(probe.account, site.account);
+  take(probe.qos, site.qos);
+  take(probe.constraint, site.constraint);
+  take(probe.memory, site.memory);
+  if (layer.defaults.has(ReachField::probe_time)) probe.time = site.time;
+  if (probe.options.empty()) probe.options = site.options;
+  probe.whole_node = site.whole_node;
+  const std::string option = layer.defaults.text(ReachField::gpu_option);
+  if (!option.empty() && option != "gres") probe.spelling = site.spelling;
+  return {};
 }
 
 // A person at a terminal.
@@ -200,6 +225,7 @@ Result<int> add_through_slurm(const std::string& name, const Arguments& argument
   if (!time.empty()) {
     request.stored.set(ReachField::time, {{time}, ReachSource::user, session.clock().now()});
   }
+  HPCENV_TRY(take_site_defaults(session, request));
   if (arguments.has("per-feature")) request.mode = ops::ProbeMode::per_feature;
   if (arguments.has("all-nodes")) request.mode = ops::ProbeMode::all_nodes;
   return make(with_questions(std::move(request), session), false, session);
