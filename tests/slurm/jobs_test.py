@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """What jobs do once they are with Slurm: arrays, dependencies, signals, requeues, steps, sessions on a terminal, failing ranks."""
 import json
+import subprocess
 import time
 
 from cluster_config import Node
@@ -129,6 +130,32 @@ class Jobs(SlurmCase):
             self.assertIn(f"rank {rank} cpu0{rank + 1} {PREFIX}\n", text)
         self.assertRegex(text, r"hpcenv: task 1 of 3, on cpu02, failed at \d\d:\d\d:\d\d with exit code 5\n")
         self.assertEqual(text.count("hpcenv: task"), 1, text)
+
+    def test_a_node_that_is_lost(self):
+        """Slurm puts the job into the queue again, and whoever waits sees it through; or the job has failed, and that is said."""
+        program = ["python", "-c", "import os, time; print('run', os.environ.get('SLURM_RESTART_COUNT', 0), os.environ['SLURMD_NODENAME'], flush=True)\n"
+                                   "if 'SLURM_RESTART_COUNT' not in os.environ: time.sleep(300)"]
+        for options, code, end in (([], 0, "COMPLETED"), (["--sbatch=--no-requeue"], 1, "NODE_FAIL")):
+            with self.subTest(end):
+                output = f"{self.directory}/{end}"
+                words = [HPCENV, "slurm", "submit", "-p", PREFIX, "--wait", "--output", output, "--sbatch=--exclude=cpu01,cpu02", *options]
+                with subprocess.Popen(self.cluster.command("login01", "alice", [*words, "--", *program]), stdout=subprocess.PIPE,
+                                      stderr=subprocess.PIPE, text=True) as waiting:
+                    file = self.on_this_machine(output)
+                    self.wait_for_text(file, "run 0 cpu03\n")
+                    job = self.on("alice", "squeue", "-h", "-o", "%i").out.strip()
+                    self.on("root", "pkill", "-9", "slurmd|slurmstepd|python", host="cpu03", check=None)
+                    self.on("root", "scontrol", "update", "NodeName=cpu03", "State=DOWN", "Reason=test")
+                    self.wait_for(lambda: self.job(job)["JobState"] in ("PENDING", "NODE_FAIL"))
+                    self.on("root", "slurmd", host="cpu03")
+                    self.on("root", "scontrol", "update", "NodeName=cpu03", "State=RESUME", check=None)
+                    if not options:
+                        time.sleep(2)
+                        self.on("alice", "scontrol", "update", f"jobid={job}", "StartTime=now", check=None)
+                    out, err = waiting.communicate(timeout=120)
+                self.assertEqual(waiting.returncode, code, out + err)
+                self.assertIn(f"Job {job} has ended: {end}, exit code {code}", err)
+                self.assertEqual(file.read_text().count("run 1 cpu03\n"), 0 if options else 1)
 
     def test_each_task_has_the_processors_and_gpus_that_were_asked_for(self):
         show = "import os; print(os.environ['SLURM_PROCID'], os.environ['SRUN_CPUS_PER_TASK'], os.environ['CUDA_VISIBLE_DEVICES'], flush=True)"
