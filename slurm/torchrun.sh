@@ -11,6 +11,7 @@ hpcenv_torchrun() {
   else
     options+=(--rdzv_conf=is_host=0)
   fi
+#@ignored
   torchrun "${options[@]}" "$@"
 }
 hpcenv_host=$(scontrol show hostnames "$SLURM_JOB_NODELIST") || exit 125

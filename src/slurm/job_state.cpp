@@ -64,6 +64,8 @@ JobState state_of(std::string_view state, std::string_view exit_code) {
   job.finished = is_finished(state);
   if (!job.finished) return job;
   job.exit_code = exit_code_of(exit_code);
+  // Slurm's own word for a lost node: 24.11 shows it as signal 1, which nothing got.
+  if (state == "NODE_FAIL") job.exit_code = 1;
   if (job.exit_code == 0 && state == "CANCELLED") job.exit_code = killed_by + terminated;
   if (job.exit_code == 0 && state != "COMPLETED") job.exit_code = 1;
   return job;

@@ -61,7 +61,8 @@ std::string processes(const JobRequest& request) {
 std::string torchrun_lines(const JobRequest& request) {
   const std::string program = words_text(torchrun_words(request));
   const std::string look = look_for("torchrun", "neither in the environment nor on");
-  if (!has_several_nodes(request)) {
+  // The signal of a requeue is for the processes, which srun reaches and torchrun does not.
+  if (!has_several_nodes(request) && !request.requeue) {
     return what_starts(request) + look +
            "# torchrun starts one process a GPU, hands signals on and leaves with their exit "
            "code.\n" +
@@ -69,11 +70,17 @@ std::string torchrun_lines(const JobRequest& request) {
                               program);
   }
   const std::string address = request.torch_takes_address ? "--local-addr=\"$host\"" : "";
+  std::string ignored;
+  if (request.requeue) {
+    ignored = fmt::format("  # It would end torchrun; the processes get it too.\n  trap '' {}\n",
+                          request.requeue->name);
+  }
   std::string suffix = shell::quote_posix(request.host_suffix);
   if (request.host_suffix.empty()) suffix.clear();
   const std::string text =
       filled_template("torchrun.sh", {{"@PROCESSES@", processes(request)},
                                       {" '#@address'", address.empty() ? "" : " " + address},
+                                      {"#@ignored\n", ignored},
                                       {"'@SUFFIX@'", suffix}});
   return what_starts(request) + look + filled_template("rank.sh", {}) + text +
          start(request, fmt::format(" srun {} --kill-on-bad-exit=1 \\\n  {}", once_a_node,

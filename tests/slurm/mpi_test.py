@@ -65,7 +65,12 @@ class Mpi(SlurmCase):
 
     def test_open_mpi(self):
         for more in ([], ["--check"]):
-            done, text = self.submit("/scratch/hello", options=[*TASKS, *more])
+            # Open MPI 5.0.7 itself now and then crashes while it starts, where a peer is faster: not what is tested here.
+            for attempt in range(4):
+                done, text = self.submit("/scratch/hello", options=[*TASKS, *more], check=None, output=f"{self.directory}/{attempt}{len(more)}")
+                if "mca_pml_ob1_recv_frag_callback_match" not in text:
+                    break
+            self.assertEqual(done.code, 0, text)
             self.assert_met(text)
             self.assertIn("\nexec -- srun --mpi=pmix ", self.script_of(done.out.split()[0]))
 

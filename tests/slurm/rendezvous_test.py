@@ -1,9 +1,20 @@
 #!/usr/bin/env python3
 """Jobs with torchrun on several nodes: who meets where. In CI by a small program that takes torchrun's options and meets as it does."""
 import json
+import time
 
 from cluster_config import Node
 from slurm_case import HPCENV, PREFIX, PROGRAMS, SlurmCase, run_tests
+
+# What a training program does that saves its state: each process does.
+SAVES = """
+import os, signal, sys, time
+def save(*_):
+    os.write(1, b"saved\\n")
+    os._exit(0)
+signal.signal(signal.SIGUSR1, save)
+time.sleep(300)
+"""
 
 
 class Rendezvous(SlurmCase):
@@ -72,6 +83,26 @@ class Rendezvous(SlurmCase):
                                  check=1)
         self.assertRegex(text, r"hpcenv: task 1 of 2, on cpu04, failed at \S+ with exit code 1\n")
         self.assertEqual(text.count("hpcenv: task"), 1, text)
+
+    def test_processes_get_the_signal_of_a_requeue_and_torchrun_stays(self):
+        self.install_torchrun("2.5.1")
+        (self.cluster.scratch / "saves.py").write_text(SAVES)
+        jobs = {}
+        for nodes in ("1", "2"):
+            options = ["--launcher", "torchrun", "--nodes", nodes, "--ntasks-per-node", "2", "--requeue-on-signal", "USR1@55", "--time", "1",
+                       "--sbatch=--exclude=cpu01,cpu03"]
+            output = f"{self.directory}/{nodes}"
+            jobs[nodes] = self.submit("/scratch/saves.py", options=options, output=output, wait=False)[0].out.strip(), self.on_this_machine(output)
+        for nodes, (number, output) in jobs.items():
+            with self.subTest(nodes):
+                end = time.monotonic() + 90
+                while not (output.exists() and "the job " in output.read_text()):
+                    self.assertLess(time.monotonic(), end, output.read_text() if output.exists() else "no output")
+                    time.sleep(0.2)
+                text = output.read_text()
+                self.assertIn("hpcenv: USR1 came, the program has ended; the job goes into the queue again.\n", text)
+                self.assertEqual(text.count("saved\n"), 2 * int(nodes), text)
+                self.on("alice", "scancel", number)
 
     def test_two_jobs_on_the_same_nodes(self):
         self.install_torchrun("2.5.1")

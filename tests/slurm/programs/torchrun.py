@@ -76,7 +76,8 @@ def main() -> int:
     for index in range(local):
         variables = {"RANK": rank * local + index, "LOCAL_RANK": index, "WORLD_SIZE": nodes * local, "MASTER_ADDR": master, "MASTER_PORT": port}
         workers.append(subprocess.Popen([sys.executable, "-u", chosen.script, *chosen.arguments],
-                                        env={**os.environ, **{name: str(value) for name, value in variables.items()}}))
+                                        env={**os.environ, **{name: str(value) for name, value in variables.items()}},
+                                        start_new_session=True))
     signal.signal(signal.SIGTERM, lambda *_: [worker.terminate() for worker in workers])
     codes = [worker.wait() for worker in workers]
     return int(any(codes))

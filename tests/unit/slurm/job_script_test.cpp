@@ -286,9 +286,16 @@ TEST_CASE("torchrun gets the words of the command but Python's name") {
   CHECK(two.find("--nproc_per_node=\"4\"") != std::string::npos);
   CHECK(two.find("hpcenv_host=${hpcenv_host%%$'\\n'*}i\n") != std::string::npos);
   CHECK(two.find("--local-addr=\"$host\"") != std::string::npos);
+  CHECK(two.find("trap '' ") == std::string::npos);
   request.torch_takes_address = false;
   CHECK(job_script(request, activation_for(prefix.path())).find("--local-addr") ==
         std::string::npos);
+  // Through srun on one node too: torchrun hands no such signal on.
+  request.nodes.clear();
+  request.requeue = RequeueSignal{"USR1", 60};
+  const std::string requeued = job_script(request, activation_for(prefix.path()));
+  CHECK(requeued.find("\n  trap '' USR1\n  torchrun ") != std::string::npos);
+  CHECK(requeued.find("hpcenv_run srun --nodes=") != std::string::npos);
 }
 
 TEST_CASE("names and versions cannot leave their comment") {

@@ -27,6 +27,7 @@ TEST_CASE("how a job ended is an exit code") {
   CHECK(exit_code(line("CANCELLED", "0:0")) == 143);
   CHECK(exit_code(line("TIMEOUT", "0:0")) == 1);
   CHECK(exit_code(line("NODE_FAIL", "1:0")) == 1);
+  CHECK(exit_code(line("NODE_FAIL", "0:1")) == 1);
   for (const char* state : {"PENDING", "RUNNING", "COMPLETING", "CONFIGURING", "SUSPENDED"}) {
     INFO(state);
     CHECK(exit_code(line(state, "0:0")) == -1);
