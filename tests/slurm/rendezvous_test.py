@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Jobs with torchrun on several nodes: who meets where. In CI by a small program that takes torchrun's options and meets as it does."""
 import json
+import pathlib
 import time
 
 from cluster_config import Node
@@ -19,12 +20,39 @@ time.sleep(300)
 
 class Rendezvous(SlurmCase):
     """cpu01 has another host name than Slurm knows, whose address is on a dead network; cpu03's own name has such an address, cpu03i not."""
-    site = {"nodes": (Node("cpu01", hostname="r1n1", dead_network="up"), Node("cpu02"), Node("cpu03", dead_network="down"), Node("cpu04"))}
+    site = {"nodes": (Node("cpu01", hostname="r1n1", dead_network="up"), Node("cpu02"), Node("cpu03", dead_network="down"), Node("cpu04"),
+                      Node("cpu05"), Node("cpu06"))}
+
+    requeued: dict[str, tuple[str, pathlib.Path]] = {}
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
         (cls.cluster.scratch / "all_reduce.py").write_text((PROGRAMS / "all_reduce.py").read_text())
+
+    def test_0_jobs_that_are_to_be_requeued_start(self):
+        """They run on nodes of their own beside the other tests; the last one looks at them."""
+        self.install_torchrun("2.5.1")
+        (self.cluster.scratch / "saves.py").write_text(SAVES)
+        for nodes in ("1", "2"):
+            options = ["--launcher", "torchrun", "--nodes", nodes, "--ntasks-per-node", "2", "--requeue-on-signal", "USR1@55", "--time", "1",
+                       "--sbatch=--exclude=cpu[01-04]"]
+            output = f"{self.directory}/{nodes}"
+            done, _ = self.submit("/scratch/saves.py", options=options, output=output, wait=False)
+            self.requeued[nodes] = done.out.strip(), self.on_this_machine(output)
+
+    def test_z_processes_got_the_signal_of_a_requeue_and_torchrun_stayed(self):
+        self.assertEqual(sorted(self.requeued), ["1", "2"], "they are started by test_0, which comes first")
+        for nodes, (number, output) in self.requeued.items():
+            with self.subTest(nodes):
+                end = time.monotonic() + 90
+                while not (output.exists() and "the job " in output.read_text()):
+                    self.assertLess(time.monotonic(), end, output.read_text() if output.exists() else "no output")
+                    time.sleep(0.2)
+                text = output.read_text()
+                self.assertIn("hpcenv: USR1 came, the program has ended; the job goes into the queue again.\n", text)
+                self.assertEqual(text.count("saved\n"), 2 * int(nodes), text)
+                self.on("alice", "scancel", number)
 
     def run_job(self, nodes: str, *arguments: str, options=(), check=0, name="out", **more_of_submit) -> str:
         words = ["--launcher", "torchrun", f"--sbatch=--nodelist={nodes}", "--ntasks-per-node", "2", *options]
@@ -83,26 +111,6 @@ class Rendezvous(SlurmCase):
                                  check=1)
         self.assertRegex(text, r"hpcenv: task 1 of 2, on cpu04, failed at \S+ with exit code 1\n")
         self.assertEqual(text.count("hpcenv: task"), 1, text)
-
-    def test_processes_get_the_signal_of_a_requeue_and_torchrun_stays(self):
-        self.install_torchrun("2.5.1")
-        (self.cluster.scratch / "saves.py").write_text(SAVES)
-        jobs = {}
-        for nodes in ("1", "2"):
-            options = ["--launcher", "torchrun", "--nodes", nodes, "--ntasks-per-node", "2", "--requeue-on-signal", "USR1@55", "--time", "1",
-                       "--sbatch=--exclude=cpu01,cpu03"]
-            output = f"{self.directory}/{nodes}"
-            jobs[nodes] = self.submit("/scratch/saves.py", options=options, output=output, wait=False)[0].out.strip(), self.on_this_machine(output)
-        for nodes, (number, output) in jobs.items():
-            with self.subTest(nodes):
-                end = time.monotonic() + 90
-                while not (output.exists() and "the job " in output.read_text()):
-                    self.assertLess(time.monotonic(), end, output.read_text() if output.exists() else "no output")
-                    time.sleep(0.2)
-                text = output.read_text()
-                self.assertIn("hpcenv: USR1 came, the program has ended; the job goes into the queue again.\n", text)
-                self.assertEqual(text.count("saved\n"), 2 * int(nodes), text)
-                self.on("alice", "scancel", number)
 
     def test_two_jobs_on_the_same_nodes(self):
         self.install_torchrun("2.5.1")
