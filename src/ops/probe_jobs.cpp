@@ -87,7 +87,8 @@ void ProbeJobs::cancel(const std::vector<std::string>& jobs, const ProbePlace& p
   // One that was submitted while the interrupt came has told nobody its id.
   const auto queue =
       ask({"squeue", "-h", "-u", user, "-n", "hpcenv-probe", "-o", "%i %Z"}, look_patience);
-  for (const std::string_view line : base::split_lines(queue ? queue->output : "")) {
+  const std::string text = queue ? queue->output : "";
+  for (const std::string_view line : base::split_lines(text)) {
     const auto fields = base::split_words(line);
     if (fields.size() == 2 && fields[1] == place.folder.native()) words.emplace_back(fields[0]);
   }

@@ -20,7 +20,7 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view folder_start = ".hpcenv-probe-";
 constexpr std::string_view token_start = ".hpcenv-seen-";
-constexpr std::int64_t week = 7 * 86400;
+constexpr std::int64_t week = std::int64_t{7} * 86400;
 
 // What clusters call their shared file systems.
 constexpr std::array shared_variables{"SCRATCH",  "PSCRATCH", "WORK",       "FAST",
@@ -148,7 +148,7 @@ Result<fs::path> program_for(const std::string& arch) {
   utsname here{};
   const std::string machine = uname(&here) == 0 ? here.machine : "";
   if (arch.empty() || arch == machine) return fs::path("/proc/self/exe");
-  const fs::path other = own.parent_path() / ("hpcenv-" + arch);
+  fs::path other = own.parent_path() / ("hpcenv-" + arch);
   if (machine_of_elf(other) == arch) return other;
   Error no_program{ErrorKind::refused,
                    fmt::format("the nodes are {}, this hpcenv is for {}", arch, machine),

@@ -19,7 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 using State = ProbeOutcome::State;
 
-constexpr std::int64_t week = 7 * 86400;
+constexpr std::int64_t week = std::int64_t{7} * 86400;
 constexpr int request_patience = 240;  ///< quarters of a second
 
 fs::path registry(const Locations& locations) { return locations.state / "probes"; }

@@ -179,6 +179,7 @@ std::string drivers_text(const std::vector<NodeSight>& sights) {
   std::ranges::sort(drivers,
                     [](const auto& a, const auto& b) { return is_lower(a.first, b.first); });
   std::vector<std::string> texts_of;
+  texts_of.reserve(drivers.size());
   for (const auto& [version, nodes] : drivers) {
     texts_of.push_back(fmt::format("{} ({})", version.empty() ? "none" : version, nodes));
   }

@@ -12,6 +12,7 @@ using Partitions = std::vector<const Partition*>;
 
 std::vector<std::string> names_of(const SiteProfile& site) {
   std::vector<std::string> names;
+  names.reserve(site.partitions.size());
   for (const Partition& partition : site.partitions) names.push_back(partition.name);
   return names;
 }

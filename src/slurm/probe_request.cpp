@@ -9,7 +9,7 @@
 namespace hpcenv::slurm {
 namespace {
 
-constexpr std::uint64_t short_seconds = 3 * 3600;
+constexpr std::uint64_t short_seconds = std::uint64_t{3} * 3600;
 constexpr std::array<std::string_view, 5> spelling_names{"gres", "gres", "gpus-per-node", "gpus",
                                                          "none"};
 

@@ -102,6 +102,7 @@ def at_a_terminal(words: list[str], prompt: bytes, answer: bytes) -> tuple[int, 
 
 class SiteCase(TargetCase):
     """With an environment without packages, for jobs on the targets."""
+    static_program = True
 
     @classmethod
     def setUpClass(cls):
@@ -370,6 +371,7 @@ class Nodes(SiteCase):
 
 class Modules(TargetCase):
     """Slurm is known to a module only, and the login shell is tcsh."""
+    static_program = True
 
     @classmethod
     def setUpClass(cls):

@@ -18,7 +18,18 @@ SCRATCH = {"SCRATCH": "/scratch"}
 
 
 class TargetCase(SlurmCase):
+    """Each probe sends the program along: without debugging symbols, and where that will do the one that users have."""
     needs_environment = False
+    static_program = False
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        program = cls.cluster.scratch / "bin/hpcenv"
+        if cls.static_program and os.path.exists(os.environ["HPCENV_RELEASE_PROGRAM"]):
+            shutil.copy(os.environ["HPCENV_RELEASE_PROGRAM"], program)
+        else:
+            subprocess.run(["strip", str(program)], check=True)
 
     def target(self, *words: str, check: int | None = 0, env=None, **options):
         return self.on("alice", HPCENV, "target", *words, check=check, env={**SCRATCH, **(env or {})}, timeout=90, **options)

@@ -103,7 +103,7 @@ ops::SlurmTargetRequest with_questions(ops::SlurmTargetRequest request, Session&
                     : field == ReachField::qos   ? "a QOS"
                                                  : "a partition",
                     known.empty() ? "" : " (" + base::join(known, ", ") + ")");
-    HPCENV_ASSIGN(const std::string answer, ask_name(question, output));
+    HPCENV_ASSIGN(std::string answer, ask_name(question, output));
     if (answer.empty()) return fail(ErrorKind::not_found, "nothing was answered");
     return answer;
   };
