@@ -4,6 +4,8 @@
 hpcenv_hand_on() {
   hpcenv_woken=yes
   [[ $1 != @SIGNAL@ ]] || hpcenv_due=yes
+  # scancel tells every process itself: one that is leaving already is not told again.
+  [[ $1 != TERM ]] || sleep 0.5
   [[ -z $hpcenv_child ]] || kill -s "$1" "$hpcenv_child" 2>/dev/null || :
 }
 hpcenv_run() {

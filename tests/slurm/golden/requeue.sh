@@ -179,6 +179,8 @@ unset -v "${!hpcenv_@}"
 hpcenv_hand_on() {
   hpcenv_woken=yes
   [[ $1 != USR1 ]] || hpcenv_due=yes
+  # scancel tells every process itself: one that is leaving already is not told again.
+  [[ $1 != TERM ]] || sleep 0.5
   [[ -z $hpcenv_child ]] || kill -s "$1" "$hpcenv_child" 2>/dev/null || :
 }
 hpcenv_run() {
