@@ -67,6 +67,9 @@ class GrowingFile {
 class Waiting {
  public:
   void tell(const slurm::JobState& state, const SubmitOutcome& job, base::Reporter& reporter) {
+    const bool starts = state.state == "RUNNING" && last_ != "RUNNING";
+    last_ = state.state;
+    if (starts) reporter.step(fmt::format("Job {} runs", job.job_id));
     if (state.state != "PENDING") return;
     const bool silent = state.reason.empty() || state.reason == "None";
     reporter.step(silent ? fmt::format("Job {} waits", job.job_id)
@@ -80,7 +83,8 @@ class Waiting {
   }
 
  private:
-  std::string told_;
+  std::string last_;  ///< state
+  std::string told_;  ///< reason
 };
 
 }  // namespace
