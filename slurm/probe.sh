@@ -46,7 +46,7 @@ hpcenv_code=$?
 # 126: it may not be executed there.
 if ((hpcenv_code != 126)); then exit "$hpcenv_code"; fi
 for hpcenv_place in "${TMPDIR:-/tmp}" /tmp /dev/shm; do
-  hpcenv_copy=$(mktemp -d "$hpcenv_place/hpcenv-probe.$SLURM_JOB_ID.XXXXXX") || continue
+  hpcenv_copy=$(mktemp -d "$hpcenv_place/hpcenv-probe.$SLURM_JOB_ID.XXXXX") || continue
   trap 'rm -rf -- "$hpcenv_copy"' EXIT
   echo $$ >"$hpcenv_copy/pid"
   cp -- "$hpcenv_folder/hpcenv" "$hpcenv_copy/hpcenv" || continue

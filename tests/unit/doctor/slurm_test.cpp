@@ -95,8 +95,7 @@ TEST_CASE("P09 a build without CUDA where the cluster has GPUs", "[slurm]") {
   REQUIRE(finding.remedy);
   CHECK(finding.remedy->text.ends_with(
       "with `create --on gpu` an environment that asks for pytorch-gpu."));
-  CHECK(finding.remedy->commands.at(0) ==
-        "hpcenv target add gpu --partition gpu");
+  CHECK(finding.remedy->commands.at(0) == "hpcenv target add gpu --partition gpu");
   login.slurm.site.partitions.pop_back();
   CHECK(login.severity("P09") == Severity::info);
   login.asked = false;
@@ -272,8 +271,7 @@ TEST_CASE("S05 targets that are old, or whose driver has changed", "[slurm]") {
   login.targets[0].renew = "hpcenv target refresh gpu";
   const Finding old = login.examine("S05");
   CHECK(old.text == "target gpu was profiled 40 days ago");
-  CHECK(only_command(old) ==
-        "hpcenv target refresh gpu");
+  CHECK(only_command(old) == "hpcenv target refresh gpu");
   login.targets[0].oldest = login.now;
   login.targets[0].driver_then = "535.1";
   login.targets[0].driver_now = "550.1";
