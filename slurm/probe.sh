@@ -31,6 +31,8 @@ hpcenv_sweep() {
   for old in "$1"/hpcenv-probe.*; do
     [[ -d $old && ! -L $old && -O $old ]] || continue
     pid=$(cat "$old/pid" 2>/dev/null)
+    # Without a number it may be about to get one.
+    if [[ -z $pid ]]; then [[ -n $(find "$old" -maxdepth 0 -mmin +2) ]] || continue; fi
     if [[ -z $pid ]] || ! kill -0 "$pid" 2>/dev/null; then rm -rf -- "$old"; fi
   done
 }
