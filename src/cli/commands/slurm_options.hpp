@@ -37,20 +37,14 @@ inline constexpr std::array slurm_place_options{
 
 /// What batch jobs take besides.
 inline constexpr std::array slurm_batch_options{
-    OptionSpec{"--launcher", "WHO",
-               "what starts the program: none, srun, torchrun, mpi (default: "
-               "srun where there are several tasks)"},
-    OptionSpec{"--mpi", "TYPE",
-               "with --launcher mpi: the --mpi of srun (default: as the MPI library "
-               "wants it)"},
+    OptionSpec{"--launcher", "WHO", "none, srun (where there are several tasks), torchrun, mpi"},
+    OptionSpec{"--mpi", "TYPE", "the --mpi of srun (default: as the MPI library wants it)"},
     OptionSpec{"--array", "RANGE",
-               "one job for each number, e.g. 1-100%10; the program finds its "
-               "own in SLURM_ARRAY_TASK_ID"},
+               "a job a number, in SLURM_ARRAY_TASK_ID; 1-100%10: 10 at a time"},
     OptionSpec{"--dependency", "LIST", "wait for other jobs, e.g. afterok:4711"},
     OptionSpec{"--requeue-on-signal", "SIG@SECONDS",
-               "send the program a signal before the time limit, e.g. USR1@120; when it has ended "
-               "with 0, the job is queued again"},
-    OptionSpec{"--check", "", "let the job look first whether its node fits the environment",
+               "USR1@120: signal so long before the limit, queue again after it"},
+    OptionSpec{"--check", "", "look first, in the job, whether its node fits the environment",
                OptionSpec::Kind::flag},
     OptionSpec{"--mail-type", "EVENTS", "when to write, e.g. END,FAIL"},
     OptionSpec{"--mail-user", "ADDRESS", "to whom"},
