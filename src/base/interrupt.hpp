@@ -13,7 +13,7 @@ void watch_interrupts();
 int interrupt_signal();
 /// A failure of kind interrupted or terminated when the flag is set.
 Result<> check_interrupt();
-/// For tests: as if the signal had come; 0 clears.
+/// As if the signal had come; 0 clears: for tests, and for who runs a program after one came.
 void set_interrupt(int signal_number);
 
 }  // namespace hpcenv::base
