@@ -276,7 +276,7 @@ class InShells(InitCase):
             name = SHELLS.get(shell, shell)
             words = {"posix": ["-l"], "zsh": ["-i"], "bash": ["-i"]}.get(shell, [])
             done = subprocess.run([name, *words], input="echo fine\n", env=self.variables, capture_output=True, text=True, check=False,
-                                  start_new_session=True, timeout=60)
+                                  start_new_session=True, timeout=60, cwd="/")  # a prompt may show the directory
             self.assertEqual((done.returncode, done.stdout.splitlines()[-1]), (0, "fine"))
             self.assertNotIn("hpcenv", done.stderr)
 
