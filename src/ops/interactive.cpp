@@ -45,7 +45,9 @@ Started session_of(const slurm::JobRequest& request, const shell::Activation& ac
   } else {
     started.environment = without_overruled(request, environment, "SALLOC_");
     started.argv = {"salloc"};
-    add(started.argv, slurm::srun_words(request));
+    slurm::JobRequest without_mpi = request;
+    without_mpi.mpi.clear();  // which salloc does not know
+    add(started.argv, slurm::srun_words(without_mpi));
     add(started.argv, {"srun", "--interactive", "--preserve-env", "--pty"});
   }
   add(started.argv,

@@ -156,29 +156,24 @@ bool lies_in(const fs::path& path, const fs::path& folder) {
 }
 
 /// The probe of a target looks at home: where the nodes do not have it, what lies there is lost.
-Result<> check_seen(const SubmitRequest& request, const base::Environment& environment) {
+Result<> check_seen(const fs::path& path, const SubmitRequest& request,
+                    const base::Environment& environment, std::string_view what) {
   const fs::path home = environment.get_or("HOME", "");
   const std::vector<std::string>& visible = request.job.visible;
-  const auto is_seen = [&](const fs::path& path) {
-    return !lies_in(path, home) || std::ranges::any_of(visible, [&](const std::string& folder) {
-      return lies_in(path, folder);
-    });
-  };
-  if (visible.empty() || home.empty()) return {};
-  const std::string shared = base::join(visible, ", ");
-  if (!is_seen(request.activation.prefix)) {
-    return fail_hint(
-        ErrorKind::refused,
-        fmt::format("the nodes do not see {}, where the environment {} is", home.native(),
-                    request.activation.environment_name),
-        fmt::format("they see {}: create it there with -p, or set HPCENV_ROOT", shared));
-  }
-  HPCENV_ASSIGN(const fs::path start, working_directory(request));
-  if (is_seen(start / request.job.output)) return {};
-  return fail_hint(
-      ErrorKind::refused,
-      fmt::format("the nodes do not see {}, where the job would write its output", home.native()),
-      fmt::format("they see {}: submit from there", shared));
+  const auto holds = [&](const std::string& folder) { return lies_in(path, folder); };
+  const bool is_judged = !visible.empty() && !home.empty() && lies_in(path, home);
+  if (!is_judged || std::ranges::any_of(visible, holds)) return {};
+  return fail_hint(ErrorKind::refused,
+                   fmt::format("the nodes do not see {}, where {}", home.native(), what),
+                   "they see " + base::join(visible, ", "));
+}
+
+Result<> check_environment_seen(const SubmitRequest& request,
+                                const base::Environment& environment) {
+  auto seen = check_seen(request.activation.prefix, request, environment,
+                         fmt::format("the environment {} is", request.activation.environment_name));
+  if (seen) return seen;
+  return Failure(with_hint(std::move(seen).error(), "create it there with -p, or set HPCENV_ROOT"));
 }
 
 /// Slurm 22.05 takes such a dependency, and what becomes of it is anybody's guess.
@@ -197,9 +192,11 @@ void warn_of_unknown_jobs(const slurm::JobRequest& job, const LocalSeams& seams,
 
 }  // namespace
 
-Result<> check_output(const SubmitRequest& request) {
+Result<> check_output(const SubmitRequest& request, const base::Environment& environment) {
   HPCENV_ASSIGN(const fs::path start, working_directory(request));
   const std::string& output = request.job.output;
+  auto seen = check_seen(start / output, request, environment, "the job would write its output");
+  if (!seen) return Failure(with_hint(std::move(seen).error(), "submit from there"));
   HPCENV_TRY(check_log(start / (output.empty() ? "slurm-%j.out" : output), "output"));
   const std::string errors = slurm::further_option(request.job, "--error", "-e");
   return errors.empty() ? Result<>() : check_log(start / errors, "errors");
@@ -212,7 +209,7 @@ Result<std::vector<std::string>> look_before(const SubmitRequest& request,
   HPCENV_TRY(check_slurm(seams));
   HPCENV_TRY(check_program(request, seams.reader.environment(), warnings));
   HPCENV_TRY(check_site(request.job, seams, warnings));
-  HPCENV_TRY(check_seen(request, seams.reader.environment()));
+  HPCENV_TRY(check_environment_seen(request, seams.reader.environment()));
   warn_of_local_disk(request, warnings);
   warn_of_unknown_jobs(request.job, seams, warnings);
   return warnings;

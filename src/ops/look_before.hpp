@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "base/environment.hpp"
 #include "base/result.hpp"
 #include "ops/seams.hpp"
 #include "ops/submit.hpp"
@@ -16,7 +17,7 @@ namespace hpcenv::ops {
 Result<std::vector<std::string>> look_before(const SubmitRequest& request, const LocalSeams& seams);
 
 /// Slurm makes no directory for the output; the job would fail without leaving a word anywhere.
-/// Refused where there is none that can be written.
-Result<> check_output(const SubmitRequest& request);
+/// Refused where there is none that can be written, or that the nodes do not see.
+Result<> check_output(const SubmitRequest& request, const base::Environment& environment);
 
 }  // namespace hpcenv::ops

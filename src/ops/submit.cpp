@@ -150,7 +150,7 @@ Slurm slurm_for(const SubmitRequest& request, const LocalSeams& seams) {
 
 Result<SubmitOutcome> submit(const SubmitRequest& request, const LocalSeams& seams) {
   HPCENV_ASSIGN(std::vector<std::string> warnings, look_before(request, seams));
-  HPCENV_TRY(check_output(request));
+  HPCENV_TRY(check_output(request, seams.reader.environment()));
   const fs::path jobs = request.state / "jobs";
   HPCENV_TRY(base::make_directories(jobs));
   HPCENV_ASSIGN(fs::path directory, base::make_private_directory(jobs, "new-"));

@@ -63,7 +63,7 @@ std::string torchrun_lines(const JobRequest& request) {
   const std::string look = look_for("torchrun", "neither in the environment nor on");
   // The signal of a requeue is for the processes, which srun reaches and torchrun does not.
   if (!has_several_nodes(request) && !request.requeue) {
-    return what_starts(request) + look +
+    return look +
            "# torchrun starts one process a GPU, hands signals on and leaves with their exit "
            "code.\n" +
            start(request, " torchrun --standalone --nproc_per_node=\"" + processes(request) + "\"" +

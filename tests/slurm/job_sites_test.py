@@ -73,7 +73,7 @@ class Nodes(JobsCase):
         self.target("add", "two", "--partition", "gpu", "--constraint", "two")
         done = self.job("--on", "two", check=1)
         self.assertIn("the nodes do not see /home/alice, where the job would write its output", done.err)
-        self.assertIn("they see /scratch: submit from there", done.err)
+        self.assertIn("they see /scratch\nhint: submit from there", done.err)
         self.on("alice", "mkdir", "-p", "/scratch/logs")
         done = self.job("--on", "two", "--sbatch=--chdir=/scratch/logs", output="out")
         self.assertIn(f"{ENVIRONMENT} on GPU 0\n", done.out)

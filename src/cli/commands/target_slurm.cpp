@@ -13,7 +13,9 @@
 #include "ops/site_layer.hpp"
 #include "ops/slurm_target.hpp"
 #include "shell/activation.hpp"
-#include "slurm/job_script.hpp"
+#include "slurm/job_request.hpp"
+#include "slurm/plain_text.hpp"
+#include "slurm/site.hpp"
 
 namespace hpcenv::cli {
 namespace {
@@ -37,14 +39,13 @@ Result<std::chrono::seconds> patience_of(const Arguments& arguments) {
 
 // "a100:2", "2", "a100".
 Result<> read_gpus(const std::string& text, slurm::ProbeRequest& probe) {
-  const auto parts = base::split(text, ':');
-  const auto count = base::parse_unsigned(parts.back());
-  if (parts.size() > 2 || parts.front().empty() || (parts.size() == 2 && !count)) {
+  const auto gpus = slurm::parse_gpus(text);
+  if (!gpus) {
     return fail_hint(ErrorKind::usage, fmt::format("--gpus cannot be '{}'", text),
                      "give a number, or a type and a number: a100:2");
   }
-  probe.gpus = count.value_or(1);
-  if (parts.size() == 2 || !count) probe.gpu_type = parts.front();
+  probe.gpus = gpus->count;
+  probe.gpu_type = gpus->type;
   return {};
 }
 
@@ -57,11 +58,8 @@ Result<> check_words(const slurm::ProbeRequest& probe, const std::string& time) 
   job.time = time;
   job.sbatch_options = probe.options;
   HPCENV_TRY(slurm::validate_request(job));
-  const bool control = std::ranges::any_of(probe.constraint + probe.gpu_type, [](char c) {
-    return static_cast<unsigned char>(c) < ' ' || c == 0x7f;
-  });
-  if (!control) return {};
-  return fail(ErrorKind::usage, "--constraint and --gpus cannot hold control characters");
+  if (!slurm::has_control_character(probe.constraint)) return {};
+  return fail(ErrorKind::usage, "--constraint cannot hold control characters");
 }
 
 // What the site's file says of every job, where the user says nothing.

@@ -236,10 +236,10 @@ TEST_CASE("what lies in a home that the nodes do not see is refused") {
   CHECK(slurm.submit());
   slurm.request.job.output = slurm.path("home/out");
   check_failure(slurm.submit(), ErrorKind::refused, "where the job would write its output",
-                "they see /scratch/me: submit from there");
+                "submit from there");
   slurm.request.activation.prefix = slurm.path("home/envs/e");
   check_failure(slurm.submit(), ErrorKind::refused, "where the environment e is",
-                "they see /scratch/me");
+                "create it there with -p");
   slurm.request.job.visible.push_back(slurm.path("home"));
   REQUIRE(base::make_directories(slurm.path("home")));
   CHECK(slurm.submit());
