@@ -6,28 +6,6 @@
 namespace hpcenv::slurm {
 namespace {
 
-std::string names_text(const SiteProfile& site) {
-  std::vector<std::string> names;
-  names.reserve(site.partitions.size());
-  for (const Partition& partition : site.partitions) {
-    names.push_back(partition.name + (partition.is_default ? " (default)" : ""));
-  }
-  return base::join(names, ", ");
-}
-
-Failure unknown_partition(std::string_view name, const SiteProfile& site) {
-  std::vector<std::string> known;
-  known.reserve(site.partitions.size());
-  for (const Partition& partition : site.partitions) known.push_back(partition.name);
-  Error error{ErrorKind::not_found, fmt::format("there is no partition '{}' here", name), {}, {}};
-  const auto nearest = base::nearest_words(name, known, 3);
-  if (!nearest.empty()) {
-    error.hints.push_back(fmt::format("did you mean {}?", base::join(nearest, " or ")));
-  }
-  error.hints.push_back(fmt::format("partitions: {} (sinfo -s shows more)", names_text(site)));
-  return Failure(std::move(error));
-}
-
 struct GpuOffer {
   std::uint64_t most = 0;          ///< of the wanted type on one node
   std::vector<std::string> types;  ///< "a100 (2 a node)"
@@ -181,7 +159,7 @@ Result<> validate_against_site(const JobRequest& request, const SiteProfile& sit
   HPCENV_TRY(check_association(request, site));
   if (!request.partition.empty()) {
     for (const std::string_view name : base::split(request.partition, ',')) {
-      if (find_partition(site, name) == nullptr) return unknown_partition(name, site);
+      if (find_partition(site, name) == nullptr) return Failure(unknown_partition(name, site));
     }
   }
   Result<> last;

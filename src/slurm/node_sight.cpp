@@ -76,6 +76,12 @@ bool is_lower(const std::string& one, const std::string& other) {
   return a && b ? *a < *b : one < other;
 }
 
+/// Who wrote it by hand may know better than one look at a node.
+bool is_word_of_people(ReachSource source) {
+  return source == ReachSource::user || source == ReachSource::asked ||
+         source == ReachSource::site_file;
+}
+
 }  // namespace
 
 Json sight_to_json(const NodeSight& sight) {
@@ -134,6 +140,8 @@ std::string interface_of(const NodeSight& sight) {
 void learn_from_nodes(const std::vector<NodeSight>& sights, std::int64_t now, Reach& reach) {
   if (sights.empty()) return;
   const auto put = [&](ReachField field, std::vector<std::string> values) {
+    const ReachFact* known = reach.find(field);
+    if (known != nullptr && is_word_of_people(known->source)) return;
     std::erase(values, "");
     reach.set(field, {std::move(values), ReachSource::probe, now});
   };
@@ -145,7 +153,7 @@ void learn_from_nodes(const std::vector<NodeSight>& sights, std::int64_t now, Re
   put(ReachField::host_suffix, {common(sights, [](const NodeSight& one) { return one.suffix; })});
   const std::string local = common(sights, [](const NodeSight& sight) { return sight.local; });
   put(ReachField::local, {local});
-  if (local.empty()) return;
+  if (local.empty() || reach.text(ReachField::local) != local) return;
   const auto least = std::ranges::min(sights, {}, &NodeSight::local_bytes).local_bytes;
   put(ReachField::local_size, {std::to_string(least)});
   const bool ram = std::ranges::any_of(sights, &NodeSight::local_is_ram);

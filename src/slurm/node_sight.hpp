@@ -43,7 +43,7 @@ Result<NodeSight> sight_from_json(const base::Json& value, std::string_view name
 std::string interface_of(const NodeSight& sight);
 
 /// Sets what all of these nodes have in common: arch, local disk (the smallest), workdir, net (the
-/// worst), interface, suffix. Source probe.
+/// worst), interface, suffix. Source probe; what the user or the site wrote stays.
 void learn_from_nodes(const std::vector<NodeSight>& sights, std::int64_t now, Reach& reach);
 
 /// One profile for each kind: same GPUs, driver, processor and glibc. The first of each stays.

@@ -10,29 +10,12 @@ namespace {
 
 using Partitions = std::vector<const Partition*>;
 
-std::vector<std::string> names_of(const SiteProfile& site) {
-  std::vector<std::string> names;
-  names.reserve(site.partitions.size());
-  for (const Partition& partition : site.partitions) names.push_back(partition.name);
-  return names;
-}
-
-Failure unknown_partition(const std::string& name, const SiteProfile& site) {
-  const auto names = names_of(site);
-  Error error{ErrorKind::not_found, fmt::format("there is no partition '{}'", name), {}, {}};
-  const auto near = base::nearest_words(name, names, 1);
-  if (!near.empty()) error.hints.push_back(fmt::format("did you mean {}?", near.front()));
-  error.hints.push_back("there are: " + base::join(names, ", ") +
-                        "; hpcenv slurm site shows what they hold");
-  return Failure(std::move(error));
-}
-
 Result<Partitions> partitions_of(const ProbeRequest& request, const SiteProfile& site) {
   Partitions found;
   if (request.partition.empty()) return found;
   for (const std::string_view name : base::split(request.partition, ',')) {
     const Partition* partition = find_partition(site, name);
-    if (partition == nullptr) return unknown_partition(std::string(name), site);
+    if (partition == nullptr) return Failure(unknown_partition(name, site));
     found.push_back(partition);
   }
   return found;

@@ -53,6 +53,15 @@ bool is_plain_name(std::string_view text) {
          text.find_first_of("-.") != 0;
 }
 
+std::string names_text(const SiteProfile& site) {
+  std::vector<std::string> names;
+  names.reserve(site.partitions.size());
+  for (const Partition& partition : site.partitions) {
+    names.push_back(partition.name + (partition.is_default ? " (default)" : ""));
+  }
+  return base::join(names, ", ");
+}
+
 }  // namespace
 
 std::vector<std::string> sinfo_arguments() {
@@ -94,6 +103,20 @@ bool is_usable(const SiteNode& node) {
   return std::ranges::none_of(
       std::array<std::string_view, 6>{"down", "drain", "fail", "unknown", "future", "maint"},
       [&](std::string_view word) { return state.find(word) != std::string::npos; });
+}
+
+Error unknown_partition(std::string_view name, const SiteProfile& site) {
+  std::vector<std::string> known;
+  known.reserve(site.partitions.size());
+  for (const Partition& partition : site.partitions) known.push_back(partition.name);
+  Error error{ErrorKind::not_found, fmt::format("there is no partition '{}' here", name), {}, {}};
+  const auto nearest = base::nearest_words(name, known, 3);
+  if (!nearest.empty()) {
+    error.hints.push_back(fmt::format("did you mean {}?", base::join(nearest, " or ")));
+  }
+  error.hints.push_back(
+      fmt::format("partitions: {} (hpcenv slurm site shows more)", names_text(site)));
+  return error;
 }
 
 std::optional<Gpus> parse_gpus(std::string_view text) {

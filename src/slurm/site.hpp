@@ -86,6 +86,9 @@ const Partition* find_partition(const SiteProfile& site, std::string_view name);
 /// Whether jobs can be given the node now or later: neither down nor drained nor unknown.
 bool is_usable(const SiteNode& node);
 
+/// Kind not_found, with the nearest and all names.
+Error unknown_partition(std::string_view name, const SiteProfile& site);
+
 struct Gpus {
   std::string type;  ///< empty: any
   std::uint64_t count = 0;

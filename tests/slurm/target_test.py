@@ -199,7 +199,7 @@ class Drivers(TargetCase):
         self.wait_until_no_job()
 
     def test_what_cannot_be(self):
-        for options, said in ((("--partition", "gpo"), "there is no partition 'gpo'\nhint: did you mean gpu?"),
+        for options, said in ((("--partition", "gpo"), "there is no partition 'gpo' here\nhint: did you mean gpu?"),
                               (("--partition", "gpu", "--gpus", "9"), "no node of partition gpu that is up has 9 GPUs"),
                               (("--partition", "gpu", "--gpus", "h100:1"), "has 1 GPUs of type h100"),
                               (("--partition", "gpu", "--time", "5:00:00"), "5:00:00 is over the time limit of partition gpu, 01:00:00")):

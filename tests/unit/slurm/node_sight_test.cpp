@@ -50,6 +50,17 @@ TEST_CASE("what all nodes have in common is what a target says") {
   learn_from_nodes({}, 9, differing);
 }
 
+TEST_CASE("what people wrote of a target survives a look at its nodes") {
+  Reach reach;
+  reach.set(ReachField::interface, {{"ib7"}, ReachSource::user, 1});
+  reach.set(ReachField::local, {{"$FAST_DISK"}, ReachSource::site_file, 1});
+  reach.set(ReachField::net, {{"proxy"}, ReachSource::probe, 1});
+  learn_from_nodes({sight("gpu01", "")}, 9, reach);
+  CHECK(reach.text(ReachField::interface) == "ib7");
+  CHECK(reach.text(ReachField::local) == "$FAST_DISK");
+  CHECK(reach.text(ReachField::net) == "direct");
+}
+
 TEST_CASE("one profile for each kind of node, and the drivers in order") {
   const std::vector<NodeSight> all{sight("a", "580.65.06"), sight("b", "535.261.03"),
                                    sight("c", "580.65.06")};

@@ -88,7 +88,7 @@ TEST_CASE("an unknown partition is refused with the nearest and the known ones")
   check_refused(result, ErrorKind::not_found, "there is no partition 'gpus' here",
                 "did you mean gpu?");
   CHECK(result.error().hints.back() ==
-        "partitions: cpu (default), gpu, gpu-big (sinfo -s shows more)");
+        "partitions: cpu (default), gpu, gpu-big (hpcenv slurm site shows more)");
   request.partition = "gpu,nosuch";
   check_refused(validate_against_site(request, site()), ErrorKind::not_found,
                 "there is no partition 'nosuch' here", "partitions: ");
