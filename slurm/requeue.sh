@@ -4,13 +4,17 @@
 hpcenv_hand_on() {
   hpcenv_woken=yes
   [[ $1 != @SIGNAL@ ]] || hpcenv_due=yes
+  if [[ -z $hpcenv_child ]]; then
+    hpcenv_early+=" $1"
+    return
+  fi
   # scancel tells every process itself: one that is leaving already is not told again.
   [[ $1 != TERM ]] || sleep 0.5
-  [[ -z $hpcenv_child ]] || kill -s "$1" "$hpcenv_child" 2>/dev/null || :
+  kill -s "$1" "$hpcenv_child" 2>/dev/null || :
 }
 hpcenv_run() {
   local signal code again
-  hpcenv_child='' hpcenv_due='' hpcenv_woken=''
+  hpcenv_child='' hpcenv_due='' hpcenv_woken='' hpcenv_early=''
   for signal in HUP INT QUIT TERM USR1 USR2; do
     # shellcheck disable=SC2064
     trap "hpcenv_hand_on $signal" "$signal"
@@ -20,7 +24,10 @@ hpcenv_run() {
   (exec -- "$@") <&0 &
   hpcenv_child=$!
   set +m
-  [[ -z $hpcenv_due ]] || kill -s @SIGNAL@ "$hpcenv_child" || :
+  # Those that came before the program's number was known.
+  for signal in $hpcenv_early; do
+    hpcenv_hand_on "$signal"
+  done
   code=127
   while
     hpcenv_woken=''

@@ -256,6 +256,21 @@ TEST_CASE("a job that is to be requeued hands signals on, and tells why it is no
   CHECK(run_script(prefix, job_script(request, activation_for(prefix.path()))).code == 137);
 }
 
+TEST_CASE("a signal reaches a program that starts while it comes") {
+  const Prefix prefix;
+  for (const std::string signal : {"INT", "USR1"}) {
+    JobRequest request = request_for(
+        {"sh", "-c", "trap 'exit 6' " + signal + "; kill -s " + signal + " $PPID; sleep 5 & wait"});
+    request.requeue = RequeueSignal{"USR1", 60};
+    std::string script = job_script(request, activation_for(prefix.path()));
+    const std::string start = "(exec -- \"$@\") <&0 &\n";
+    const auto at = script.find(start);
+    REQUIRE(at != std::string::npos);
+    script.insert(at + start.size(), "sleep 0.5\n");
+    CHECK(run_script(prefix, script).code == 6);
+  }
+}
+
 TEST_CASE("a check that cannot run ends the job with 125") {
   const Prefix prefix;
   JobRequest request = request_for({"true"});
