@@ -1,26 +1,14 @@
 #include "base/archive.hpp"
 
-#include <archive.h>
-#include <archive_entry.h>
-
 #include <algorithm>
-#include <array>
-#include <cerrno>
-#include <memory>
-#include <optional>
 #include <string_view>
-#include <utility>
 
+#include "base/archive_input.hpp"
 #include "base/json.hpp"
 
 namespace hpcenv::base {
 
 namespace {
-
-struct Release {
-  void operator()(archive* reader) const { archive_read_free(reader); }
-};
-using Handle = std::unique_ptr<archive, Release>;
 
 /// What a zip file ends with: a record of 22 bytes and a comment of at most 64 KiB.
 constexpr std::size_t zip_end_fixed = 22;
@@ -28,29 +16,21 @@ constexpr std::size_t zip_end_size = zip_end_fixed + 65535;
 constexpr std::string_view zip_end_mark = "PK\5\6";
 constexpr std::size_t metadata_limit = 65536;
 
-/// The source as libarchive's callback reads it. A failure of ours is kept aside: libarchive
-/// carries only a number and a text.
-class Input {
+/// The last bytes of what is read, for the end record of a zip file.
+class Tail {
  public:
-  explicit Input(const ByteSource& source) : source_(source) {}
-
-  Result<std::span<const std::byte>> next() {
-    if (ended_) return std::span<const std::byte>();
-    HPCENV_ASSIGN(const std::span<const std::byte> piece, source_());
-    ended_ = piece.empty();
-    remember_tail(piece);
-    return piece;
+  void remember(std::span<const std::byte> piece) {
+    piece = piece.last(std::min(piece.size(), zip_end_size));
+    if (bytes_.size() + piece.size() > 8 * zip_end_size) {
+      bytes_.erase(0, bytes_.size() - std::min(bytes_.size(), zip_end_size));
+    }
+    bytes_.append(reinterpret_cast<const char*>(piece.data()), piece.size());
   }
 
-  Result<> drain() {
-    while (!ended_) HPCENV_TRY(next());
-    return {};
-  }
-
-  /// After drain(): whether the last bytes are the end record of a zip file, its comment included.
+  /// After all was read: whether the last bytes are the end record, its comment included.
   bool has_zip_end() const {
-    const std::size_t from = tail_.size() - std::min(tail_.size(), zip_end_size);
-    const std::string_view tail = std::string_view(tail_).substr(from);
+    const std::size_t from = bytes_.size() - std::min(bytes_.size(), zip_end_size);
+    const std::string_view tail = std::string_view(bytes_).substr(from);
     const std::size_t at = tail.rfind(zip_end_mark);
     if (at == std::string_view::npos || tail.size() - at < zip_end_fixed) return false;
     const auto byte = [&](std::size_t offset) {
@@ -59,32 +39,8 @@ class Input {
     return tail.size() - at >= zip_end_fixed + byte(20) + (byte(21) << 8U);
   }
 
-  static la_ssize_t callback(archive* reader, void* self, const void** buffer) noexcept {
-    auto& input = *static_cast<Input*>(self);
-    Result<std::span<const std::byte>> piece = input.next();
-    if (!piece.has_value()) {
-      archive_set_error(reader, EIO, "%s", piece.error().message.c_str());
-      input.failure = std::move(piece).error();
-      return ARCHIVE_FATAL;
-    }
-    *buffer = piece->data();
-    return static_cast<la_ssize_t>(piece->size());
-  }
-
-  std::optional<Error> failure;
-
  private:
-  void remember_tail(std::span<const std::byte> piece) {
-    piece = piece.last(std::min(piece.size(), zip_end_size));
-    if (tail_.size() + piece.size() > 8 * zip_end_size) {
-      tail_.erase(0, tail_.size() - std::min(tail_.size(), zip_end_size));
-    }
-    tail_.append(reinterpret_cast<const char*>(piece.data()), piece.size());
-  }
-
-  const ByteSource& source_;
-  std::string tail_;
-  bool ended_ = false;
+  std::string bytes_;
 };
 
 /// Bytes of the current entry of a zip: their number, 0 at its end, below 0 on failure.
@@ -104,38 +60,35 @@ class PackageReader {
  public:
   PackageReader(const ByteSource& source, ArchiveSink& sink, const std::string& name,
                 ArchiveChecksums checksums)
-      : input_(source), sink_(sink), name_(name), checksums_(checksums) {}
+      : input_([this, &source]() -> Result<std::span<const std::byte>> {
+          HPCENV_ASSIGN(const std::span<const std::byte> piece, source());
+          tail_.remember(piece);
+          return piece;
+        }),
+        sink_(sink),
+        name_(name),
+        checksums_(checksums) {}
 
   Result<> read_tar_bz2();
   Result<> read_conda();
 
  private:
-  /// The failure behind a code of libarchive: that of the source if it was the source, else a
-  /// damaged archive.
-  Failure failure_of(archive* reader);
+  Failure failure_of(archive* reader) { return input_.failure_of(reader, name_); }
   Result<> read_tar(archive* tar);
   Result<> read_entry(archive* tar, archive_entry* header);
-  Result<> copy_data(archive* tar);
   Result<> read_member(archive* zip, std::string_view member);
   Result<> read_inner_tar(archive* zip);
   Result<> read_metadata(archive* zip);
   static la_ssize_t read_member_data(archive* tar, void* zip, const void** buffer) noexcept;
 
-  Input input_;
+  Tail tail_;
+  ArchiveInput input_;
   ArchiveSink& sink_;
   const std::string& name_;
   ArchiveChecksums checksums_;
   int pkg_count_ = 0;
   int info_count_ = 0;
 };
-
-Failure PackageReader::failure_of(archive* reader) {
-  if (input_.failure.has_value()) return Failure(std::move(*input_.failure));
-  if (archive_errno(reader) == ENOMEM) return fail(ErrorKind::io, "{}: out of memory", name_);
-  const char* reason = archive_error_string(reader);
-  return fail(ErrorKind::refused, "{}: damaged archive: {}", name_,
-              reason != nullptr ? reason : "cannot be read");
-}
 
 Result<> PackageReader::read_tar(archive* tar) {
   for (;;) {
@@ -176,35 +129,19 @@ Result<> PackageReader::read_entry(archive* tar, archive_entry* header) {
                 entry.path);
   }
   HPCENV_TRY(sink_.begin(entry));
-  if (entry.type == ArchiveEntry::Type::file) HPCENV_TRY(copy_data(tar));
+  if (entry.type == ArchiveEntry::Type::file) {
+    HPCENV_TRY(copy_entry_data(tar, input_, name_, [this](std::span<const std::byte> bytes) {
+      return sink_.data(bytes);
+    }));
+  }
   return sink_.end();
 }
 
-Result<> PackageReader::copy_data(archive* tar) {
-  static constexpr std::array<std::byte, 65536> zeros{};
-  la_int64_t written = 0;
-  for (;;) {
-    const void* data = nullptr;
-    std::size_t size = 0;
-    la_int64_t offset = 0;
-    const int code = archive_read_data_block(tar, &data, &size, &offset);
-    if (code != ARCHIVE_OK && code != ARCHIVE_EOF) return failure_of(tar);
-    while (written < offset) {  // a hole of a sparse file; one at the end comes with ARCHIVE_EOF
-      const auto gap = std::min<la_int64_t>(offset - written, zeros.size());
-      HPCENV_TRY(sink_.data(std::span(zeros).first(static_cast<std::size_t>(gap))));
-      written += gap;
-    }
-    if (code == ARCHIVE_EOF) return {};
-    HPCENV_TRY(sink_.data(std::span(static_cast<const std::byte*>(data), size)));
-    written += static_cast<la_int64_t>(size);
-  }
-}
-
 Result<> PackageReader::read_tar_bz2() {
-  const Handle tar(archive_read_new());
+  const ArchiveHandle tar(archive_read_new());
   archive_read_support_filter_bzip2(tar.get());
   archive_read_support_format_tar(tar.get());
-  const int code = archive_read_open(tar.get(), &input_, nullptr, &Input::callback, nullptr);
+  const int code = archive_read_open(tar.get(), &input_, nullptr, &ArchiveInput::callback, nullptr);
   if (code != ARCHIVE_OK) return failure_of(tar.get());
   HPCENV_TRY(read_tar(tar.get()));
   return input_.drain();
@@ -222,7 +159,7 @@ la_ssize_t PackageReader::read_member_data(archive* tar, void* zip, const void**
 }
 
 Result<> PackageReader::read_inner_tar(archive* zip) {
-  const Handle tar(archive_read_new());
+  const ArchiveHandle tar(archive_read_new());
   archive_read_support_filter_zstd(tar.get());
   archive_read_support_format_tar(tar.get());
   const int code = archive_read_open(tar.get(), zip, nullptr, &read_member_data, nullptr);
@@ -271,12 +208,13 @@ Result<> PackageReader::read_member(archive* zip, std::string_view member) {
 }
 
 Result<> PackageReader::read_conda() {
-  const Handle zip(archive_read_new());
+  const ArchiveHandle zip(archive_read_new());
   archive_read_support_format_zip_streamable(zip.get());
   if (checksums_ == ArchiveChecksums::skip) {
     archive_read_set_format_option(zip.get(), "zip", "ignorecrc32", "1");
   }
-  const int opened = archive_read_open(zip.get(), &input_, nullptr, &Input::callback, nullptr);
+  const int opened =
+      archive_read_open(zip.get(), &input_, nullptr, &ArchiveInput::callback, nullptr);
   if (opened != ARCHIVE_OK) return failure_of(zip.get());
   for (;;) {
     archive_entry* header = nullptr;
@@ -287,7 +225,7 @@ Result<> PackageReader::read_conda() {
     HPCENV_TRY(read_member(zip.get(), member != nullptr ? member : ""));
   }
   HPCENV_TRY(input_.drain());
-  if (!input_.has_zip_end()) {
+  if (!tail_.has_zip_end()) {
     return fail(ErrorKind::refused, "{}: damaged archive: its end is missing", name_);
   }
   if (pkg_count_ == 1 && info_count_ == 1) return {};
