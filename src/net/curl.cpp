@@ -3,6 +3,7 @@
 #include <curl/curl.h>
 
 #include <array>
+#include <cstdio>
 #include <filesystem>
 #include <map>
 #include <mutex>
@@ -55,11 +56,24 @@ std::size_t take_body(char* bytes, std::size_t, std::size_t size, void* user) no
   return CURL_WRITEFUNC_ERROR;
 }
 
+std::size_t give_body(char* room, std::size_t, std::size_t size, void* user) noexcept {
+  const auto bytes = std::as_writable_bytes(std::span(room, size));
+  return static_cast<CurlListener*>(user)->next_to_send(bytes).value_or(CURL_READFUNC_ABORT);
+}
+
+int rewind_body(void* user, curl_off_t position, int origin) noexcept {
+  const bool known = origin == SEEK_SET && position >= 0;
+  const auto target = static_cast<std::uint64_t>(position);
+  return known && static_cast<CurlListener*>(user)->rewind_to(target) ? CURL_SEEKFUNC_OK
+                                                                      : CURL_SEEKFUNC_FAIL;
+}
+
 CurlEnd end_of(CURLcode code) {
   switch (code) {
     case CURLE_OK:
       return CurlEnd::whole;
     case CURLE_WRITE_ERROR:
+    case CURLE_ABORTED_BY_CALLBACK:
       return CurlEnd::stopped;
     case CURLE_PARTIAL_FILE:
     case CURLE_GOT_NOTHING:
@@ -148,6 +162,20 @@ void set_request(Setter& easy, const HttpOptions& options, const std::string& ur
   easy.set(CURLOPT_REDIR_PROTOCOLS_STR, is_https(url) ? "https" : "http,https");
 }
 
+/// The method, and the body that goes with it.
+void set_method(Setter& easy, const CurlOrder& order, CurlListener& listener) {
+  if (order.method == Method::head) easy.set(CURLOPT_NOBODY, 1L);
+  if (!order.body_size.has_value()) return;
+  easy.set(CURLOPT_FOLLOWLOCATION, 0L);
+  easy.set(CURLOPT_UPLOAD, 1L);
+  easy.set(CURLOPT_CUSTOMREQUEST, name_of(order.method));
+  easy.set(CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(*order.body_size));
+  easy.set(CURLOPT_READFUNCTION, &give_body);
+  easy.set(CURLOPT_READDATA, static_cast<void*>(&listener));
+  easy.set(CURLOPT_SEEKFUNCTION, &rewind_body);
+  easy.set(CURLOPT_SEEKDATA, static_cast<void*>(&listener));
+}
+
 Failure curl_failure(const char* what, const char* why) {
   return fail(ErrorKind::bug, "libcurl: {}: {}", what, why);
 }
@@ -199,7 +227,7 @@ Result<> Curl::start(CurlListener& listener, const CurlOrder& order) {
   set_request(easy, state_->options, order.url);
   set_transport(easy, state_->options, order.url);
   set_trust(easy, state_->options);
-  if (order.method == Method::head) easy.set(CURLOPT_NOBODY, 1L);
+  set_method(easy, order, listener);
   easy.set(CURLOPT_HTTPHEADER, transfer.headers.get());
   easy.set(CURLOPT_ERRORBUFFER, transfer.error.data());
   easy.set(CURLOPT_HEADERFUNCTION, &take_header);

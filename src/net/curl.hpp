@@ -14,6 +14,7 @@
 
 #include "base/result.hpp"
 #include "net/http.hpp"
+#include "net/method.hpp"
 
 namespace hpcenv::net {
 
@@ -27,6 +28,13 @@ class CurlListener {
   virtual void on_header(std::string_view line) noexcept = 0;
   /// `nothing_now` pauses the transfer: the same bytes come again after `unpause`.
   virtual Taken on_body(std::span<const std::byte> bytes) noexcept = 0;
+  /// The next bytes of the request's body, as many as fit into `room`; 0 is its end, nothing ends
+  /// the transfer as `stopped`.
+  virtual std::optional<std::size_t> next_to_send(std::span<std::byte> /*room*/) noexcept {
+    return 0;
+  }
+  /// What comes next is sent from there again. False: cannot.
+  virtual bool rewind_to(std::uint64_t /*position*/) noexcept { return false; }
 };
 
 enum class CurlEnd {
@@ -51,12 +59,13 @@ struct CurlOutcome {
   int proxy_status = 0;                 ///< of a proxy that was asked for a tunnel
 };
 
-enum class Method { get, head };
-
 struct CurlOrder {
   std::string url;
   std::vector<std::string> header_lines;
   Method method = Method::get;
+  /// Of the body that the listener hands over; nothing: none. Redirects are followed without one
+  /// only.
+  std::optional<std::uint64_t> body_size;
 };
 
 /// Move-free owner of the multi handle and of every transfer that runs on it.

@@ -11,6 +11,7 @@
 #include "net/curl.hpp"
 #include "net/file_job.hpp"
 #include "net/http.hpp"
+#include "net/http_errors.hpp"
 #include "net/http_job.hpp"
 #include "net/url.hpp"
 
@@ -150,18 +151,12 @@ class Batch {
         files_.push_back({index, FileJob(transfer)});
       } else if (is_http_url(transfer.request.url) &&
                  options_.offline == HttpOptions::Offline::yes) {
-        outcomes_[index] = fail_hint(ErrorKind::not_found,
-                                     fmt::format("cannot fetch {}: this is offline",
-                                                 conda::without_credentials(transfer.request.url)),
-                                     "run the command once without --offline");
+        outcomes_[index] = Failure(offline_error(transfer.request.url));
       } else if (is_http_url(transfer.request.url)) {
         HPCENV_TRY(make_curl());
         http_.emplace_back(index, transfer, options_);
       } else {
-        outcomes_[index] = fail_hint(ErrorKind::usage,
-                                     fmt::format("cannot fetch {}: not an address",
-                                                 conda::without_credentials(transfer.request.url)),
-                                     "addresses begin with https://, http:// or file://");
+        outcomes_[index] = Failure(no_address_error(transfer.request.url));
       }
     }
     return {};

@@ -95,14 +95,32 @@ Error status_error(std::string_view url, int status) {
   return error;
 }
 
-Error transfer_error(std::string_view url, const CurlOutcome& outcome) {
+Error transfer_error(std::string_view url, const CurlOutcome& outcome, std::string_view act) {
   const Words words = words_of(outcome.end);
   Error error;
   error.kind = outcome.end == CurlEnd::bad_certificates ? ErrorKind::refused : ErrorKind::network;
-  error.message = fmt::format("cannot fetch {}: {} ({})", conda::without_credentials(url),
+  error.message = fmt::format("cannot {} {}: {} ({})", act, conda::without_credentials(url),
                               words.reason, outcome.detail);
   error.hints.emplace_back(words.hint);
   return error;
+}
+
+Error offline_error(std::string_view url) {
+  return {ErrorKind::not_found,
+          fmt::format("cannot fetch {}: this is offline", conda::without_credentials(url)),
+          {},
+          {"run the command once without --offline"}};
+}
+
+Error no_address_error(std::string_view url) {
+  return {ErrorKind::usage,
+          fmt::format("cannot fetch {}: not an address", conda::without_credentials(url)),
+          {},
+          {"addresses begin with https://, http:// or file://"}};
+}
+
+std::string shown_url(std::string_view url) {
+  return conda::without_credentials(url.substr(0, url.find_first_of("?#")));
 }
 
 Error after_attempts(Error error, int attempts) {

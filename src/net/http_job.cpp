@@ -24,7 +24,7 @@ CurlOrder HttpJob::begin_attempt() {
   skip_ = discarded_ = 0;
   ++attempts_;
   last_activity_ = std::chrono::steady_clock::now();
-  CurlOrder order{transfer_.request.url, {}, Method::get};
+  CurlOrder order{transfer_.request.url, {}, Method::get, std::nullopt};
   for (const auto& [name, value] : transfer_.request.headers) {
     order.header_lines.push_back(fmt::format("{}: {}", name, value));
   }

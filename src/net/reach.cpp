@@ -68,7 +68,7 @@ Result<std::vector<Reach>> reach(const std::vector<std::string>& urls, const Htt
                    std::chrono::duration_cast<std::chrono::seconds>(deadline).count())});
   std::deque<Head> heads(urls.size());
   for (std::size_t i = 0; i < urls.size(); ++i) {
-    HPCENV_TRY(curl->start(heads[i], {urls[i], {}, Method::head}));
+    HPCENV_TRY(curl->start(heads[i], {urls[i], {}, Method::head, std::nullopt}));
   }
   const Clock::time_point end = Clock::now() + deadline;
   for (std::size_t left = urls.size(); left > 0 && Clock::now() < end;) {
