@@ -52,6 +52,9 @@ struct ExchangeRequest {
   /// Gets the body of an answer 200 or 206 in pieces, in place of memory, with the head as it came
   /// (on the thread that asks). A failure ends the exchange with it.
   std::function<Result<>(const ExchangeAnswer& head, std::span<const std::byte> bytes)> on_body;
+  /// Told how much of the body has been handed to the connection, as it goes (less again where it
+  /// has to be sent anew). A failure ends the exchange with it.
+  std::function<Result<>(std::uint64_t sent)> on_sent;
 };
 
 class ExchangeClient {

@@ -109,6 +109,7 @@ std::optional<std::size_t> ExchangeJob::next_to_send(std::span<std::byte> room) 
 }
 
 Result<std::size_t> ExchangeJob::read_body(std::span<std::byte> room) {
+  if (request_.on_sent) HPCENV_TRY(request_.on_sent(sent_));
   if (const auto* text = std::get_if<std::string>(&request_.body)) {
     const std::string_view rest = std::string_view(*text).substr(sent_, room.size());
     std::ranges::copy(std::as_bytes(std::span(rest)), room.begin());

@@ -93,6 +93,26 @@ TEST_CASE("a part of a file is sent, no more") {
   CHECK(said["sum"] == 3'999'997LL * 'a' + 'b' + 'c' + 'd');
 }
 
+TEST_CASE("who sends sees how far it is, and may end it") {
+  ExchangeRequest request = request_of(Method::put, url("/echo"));
+  request.body = std::string(3'000'000, 'a');
+  std::uint64_t seen = 0;
+  request.on_sent = [&](std::uint64_t sent) -> Result<> {
+    CHECK(sent >= seen);
+    seen = sent;
+    return {};
+  };
+  CHECK(echo(client()->exchange(request))["size"] == 3'000'000);
+  CHECK(seen > 2'000'000);
+  request.on_sent = [](std::uint64_t sent) -> Result<> {
+    if (sent < 100'000) return {};
+    return fail(ErrorKind::refused, "no more");
+  };
+  const auto ended = client()->exchange(request);
+  REQUIRE_FALSE(ended.has_value());
+  CHECK(ended.error().message == "no more");
+}
+
 TEST_CASE("a file that is missing or shorter than its part is told before anything is sent") {
   const test::TemporaryDirectory directory;
   directory.write("blob", "0123456789");
