@@ -34,6 +34,7 @@ hpcenv_static_library(z z)
 hpcenv_static_library(bz2 bz2)
 hpcenv_static_library(lzma lzma)
 hpcenv_static_library(zstd zstd)
+hpcenv_static_library(deflate deflate)
 hpcenv_static_library(crypto crypto NEEDS ${CMAKE_DL_LIBS} Threads::Threads)
 hpcenv_static_library(ssl ssl NEEDS third_party::crypto)
 hpcenv_static_library(nghttp2 nghttp2)
@@ -53,7 +54,7 @@ hpcenv_static_library(solv solvext DEFINES LIBSOLV_SOLVABLE_PREPEND_DEP NEEDS th
 file(STRINGS "${HPCENV_THIRD_PARTY}/versions" versions)
 list(FILTER versions EXCLUDE REGEX "^catch2 ")
 foreach(pair IN ITEMS openssl=libssl-dev nghttp2=libnghttp2-dev c-ares=libc-ares-dev yaml-cpp=libyaml-cpp-dev
-    zstd=libzstd-dev bzip2=libbz2-dev xz=liblzma-dev zlib=zlib1g-dev nlohmann-json=nlohmann-json3-dev cli11=libcli11-dev
+    zstd=libzstd-dev bzip2=libbz2-dev xz=liblzma-dev zlib=zlib1g-dev libdeflate=libdeflate-dev nlohmann-json=nlohmann-json3-dev cli11=libcli11-dev
     glibc=libc6-dev)
   string(REPLACE "=" ";" pair "${pair}")
   list(GET pair 0 name)
@@ -67,7 +68,7 @@ set(HPCENV_DEPENDENCY_VERSIONS "${CMAKE_BINARY_DIR}/dependencies.txt")
 file(CONFIGURE OUTPUT "${HPCENV_DEPENDENCY_VERSIONS}" CONTENT "${versions}\n" @ONLY)
 
 # What each module of src/ links beside the modules below it.
-set(HPCENV_LINKS_base third_party::archive third_party::zstd third_party::yaml_cpp third_party::simdjson third_party::crypto
+set(HPCENV_LINKS_base third_party::archive third_party::zstd third_party::deflate third_party::yaml_cpp third_party::simdjson third_party::crypto
   third_party::fmt Threads::Threads)
 set(HPCENV_LINKS_net third_party::curl)
 set(HPCENV_LINKS_solve third_party::solv)

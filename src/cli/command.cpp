@@ -41,7 +41,8 @@ std::span<const CommandSpec* const> all_commands() {
       &target_add_command,     &target_list_command,    &target_show_command,
       &target_refresh_command, &target_remove_command,  &doctor_command,
       &slurm_site_command,     &slurm_script_command,   &slurm_submit_command,
-      &slurm_run_command,      &slurm_shell_command,    &version_command,
+      &slurm_run_command,      &slurm_shell_command,    &image_build_command,
+      &version_command,
   };
   return commands;
 }

@@ -307,6 +307,11 @@ std::optional<KnownLayer> LayoutWriter::known_layer(std::string_view key) const 
   layer.blob.size = static_cast<std::uint64_t>(base::integer_or(*json, "size", -1));
   layer.diff_id = base::string_or(*json, "diffId");
   layer.unpacked_size = static_cast<std::uint64_t>(base::integer_or(*json, "unpackedSize"));
+  const base::Json noted = json->value("files", base::Json::object());
+  if (!noted.is_object()) return std::nullopt;
+  for (const auto& [path, digest] : noted.items()) {
+    if (digest.is_string()) layer.noted.emplace(path, digest.get<std::string>());
+  }
   if (!is_digest(layer.blob.digest) || !is_digest(layer.diff_id)) return std::nullopt;
   if (!find(layer.blob)) return std::nullopt;
   return layer;
@@ -319,6 +324,7 @@ Result<> LayoutWriter::remember(std::string_view key, const KnownLayer& layer) c
   json["size"] = layer.blob.size;
   json["diffId"] = layer.diff_id;
   json["unpackedSize"] = layer.unpacked_size;
+  json["files"] = layer.noted;
   return base::write_file(layout_ / layers_folder / hex_of_digest(key), base::dump_json_line(json));
 }
 

@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -66,6 +67,8 @@ struct KnownLayer {
   Descriptor blob;
   std::string diff_id;
   std::uint64_t unpacked_size = 0;  ///< of the tar file, bytes
+  /// sha256 in hex of files in it that no package lists as they are: path in the image -> digest.
+  std::map<std::string, std::string> noted;
 };
 
 class LayoutWriter {

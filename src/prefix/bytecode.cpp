@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <string_view>
+#include <unordered_set>
 
 #include "base/fs.hpp"
 #include "base/parallel.hpp"
@@ -12,23 +13,40 @@ namespace hpcenv::prefix {
 
 namespace {
 
-/// Reads pairs of names (where a source lies, where it will lie) that end with NUL; answers with
-/// the tag that stands in the names of bytecode files. Time-stamped bytecode, as the sources are
-/// never written again. What does not compile (templates, Python 2) is left out, a full disk is
-/// not.
+/// Reads triples (group, where a source lies, where it will lie) that end with NUL; answers with
+/// the tag that stands in the names of bytecode files. Dated bytecode, as the sources are never
+/// written again. What does not compile (templates, Python 2) is left out, a full disk is not.
+/// Lasting bytecode: what marshal writes depends on strings that the process knows already, so each
+/// group begins in a copy of the same process.
 constexpr std::string_view driver = R"(
-import errno, os, py_compile, sys
-names = sys.stdin.buffer.read().split(b"\0")
-mode = py_compile.PycInvalidationMode.TIMESTAMP if hasattr(py_compile, "PycInvalidationMode") else None
+import errno, itertools, os, py_compile, sys
+lasting = sys.argv[1] == "lasting"
+words = sys.stdin.buffer.read().split(b"\0")
+modes = getattr(py_compile, "PycInvalidationMode", None)
+mode = modes and (modes.UNCHECKED_HASH if lasting else modes.TIMESTAMP)
 options = {} if mode is None else {"invalidation_mode": mode}
-for source, final in zip(names[0::2], names[1::2]):
-    try:
-        py_compile.compile(os.fsdecode(source), dfile=os.fsdecode(final), doraise=True, **options)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            sys.exit(28)
-    except Exception:
-        pass
+def compile_all(files):
+    for _, source, final in files:
+        try:
+            py_compile.compile(os.fsdecode(source), dfile=os.fsdecode(final), doraise=True, **options)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                return 28
+        except Exception:
+            pass
+    return 0
+status = 0
+for _, files in itertools.groupby(zip(words[0::3], words[1::3], words[2::3]), lambda file: file[0]):
+    child = os.fork() if lasting else 0
+    if child:
+        status = status or os.waitpid(child, 0)[1] >> 8
+        continue
+    code = compile_all(files)
+    if lasting:
+        os._exit(code)
+    status = status or code
+if status == 28:
+    sys.exit(28)
 sys.stdout.write(sys.implementation.cache_tag)
 )";
 
@@ -40,6 +58,8 @@ constexpr std::chrono::minutes batch_deadline{30};
 std::string batch_input(const BytecodeJob& job, std::size_t begin, std::size_t end) {
   std::string input;
   for (std::size_t i = begin; i < end; ++i) {
+    input += job.groups.empty() ? "0" : fmt::format("{}", job.groups[i]);
+    input += '\0';
     input += (job.directory / job.sources[i]).native();
     input += '\0';
     input += (job.prefix / job.sources[i]).native();
@@ -50,16 +70,19 @@ std::string batch_input(const BytecodeJob& job, std::size_t begin, std::size_t e
 
 base::ProcessRequest batch_request(const BytecodeJob& job, std::size_t begin, std::size_t end) {
   base::ProcessRequest request;
-  // -I and -S: nothing of the user's and no .pth file of the packages is run.
   const std::filesystem::path& home = job.python_home.empty() ? job.directory : job.python_home;
+  const bool lasting = job.form == BytecodeJob::Form::lasting;
+  // Nothing of the user's and no .pth file of the packages is run. -I would hide the hash seed.
   request.argv = {(home / job.python.program).native(),
-                  "-I",
+                  lasting ? "-s" : "-I",
                   "-S",
                   "-B",
                   "-W",
                   "ignore",
                   "-c",
-                  std::string(driver)};
+                  std::string(driver),
+                  lasting ? "lasting" : "dated"};
+  if (lasting) request.environment.set("PYTHONHASHSEED", "0");
   request.environment.set("PATH", "/usr/bin:/bin");
   request.environment.set("LC_ALL", "C.UTF-8");
   if (!job.library_path.empty()) request.environment.set("LD_LIBRARY_PATH", job.library_path);
@@ -67,6 +90,15 @@ base::ProcessRequest batch_request(const BytecodeJob& job, std::size_t begin, st
   request.input = batch_input(job, begin, end);
   request.deadline = batch_deadline;
   return request;
+}
+
+/// The first place from `index` on where a group ends.
+std::size_t cut(const BytecodeJob& job, std::size_t index) {
+  if (job.groups.empty()) return index;
+  while (index > 0 && index < job.groups.size() && job.groups[index] == job.groups[index - 1]) {
+    ++index;
+  }
+  return index;
 }
 
 struct Answer {
@@ -103,7 +135,37 @@ std::string bytecode_path(std::string_view source, std::string_view tag) {
                      source.substr(name, source.size() - name - ending.size()), tag);
 }
 
+/// "a/__pycache__/b.cpython-311.pyc" and "a/b.py" both give "a/b".
+std::string module_of(std::string_view path) {
+  std::string module(path);
+  constexpr std::string_view folder = "__pycache__/";
+  const std::size_t at = module.rfind(folder);
+  if (at != std::string::npos) module.erase(at, folder.size());
+  const std::size_t name = module.rfind('/') + 1;
+  return module.substr(0, module.find('.', name));
+}
+
 }  // namespace
+
+std::vector<std::size_t> modules_to_compile(const Layout& layout,
+                                            const std::vector<conda::UnpackedPackage>& packages,
+                                            const PythonFacts& python) {
+  std::unordered_set<std::string> compiled;
+  for (const PlannedPath& path : layout.paths) {
+    if (path.target.ends_with(".pyc")) compiled.insert(module_of(path.target));
+  }
+  const std::string folder = python.site_packages + "/";
+  std::vector<std::size_t> indices;
+  for (std::size_t i = 0; i < layout.paths.size(); ++i) {
+    const PlannedPath& path = layout.paths[i];
+    if (!path.target.ends_with(".py")) continue;
+    const bool is_noarch = packages[path.package].record.noarch == conda::Noarch::python;
+    const bool has_bytecode = compiled.contains(module_of(path.target));
+    const bool is_new = is_noarch && path.target.starts_with(folder) && !has_bytecode;
+    if (is_new || (path.is_patched() && has_bytecode)) indices.push_back(i);
+  }
+  return indices;
+}
 
 Result<Bytecode> compile_bytecode(const BytecodeJob& job, base::ProcessRunner& runner) {
   Bytecode bytecode;
@@ -114,8 +176,8 @@ Result<Bytecode> compile_bytecode(const BytecodeJob& job, base::ProcessRunner& r
   const std::size_t batches = std::clamp<std::size_t>(job.jobs, 1, most);
   std::vector<Answer> answers(batches);
   HPCENV_TRY(base::parallel_for(batches, batches, [&](std::size_t batch) -> Result<> {
-    const base::ProcessRequest request =
-        batch_request(job, count * batch / batches, count * (batch + 1) / batches);
+    const base::ProcessRequest request = batch_request(job, cut(job, count * batch / batches),
+                                                       cut(job, count * (batch + 1) / batches));
     HPCENV_ASSIGN(answers[batch], run_batch(request, runner));
     return {};
   }));

@@ -22,6 +22,10 @@ struct PlannedPath {
   conda::PackagePath source;                     ///< as the package describes it
   std::optional<conda::EntryPoint> entry_point;  ///< then there is no source
   bool is_directory() const { return source.type == conda::PathType::directory; }
+  /// The prefix is written into the file.
+  bool is_patched() const {
+    return !source.placeholder.empty() && source.mode != conda::FileMode::none;
+  }
 };
 
 struct Layout {

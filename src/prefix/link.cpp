@@ -51,16 +51,6 @@ std::string below(const fs::path& directory, std::string_view relative) {
   return path;
 }
 
-conda::InstalledPath installed_path(const PlannedPath& path) {
-  conda::InstalledPath installed;
-  installed.path = path.target;
-  installed.path_type = path.is_directory() ? "directory" : "hardlink";
-  installed.sha256 = path.source.sha256;
-  installed.size = path.source.size;
-  installed.no_link = path.source.no_link;
-  return installed;
-}
-
 Result<LinkedPath> link_symlink(const PlannedPath& path, const fs::path& source,
                                 const fs::path& target) {
   std::error_code error;
@@ -89,6 +79,16 @@ bool is_real_hard_link(const std::string& source, const std::string& target) {
 }
 
 }  // namespace
+
+conda::InstalledPath installed_path(const PlannedPath& path) {
+  conda::InstalledPath installed;
+  installed.path = path.target;
+  installed.path_type = path.is_directory() ? "directory" : "hardlink";
+  installed.sha256 = path.source.sha256;
+  installed.size = path.source.size;
+  installed.no_link = path.source.no_link;
+  return installed;
+}
 
 Linker::Linker(const std::vector<conda::UnpackedPackage>& packages, fs::path directory,
                fs::path prefix, std::optional<PythonFacts> python, LinkOptions::Files files)
@@ -125,8 +125,7 @@ Result<LinkedPath> Linker::link(const PlannedPath& path) {
 Result<LinkedPath> Linker::link_source(const PlannedPath& path) {
   const conda::UnpackedPackage& package = packages_.at(path.package);
   const std::string source = below(package.directory, path.source.path);
-  const bool is_patched =
-      !path.source.placeholder.empty() && path.source.mode != conda::FileMode::none;
+  const bool is_patched = path.is_patched();
   // Looked at already, on the way out of the cache.
   if (package.paths.has_value() && path.source.type == conda::PathType::hardlink &&
       path.source.size.has_value() && !path.source.sha256.empty()) {

@@ -25,6 +25,9 @@ struct LinkedPath {
   std::string note;                 ///< one sentence for the user, or empty
 };
 
+/// What the record of its package says of a path before it is linked.
+conda::InstalledPath installed_path(const PlannedPath& path);
+
 /// Links paths of `packages` under `directory`, whose directories are there already. Files get the
 /// prefix written in. `link` may be called from several threads.
 class Linker {

@@ -57,16 +57,6 @@ Result<> make_directories_in(const fs::path& root, std::vector<std::string> dire
   return {};
 }
 
-/// "a/__pycache__/b.cpython-311.pyc" and "a/b.py" both give "a/b".
-std::string module_of(std::string_view path) {
-  std::string module(path);
-  constexpr std::string_view folder = "__pycache__/";
-  const std::size_t at = module.rfind(folder);
-  if (at != std::string::npos) module.erase(at, folder.size());
-  const std::size_t name = module.rfind('/') + 1;
-  return module.substr(0, module.find('.', name));
-}
-
 class Filling {
  public:
   Filling(const Blueprint& blueprint, Prepared& prepared, base::ProcessRunner& runner,
@@ -159,32 +149,10 @@ class Filling {
     }
   }
 
-  /// Indices of the paths that get bytecode: modules of noarch packages, as conda's tools compile
-  /// them, and patched modules whose package brings bytecode, which is stale now: python would
-  /// write it again at the first import, and the records would not be true any more.
-  std::vector<std::size_t> compilable() const {
-    std::unordered_set<std::string> compiled;
-    for (const PlannedPath& path : blueprint_.layout.paths) {
-      if (path.target.ends_with(".pyc")) compiled.insert(module_of(path.target));
-    }
-    const std::string folder = blueprint_.python->site_packages + "/";
-    std::vector<std::size_t> indices;
-    for (std::size_t i = 0; i < linked_.size(); ++i) {
-      const PlannedPath& path = blueprint_.layout.paths[i];
-      if (!path.target.ends_with(".py")) continue;
-      const bool is_noarch =
-          blueprint_.packages[path.package].record.noarch == conda::Noarch::python;
-      const bool is_patched = linked_[i].how == LinkedPath::How::patched;
-      const bool has_bytecode = compiled.contains(module_of(path.target));
-      const bool is_new = is_noarch && path.target.starts_with(folder) && !has_bytecode;
-      if (is_new || (is_patched && has_bytecode)) indices.push_back(i);
-    }
-    return indices;
-  }
-
   Result<> compile() {
     if (!blueprint_.python.has_value()) return {};
-    const std::vector<std::size_t> indices = compilable();
+    const std::vector<std::size_t> indices =
+        modules_to_compile(blueprint_.layout, blueprint_.packages, *blueprint_.python);
     if (indices.empty()) return {};
     reporter_.step("Compiling Python files");
     BytecodeJob job;

@@ -173,7 +173,7 @@ TEST_CASE("what a killed run had finished is there for the next") {
     const auto writer = LayoutWriter::open(out, ImageFormat::oci_archive);
     REQUIRE(writer);
     blob = *writer->put("LAYER", layer_media_type(LayerCompression::none));
-    REQUIRE(writer->remember(key, {blob, blob.digest, 5}));
+    REQUIRE(writer->remember(key, {blob, blob.digest, 5, {{"opt/f", "aa"}}}));
     auto half = writer->begin_blob();
     REQUIRE(half);
     REQUIRE(base::write_file(writer->workplace() / "new-99", "half"));
@@ -184,6 +184,7 @@ TEST_CASE("what a killed run had finished is there for the next") {
   CHECK(writer->find(blob).has_value());
   REQUIRE(writer->known_layer(key).has_value());
   CHECK(writer->known_layer(key)->blob.digest == blob.digest);
+  CHECK(writer->known_layer(key)->noted.at("opt/f") == "aa");
   CHECK_FALSE(base::path_exists(writer->workplace() / "new-99"));
   REQUIRE(base::write_file(writer->find(blob)->file, "LAYE"));
   CHECK_FALSE(writer->known_layer(key).has_value());
