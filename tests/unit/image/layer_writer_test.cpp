@@ -27,6 +27,7 @@ std::string command_output(const std::vector<std::string>& argv) {
   base::ProcessRequest request;
   request.argv = argv;
   request.environment.set("PATH", "/usr/bin:/bin");
+  request.output_limit = std::size_t{64} << 20U;
   const auto ran = base::make_process_runner()->run(request);
   REQUIRE(ran);
   INFO(ran->errors);
@@ -46,7 +47,7 @@ struct Made {
 TEST_CASE("a layer is the same for any number of threads, and what its digests say") {
   Made made;
   std::string bytes;
-  for (int i = 0; i < 700'000; ++i) bytes += fmt::format("{} ", i * 7919 % 10007);
+  for (unsigned i = 0; i < 700'000; ++i) bytes += fmt::format("{} ", i * 7919U % 10007U);
   made.directory.write("in/big", bytes);
   made.directory.write("in/empty", "");
   for (const auto compression :
@@ -112,7 +113,8 @@ TEST_CASE("a file that is not what it was is refused, and leaves no blob") {
   entries[0].source = made.directory.path() / "in/gone";
   CHECK_FALSE(write_layer(entries, {LayerCompression::none, 1, {}}, made.layout).has_value());
   std::size_t left = 0;
-  for (const std::string& name : *base::list_directory(made.layout.workplace())) {
+  const std::vector<std::string> names = *base::list_directory(made.layout.workplace());
+  for (const std::string& name : names) {
     left += name.starts_with("new-") ? 1U : 0U;
   }
   CHECK(left == 0);
