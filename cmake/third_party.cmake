@@ -50,12 +50,15 @@ hpcenv_static_library(curl curl DEFINES CURL_STATICLIB
 hpcenv_static_library(solv_core solv NEEDS third_party::zstd third_party::bz2 third_party::z)
 hpcenv_static_library(solv solvext DEFINES LIBSOLV_SOLVABLE_PREPEND_DEP NEEDS third_party::solv_core)
 
+# Debian's archive: what packs blocks there is not linked, that part is ours (docs/decisions/0027).
+hpcenv_static_library(squashfs squashfs NEEDS Threads::Threads)
+
 # "name version" of all that is linked into the program, one a line, for `hpcenv version --json`.
 file(STRINGS "${HPCENV_THIRD_PARTY}/versions" versions)
 list(FILTER versions EXCLUDE REGEX "^catch2 ")
 foreach(pair IN ITEMS openssl=libssl-dev nghttp2=libnghttp2-dev c-ares=libc-ares-dev yaml-cpp=libyaml-cpp-dev
     zstd=libzstd-dev bzip2=libbz2-dev xz=liblzma-dev zlib=zlib1g-dev libdeflate=libdeflate-dev nlohmann-json=nlohmann-json3-dev cli11=libcli11-dev
-    glibc=libc6-dev)
+    squashfs-tools-ng=libsquashfs-dev glibc=libc6-dev)
   string(REPLACE "=" ";" pair "${pair}")
   list(GET pair 0 name)
   list(GET pair 1 package)
@@ -72,3 +75,4 @@ set(HPCENV_LINKS_base third_party::archive third_party::zstd third_party::deflat
   third_party::fmt Threads::Threads)
 set(HPCENV_LINKS_net third_party::curl)
 set(HPCENV_LINKS_solve third_party::solv)
+set(HPCENV_LINKS_image third_party::squashfs)

@@ -115,18 +115,6 @@ class Looker final : public base::TarSink {
   bool is_release_ = false;
 };
 
-base::TarCompression unpacking(LayerCompression compression) {
-  switch (compression) {
-    case LayerCompression::gzip:
-      return base::TarCompression::gzip;
-    case LayerCompression::zstd:
-      return base::TarCompression::zstd;
-    case LayerCompression::none:
-      return base::TarCompression::none;
-  }
-  return base::TarCompression::none;
-}
-
 }  // namespace
 
 Result<BaseFacts> look_into(const ImageFile& base) {

@@ -66,4 +66,16 @@ Result<base::ByteSource> blob_source(const ImageFile& image, const Descriptor& b
   return base::ByteSource([source] { return source->next(); });
 }
 
+base::TarCompression unpacking(LayerCompression compression) {
+  switch (compression) {
+    case LayerCompression::gzip:
+      return base::TarCompression::gzip;
+    case LayerCompression::zstd:
+      return base::TarCompression::zstd;
+    case LayerCompression::none:
+      return base::TarCompression::none;
+  }
+  return base::TarCompression::none;
+}
+
 }  // namespace hpcenv::image

@@ -5,6 +5,7 @@
 
 #include "base/archive.hpp"
 #include "base/result.hpp"
+#include "base/tar_archive.hpp"
 #include "image/image_file.hpp"
 
 namespace hpcenv::image {
@@ -12,5 +13,8 @@ namespace hpcenv::image {
 /// Gives the blob in pieces and ends with an empty one; before that the digest is compared: kind
 /// refused, naming `name`.
 Result<base::ByteSource> blob_source(const ImageFile& image, const Descriptor& blob);
+
+/// What base::read_tar has to take off a layer.
+base::TarCompression unpacking(LayerCompression compression);
 
 }  // namespace hpcenv::image
