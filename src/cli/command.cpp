@@ -42,7 +42,7 @@ std::span<const CommandSpec* const> all_commands() {
       &target_refresh_command, &target_remove_command,  &doctor_command,
       &slurm_site_command,     &slurm_script_command,   &slurm_submit_command,
       &slurm_run_command,      &slurm_shell_command,    &image_build_command,
-      &version_command,
+      &image_push_command,     &image_pull_command,     &version_command,
   };
   return commands;
 }

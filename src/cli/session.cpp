@@ -240,4 +240,12 @@ Result<ops::Seams> Session::seams() {
   return ops::Seams{*http_, reader(), runner(), reporter(), clock_};
 }
 
+Result<image::RegistrySeams> Session::registry_seams() {
+  if (!exchange_) {
+    HPCENV_ASSIGN(const net::HttpOptions options, http_options(environment_, settings_));
+    exchange_ = net::make_exchange_client(options);
+  }
+  return image::RegistrySeams{*exchange_, runner(), clock_, environment_, reporter()};
+}
+
 }  // namespace hpcenv::cli

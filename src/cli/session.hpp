@@ -14,6 +14,8 @@
 #include "cli/settings.hpp"
 #include "conda/channel.hpp"
 #include "host/reader.hpp"
+#include "image/registry_connection.hpp"
+#include "net/exchange.hpp"
 #include "net/http.hpp"
 #include "ops/locations.hpp"
 #include "ops/seams.hpp"
@@ -53,6 +55,8 @@ class Session {
   ops::LocalSeams local_seams();
   /// Makes the network client too: refused where a CA variable names a missing file.
   Result<ops::Seams> seams();
+  /// What a client of registries works with. Refused as `seams`.
+  Result<image::RegistrySeams> registry_seams();
   /// Ends the progress line before data is printed.
   void end_progress();
 
@@ -67,6 +71,7 @@ class Session {
   std::unique_ptr<base::ProcessRunner> runner_;
   std::unique_ptr<host::HostReader> reader_;
   std::unique_ptr<net::HttpClient> http_;
+  std::unique_ptr<net::ExchangeClient> exchange_;
   bool captured_ = false;
 };
 

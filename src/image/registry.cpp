@@ -134,10 +134,10 @@ Result<bool> Repository::has_blob(const Descriptor& blob) {
       fmt::format("look for {} in {}", blob.digest, repository_text(reference_)), answer));
 }
 
-Result<Arrival> Repository::send_blob(const Descriptor& blob, const BlobPlace& place,
+Result<Arrival> Repository::send_blob(const Descriptor& blob, const BlobBytes& source,
                                       const BlobProgress& progress) {
   return Upload(connection_, reference_.repository,
-                mount_from_.has_value() ? mount_from_->repository : std::string(), blob, place,
+                mount_from_.has_value() ? mount_from_->repository : std::string(), blob, source,
                 progress)
       .run();
 }

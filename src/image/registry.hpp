@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "base/result.hpp"
@@ -29,6 +30,9 @@ struct FoundManifest {
   std::string text;  ///< its exact bytes
 };
 
+/// Where a blob's bytes are: in a file, or here.
+using BlobBytes = std::variant<BlobPlace, std::string>;
+
 /// How many bytes of a blob are through. A failure ends the transfer with it.
 using BlobProgress = std::function<Result<>(std::uint64_t done)>;
 
@@ -41,6 +45,8 @@ class Repository {
              const RegistryOptions& options, std::optional<Reference> mount_from = std::nullopt);
 
   const Reference& reference() const { return reference_; }
+  /// How many blobs may be under way at once.
+  std::size_t jobs() const { return connection_.options().jobs; }
 
   // Any thread. Kinds: refused where credentials are missing, not accepted or not enough, or where
   // what comes is not what its digest names; not_found; network, after retries.
@@ -54,7 +60,7 @@ class Repository {
 
   Result<bool> has_blob(const Descriptor& blob);
   /// In parts, each from where the registry says that it is; begun anew where it has forgotten.
-  Result<Arrival> send_blob(const Descriptor& blob, const BlobPlace& place,
+  Result<Arrival> send_blob(const Descriptor& blob, const BlobBytes& source,
                             const BlobProgress& progress);
   /// From the first byte to the last, each once; resumed where the connection breaks. Size and
   /// digest are compared at the end.

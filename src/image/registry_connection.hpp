@@ -13,6 +13,7 @@
 #include "base/clock.hpp"
 #include "base/environment.hpp"
 #include "base/process.hpp"
+#include "base/reporter.hpp"
 #include "base/result.hpp"
 #include "image/challenge.hpp"
 #include "image/credentials.hpp"
@@ -27,6 +28,7 @@ struct RegistrySeams {
   base::ProcessRunner& runner;
   const base::Clock& clock;
   const base::Environment& environment;
+  base::Reporter& reporter;
 };
 
 struct RegistryOptions {

@@ -34,12 +34,12 @@ std::optional<std::uint64_t> bytes_of_range(std::string_view range) {
 }
 
 Upload::Upload(RegistryConnection& connection, std::string repository, std::string mount_from,
-               const Descriptor& blob, const BlobPlace& place, const BlobProgress& progress)
+               const Descriptor& blob, const BlobBytes& source, const BlobProgress& progress)
     : connection_(connection),
       repository_(std::move(repository)),
       mount_from_(std::move(mount_from)),
       blob_(blob),
-      place_(place),
+      source_(source),
       progress_(progress),
       part_(std::max<std::uint64_t>(1, connection.options().chunk)),
       in_one_piece_(blob.size <= std::min(small_blob, part_)) {}
@@ -115,7 +115,11 @@ ExchangeRequest Upload::request_of(Method method, std::string url, std::uint64_t
   request.url = std::move(url);
   if (size == 0) return request;
   request.headers = {{"Content-Type", "application/octet-stream"}};
-  request.body = net::FilePart{place_.file, place_.offset + offset_, size};
+  if (const auto* place = std::get_if<BlobPlace>(&source_)) {
+    request.body = net::FilePart{place->file, place->offset + offset_, size};
+  } else {
+    request.body = std::get<std::string>(source_).substr(offset_, size);
+  }
   request.on_sent = [this](std::uint64_t sent) { return progress_(offset_ + sent); };
   return request;
 }
@@ -253,9 +257,10 @@ Result<Upload::Step> Upload::meet_close(const ExchangeAnswer& answer) {
   }
   if (answer.status != 400 || digest_refused_) {
     Error error = connection_.error_of(act(), answer);
-    if (answer.status == 400) {
-      error.hints = {
-          fmt::format("look whether {} is damaged: hpcenv image inspect", place_.file.native())};
+    const auto* place = std::get_if<BlobPlace>(&source_);
+    if (answer.status == 400 && place != nullptr) {
+      error.hints = {fmt::format("{} may be damaged, or has changed meanwhile: make it again",
+                                 place->file.native())};
     }
     return Failure(std::move(error));
   }

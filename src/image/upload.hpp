@@ -20,7 +20,7 @@ class Upload {
  public:
   /// All outlive it. `mount_from` is the name of a repository, or empty.
   Upload(RegistryConnection& connection, std::string repository, std::string mount_from,
-         const Descriptor& blob, const BlobPlace& place, const BlobProgress& progress);
+         const Descriptor& blob, const BlobBytes& source, const BlobProgress& progress);
   Result<Arrival> run();
 
  private:
@@ -54,7 +54,7 @@ class Upload {
   std::string repository_;
   std::string mount_from_;
   const Descriptor& blob_;
-  const BlobPlace& place_;
+  const BlobBytes& source_;
   const BlobProgress& progress_;
   std::string location_;
   std::uint64_t offset_ = 0;      ///< what the registry has

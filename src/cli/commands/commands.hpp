@@ -44,6 +44,8 @@ extern const CommandSpec slurm_submit_command;
 extern const CommandSpec slurm_run_command;
 extern const CommandSpec slurm_shell_command;
 extern const CommandSpec image_build_command;
+extern const CommandSpec image_push_command;
+extern const CommandSpec image_pull_command;
 extern const CommandSpec version_command;
 
 }  // namespace hpcenv::cli

@@ -101,7 +101,7 @@ struct RegistryCase {
                         std::optional<Reference> mount_from = std::nullopt) {
     return {*parse_reference("reg.example/team/app:1"),
             access,
-            {registry, *runner, clock, environment},
+            {registry, *runner, clock, environment, reporter},
             options,
             std::move(mount_from)};
   }
@@ -127,6 +127,7 @@ struct RegistryCase {
 
   ScriptedRegistry registry;
   PatientClock clock;
+  base::NullReporter reporter;
   test::TemporaryDirectory directory;
   base::Environment environment;
   std::unique_ptr<base::ProcessRunner> runner = base::make_process_runner();

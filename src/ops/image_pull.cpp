@@ -1,0 +1,21 @@
+#include "ops/image_pull.hpp"
+
+namespace hpcenv::ops {
+
+Result<image::PulledImage> pull_image(const ImagePullRequest& request,
+                                      const image::RegistrySeams& seams,
+                                      const image::RegistryOptions& options) {
+  seams.reporter.step("Pulling " + image::reference_text(request.source));
+  image::Repository repository(request.source, image::Access::pull, seams, options);
+  HPCENV_ASSIGN(image::PulledImage pulled, image::find_image(repository, request.platform));
+  HPCENV_ASSIGN(image::LayoutWriter writer, image::LayoutWriter::open(request.out, request.format));
+  HPCENV_TRY(image::fetch_blobs(repository, request.platform, writer, pulled, seams.reporter));
+  // Engines load it by its tag; a digest is no name to them.
+  image::Reference name = request.source;
+  if (!name.tag.empty()) name.digest.clear();
+  seams.reporter.step("Writing " + request.out.native());
+  HPCENV_TRY(writer.commit(pulled.manifest_text, image::reference_text(name)));
+  return pulled;
+}
+
+}  // namespace hpcenv::ops
