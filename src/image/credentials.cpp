@@ -216,11 +216,14 @@ Result<FoundCredential> find_credential(std::string_view registry, std::string_v
   for (const AuthPlace& place : auth_places(environment, geteuid())) {
     const std::string name = place.file.native();
     const Result<std::string> text = base::read_file(place.file);
-    if (!text.has_value()) {
-      if (text.error().kind == ErrorKind::not_found && place.variable.empty()) continue;
-      const std::string why = place.variable.empty() ? "" : place.variable + " names it";
-      return Failure(why.empty() ? text.error() : with_context(text.error(), why));
+    const bool missing = !text.has_value() && text.error().kind == ErrorKind::not_found;
+    if (missing && place.variable.empty()) continue;
+    if (missing) {
+      return fail_hint(ErrorKind::refused,
+                       fmt::format("{} names {}, which is not there", place.variable, name),
+                       fmt::format("correct or unset {}", place.variable));
     }
+    if (!text.has_value()) return Failure(text.error());
     HPCENV_ASSIGN(const AuthFile file, parse_auth_file(*text, name));
     HPCENV_ASSIGN(const bool found, search.look_into(file, name));
     if (found) break;

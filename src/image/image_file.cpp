@@ -22,6 +22,12 @@ namespace fs = std::filesystem;
 constexpr std::uint64_t longest_document = std::uint64_t{8} << 20U;
 constexpr std::size_t piece_size = std::size_t{256} << 10U;
 
+Failure missing_blob(const fs::path& image, const Descriptor& blob) {
+  return fail_hint(ErrorKind::not_found,
+                   fmt::format("{} lacks the blob {}", image.native(), blob.digest),
+                   "the image is not whole: make or copy it again");
+}
+
 std::string blob_member(const std::string& digest) {
   return fmt::format("blobs/sha256/{}", hex_of_digest(digest));
 }
@@ -66,7 +72,8 @@ Result<ImageFile> ImageFile::open(const fs::path& path, const Platform& wanted) 
   struct stat status{};
   if (stat(path.c_str(), &status) != 0) {
     if (errno == ENOENT) {
-      return fail(ErrorKind::not_found, "there is no image {}", path.native());
+      return fail_hint(ErrorKind::not_found, fmt::format("there is no image {}", path.native()),
+                       "check the path");
     }
     return fail_errno(errno, fmt::format("cannot examine {}", path.native()));
   }
@@ -201,12 +208,12 @@ Result<BlobPlace> ImageFile::place(const Descriptor& blob) const {
     std::error_code error;
     place.size = fs::file_size(place.file, error);
     if (error) {
-      return fail(ErrorKind::not_found, "{} lacks the blob {}", path_.native(), blob.digest);
+      return missing_blob(path_, blob);
     }
   } else {
     const auto found = members_.find(member);
     if (found == members_.end()) {
-      return fail(ErrorKind::not_found, "{} lacks the blob {}", path_.native(), blob.digest);
+      return missing_blob(path_, blob);
     }
     place = found->second;
   }

@@ -123,20 +123,9 @@ Result<Descriptor> Repository::put_manifest(const std::string& key, const std::s
   return describe(text, media_type);
 }
 
-Result<bool> Repository::has_blob(const Descriptor& blob) {
-  ExchangeRequest request;
-  request.method = Method::head;
-  request.url = connection_.url(path("blobs/" + blob.digest));
-  HPCENV_ASSIGN(const ExchangeAnswer answer, connection_.ask_patiently(request));
-  if (answer.status == 200) return true;
-  if (answer.status == 404) return false;
-  return Failure(connection_.error_of(
-      fmt::format("look for {} in {}", blob.digest, repository_text(reference_)), answer));
-}
-
 Result<Arrival> Repository::send_blob(const Descriptor& blob, const BlobBytes& source,
                                       const BlobProgress& progress) {
-  return Upload(connection_, reference_.repository,
+  return Upload(connection_, reference_,
                 mount_from_.has_value() ? mount_from_->repository : std::string(), blob, source,
                 progress)
       .run();

@@ -58,7 +58,6 @@ class Repository {
   Result<Descriptor> put_manifest(const std::string& key, const std::string& text,
                                   const std::string& media_type);
 
-  Result<bool> has_blob(const Descriptor& blob);
   /// In parts, each from where the registry says that it is; begun anew where it has forgotten.
   Result<Arrival> send_blob(const Descriptor& blob, const BlobBytes& source,
                             const BlobProgress& progress);

@@ -35,7 +35,7 @@ struct RegistryOptions {
   std::vector<std::string> plain_http;  ///< registries that speak http, besides loopback
   int retries = 3;                      ///< after the first attempt, without progress between them
   std::chrono::milliseconds retry_delay{500};      ///< before the first retry; doubles with each
-  std::uint64_t chunk = std::uint64_t{64} << 20U;  ///< of a blob in one request
+  std::uint64_t chunk = std::uint64_t{32} << 20U;  ///< of a blob in one request
   std::size_t jobs = 4;                            ///< blobs at once
 };
 

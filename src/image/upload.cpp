@@ -33,10 +33,10 @@ std::optional<std::uint64_t> bytes_of_range(std::string_view range) {
   return *last + 1;
 }
 
-Upload::Upload(RegistryConnection& connection, std::string repository, std::string mount_from,
+Upload::Upload(RegistryConnection& connection, const Reference& target, std::string mount_from,
                const Descriptor& blob, const BlobBytes& source, const BlobProgress& progress)
     : connection_(connection),
-      repository_(std::move(repository)),
+      target_(target),
       mount_from_(std::move(mount_from)),
       blob_(blob),
       source_(source),
@@ -44,12 +44,14 @@ Upload::Upload(RegistryConnection& connection, std::string repository, std::stri
       part_(std::max<std::uint64_t>(1, connection.options().chunk)),
       in_one_piece_(blob.size <= std::min(small_blob, part_)) {}
 
-std::string Upload::act() const { return fmt::format("push {} to {}", blob_.digest, repository_); }
+std::string Upload::act() const {
+  return fmt::format("push {} to {}", blob_.digest, repository_text(target_));
+}
 
 Result<bool> Upload::is_there() {
   ExchangeRequest request;
   request.method = Method::head;
-  request.url = connection_.url(fmt::format("/v2/{}/blobs/{}", repository_, blob_.digest));
+  request.url = connection_.url(fmt::format("/v2/{}/blobs/{}", target_.repository, blob_.digest));
   HPCENV_ASSIGN(const ExchangeAnswer answer, connection_.ask_patiently(request));
   if (answer.status == 200) return true;
   if (answer.status == 404) return false;
@@ -82,7 +84,7 @@ Result<Arrival> Upload::run() {
 }
 
 Result<Upload::Step> Upload::begin() {
-  std::string url = connection_.url(fmt::format("/v2/{}/blobs/uploads/", repository_));
+  std::string url = connection_.url(fmt::format("/v2/{}/blobs/uploads/", target_.repository));
   // A mount that was not done once is not asked for again.
   const std::string from = std::exchange(mount_from_, {});
   if (!from.empty()) url += fmt::format("?mount={}&from={}", blob_.digest, from);

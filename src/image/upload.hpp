@@ -18,8 +18,8 @@ std::optional<std::uint64_t> bytes_of_range(std::string_view range);
 
 class Upload {
  public:
-  /// All outlive it. `mount_from` is the name of a repository, or empty.
-  Upload(RegistryConnection& connection, std::string repository, std::string mount_from,
+  /// All outlive it. `mount_from` is the path of a repository, or empty.
+  Upload(RegistryConnection& connection, const Reference& target, std::string mount_from,
          const Descriptor& blob, const BlobBytes& source, const BlobProgress& progress);
   Result<Arrival> run();
 
@@ -51,7 +51,7 @@ class Upload {
   Result<> count_failure(Error error);
 
   RegistryConnection& connection_;
-  std::string repository_;
+  const Reference& target_;
   std::string mount_from_;
   const Descriptor& blob_;
   const BlobBytes& source_;

@@ -118,7 +118,7 @@ TEST_CASE("a file that the variable names has to be there and be one") {
   home.environment.set("REGISTRY_AUTH_FILE", "/nowhere/auth.json");
   const auto missing = home.find("a.io");
   REQUIRE_FALSE(missing.has_value());
-  CHECK(missing.error().context.front().contains("REGISTRY_AUTH_FILE"));
+  CHECK(missing.error().message.contains("REGISTRY_AUTH_FILE names /nowhere"));
   home.directory.write("bad.json", "{");
   home.environment.set("REGISTRY_AUTH_FILE", (home.directory.path() / "bad.json").string());
   REQUIRE_FALSE(home.find("a.io").has_value());
