@@ -8,7 +8,6 @@ import http.client
 import json
 import os
 import re
-import shutil
 import socket
 import struct
 import subprocess
@@ -337,10 +336,6 @@ class ProxyHandler(BaseHTTPRequestHandler):
         self.close_connection = True
 
     do_GET = do_HEAD = do_POST = do_PATCH = do_PUT = do_DELETE = _pass_on  # noqa: N815
-
-
-def missing_programs() -> list[str]:
-    return [name for name in ("docker-registry", "skopeo", "umoci", "htpasswd", "openssl") if not shutil.which(name)]
 
 
 def temporary_folder() -> Path:
