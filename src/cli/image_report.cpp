@@ -96,9 +96,16 @@ std::string image_layers_text(const ops::ImageReport& report, const Output& outp
   return text + "\n";
 }
 
-std::string image_end_text(const ops::ImageReport& report, const std::string& out) {
+std::string image_end_text(const ops::ImageReport& report, const ops::ImageRequest& request) {
+  const std::string out = request.out.native();
   std::uint64_t total = 0;
   for (const LayerReport& layer : report.layers) total += size_of(layer);
+  if (request.format == ops::ImageRequest::Format::squashfs) {
+    return fmt::format(
+        "Built {}, one file for Apptainer, enroot, pyxis and Charliecloud\n"
+        "Next: apptainer exec {} python\n",
+        out, out);
+  }
   return fmt::format("Built {}: {}, {} layers, {}\n  {}\nNext: hpcenv image push {} REGISTRY/{}\n",
                      out, report.reference, report.layers.size(), base::human_bytes(total),
                      report.manifest.digest, out, report.name);

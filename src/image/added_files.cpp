@@ -31,6 +31,7 @@ class Reading {
 
   Result<> add(const fs::path& source, const std::string& target, bool is_top) {
     HPCENV_TRY(base::check_interrupt());
+    HPCENV_TRY(check_name(target, source.native()));
     struct stat status{};
     // What is named may be a link; what lies in it stays as it is.
     const int failed = is_top ? stat(source.c_str(), &status) : lstat(source.c_str(), &status);

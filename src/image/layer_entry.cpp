@@ -30,6 +30,15 @@ void complete(std::vector<LayerEntry>& entries) {
   std::ranges::sort(entries, {}, &LayerEntry::path);
 }
 
+Result<> check_name(std::string_view path, const std::string& what) {
+  std::string_view name = path.substr(path.rfind('/') + 1);
+  if (!name.starts_with(".wh.")) return {};
+  return fail_hint(ErrorKind::refused,
+                   fmt::format("{} holds {}, which no image can: '{}' means the removal of a file",
+                               what, path, name),
+                   "rename the file, or leave it out");
+}
+
 std::uint64_t tar_size(const std::vector<LayerEntry>& entries) {
   std::uint64_t total = tar_end;
   for (const LayerEntry& entry : entries) {

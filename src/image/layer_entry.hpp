@@ -5,8 +5,10 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "base/result.hpp"
 #include "conda/paths_json.hpp"
 
 namespace hpcenv::image {
@@ -43,6 +45,10 @@ inline constexpr std::int64_t undated = 315'532'800;
 /// Adds the directories above every entry (mode 755, `undated`), sorts bytewise. A path that is
 /// there twice is the caller's mistake.
 void complete(std::vector<LayerEntry>& entries);
+
+/// Kind refused for a path that a layer cannot hold: names that begin with `.wh.` mean that a file
+/// of a lower layer goes. `what` is whose it is.
+Result<> check_name(std::string_view path, const std::string& what);
 
 /// What all of them take in a tar file, bytes; patched texts as long as they are on disk.
 std::uint64_t tar_size(const std::vector<LayerEntry>& entries);

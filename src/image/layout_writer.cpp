@@ -240,7 +240,11 @@ Result<> BlobWriter::finish_as(const Descriptor& expected, std::string_view sour
 LayoutWriter::LayoutWriter() : count_(std::make_unique<std::atomic<std::uint64_t>>(0)) {}
 LayoutWriter::LayoutWriter(LayoutWriter&&) noexcept = default;
 LayoutWriter& LayoutWriter::operator=(LayoutWriter&&) noexcept = default;
-LayoutWriter::~LayoutWriter() = default;
+LayoutWriter::~LayoutWriter() {
+  if (lock_ == nullptr) return;
+  const auto blobs = base::list_directory(partial_ / "layout" / blobs_folder);
+  if (!blobs.has_value() || blobs->empty()) static_cast<void>(base::remove_tree(partial_));
+}
 
 Result<LayoutWriter> LayoutWriter::open(const fs::path& out, ImageFormat format) {
   LayoutWriter writer;

@@ -79,6 +79,7 @@ class LayoutWriter {
   static Result<LayoutWriter> open(const std::filesystem::path& out, ImageFormat format);
   LayoutWriter(LayoutWriter&&) noexcept;
   LayoutWriter& operator=(LayoutWriter&&) noexcept;
+  /// Without a commit, finished blobs stay for the next run; where there are none nothing stays.
   ~LayoutWriter();
 
   // Any thread.

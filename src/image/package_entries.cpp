@@ -71,11 +71,12 @@ Result<LayerEntry> source_entry(const ImageTree& tree, const prefix::PlannedPath
                                  package.directory.native(), path.source.path),
                      fmt::format("remove {} and try again", package.directory.native()));
   }
-  entry.modified = clamped(status.st_mtim.tv_sec, tree.newest);
   if (S_ISLNK(status.st_mode)) {
     std::error_code error;
     entry.kind = LayerEntry::Kind::symlink;
     entry.mode = 0777;
+    // Nobody unpacks the dates of links.
+    entry.modified = undated;
     entry.text = fs::read_symlink(entry.source, error).native();
     if (error) {
       return fail_errno(error.value(), fmt::format("cannot read {}", entry.source.native()));
@@ -85,6 +86,7 @@ Result<LayerEntry> source_entry(const ImageTree& tree, const prefix::PlannedPath
   if (!S_ISREG(status.st_mode)) {
     return fail(ErrorKind::refused, "{} is neither a file nor a link", entry.source.native());
   }
+  entry.modified = clamped(status.st_mtim.tv_sec, tree.newest);
   entry.mode = (status.st_mode & S_IXUSR) != 0 ? 0755 : 0644;
   entry.size = static_cast<std::uint64_t>(status.st_size);
   if (path.is_patched()) {
@@ -114,6 +116,7 @@ Result<std::vector<LayerEntry>> package_entries(const ImageTree& tree, std::size
   std::vector<LayerEntry> entries;
   for (const prefix::PlannedPath& path : paths_of(tree, package)) {
     if (!is_kept(tree, path)) continue;
+    HPCENV_TRY(check_name(path.target, tree.packages.at(package).record.dist_name()));
     if (path.is_directory()) {
       LayerEntry directory;
       directory.kind = LayerEntry::Kind::directory;

@@ -2,6 +2,8 @@
 
 #include "base/fs.hpp"
 #include "conda/match_spec.hpp"
+#include "image/pull.hpp"
+#include "image/reference.hpp"
 
 namespace hpcenv::ops {
 namespace {
@@ -21,6 +23,15 @@ std::optional<std::pair<const conda::PackageRecord*, std::string>> too_new(
   return std::nullopt;
 }
 
+/// What looks like a path is none that exists.
+Result<image::Reference> reference_of_base(const std::string& text) {
+  const bool is_path = text.starts_with('/') || text.starts_with('.') || text.ends_with(".tar");
+  if (!is_path) return image::parse_reference(text);
+  return fail_hint(ErrorKind::not_found, fmt::format("there is no base image {}", text),
+                   "name an OCI layout, an oci-archive or a docker-archive, an image in a "
+                   "registry, or --base none");
+}
+
 std::string title_of(const ImageBase& base) {
   if (!base.facts.system.empty()) return fmt::format("the base ({})", base.facts.system);
   return "the base";
@@ -28,19 +39,27 @@ std::string title_of(const ImageBase& base) {
 
 }  // namespace
 
-Result<ImageBase> open_base(const std::string& text, const image::Platform& platform) {
+Result<ImageBase> open_base(const std::string& text, const image::Platform& platform,
+                            const Locations& locations, const image::RegistrySeams& seams,
+                            const image::RegistryOptions& options) {
   ImageBase base;
   base.config.platform = platform;
   if (text == "none") return base;
-  if (!base::path_exists(text)) {
-    return fail_hint(ErrorKind::not_found, fmt::format("there is no base image {}", text),
-                     "name an OCI layout, an oci-archive or a docker-archive, or --base none");
+  if (base::path_exists(text)) {
+    HPCENV_ASSIGN(base.image, image::ImageFile::open(text, platform));
+    // A tag alone is no name.
+    const std::string& name = base.image->reference();
+    if (name.find_first_of(":/") != std::string::npos) base.name = name;
+    base.digest = base.image->descriptor().digest;
+  } else {
+    HPCENV_ASSIGN(const image::Reference reference, reference_of_base(text));
+    HPCENV_ASSIGN(
+        const image::PulledBase pulled,
+        image::pull_base(reference, platform, locations.root / "images" / "bases", seams, options));
+    HPCENV_ASSIGN(base.image, image::ImageFile::open(pulled.layout, platform));
+    base.name = image::reference_text(reference);
+    base.digest = pulled.reference.digest;
   }
-  HPCENV_ASSIGN(base.image, image::ImageFile::open(text, platform));
-  // A tag alone is no name.
-  const std::string& name = base.image->reference();
-  if (name.find_first_of(":/") != std::string::npos) base.name = name;
-  base.digest = base.image->descriptor().digest;
   base.config = base.image->config();
   HPCENV_ASSIGN(base.facts, image::look_into(*base.image));
   return base;

@@ -8,8 +8,8 @@
 #include "conda/package_record.hpp"
 #include "image/base_look.hpp"
 #include "image/image_file.hpp"
+#include "image/registry_connection.hpp"
 #include "ops/locations.hpp"
-#include "ops/seams.hpp"
 
 namespace hpcenv::ops {
 
@@ -25,9 +25,12 @@ struct ImageBase {
 /// What is taken where nobody says.
 inline constexpr std::string_view usual_base = "docker.io/library/debian:13-slim";
 
-/// `text` is "none", a path that exists, or a reference. The base is read whole, so that a changed
-/// byte is kind refused here.
-Result<ImageBase> open_base(const std::string& text, const image::Platform& platform);
+/// `text` is "none", a path that exists, or a name in a registry, which is fetched into
+/// ROOT/images/bases unless it is there. The base is read whole, so that a changed byte is kind
+/// refused here.
+Result<ImageBase> open_base(const std::string& text, const image::Platform& platform,
+                            const Locations& locations, const image::RegistrySeams& seams,
+                            const image::RegistryOptions& options);
 
 /// Kind refused where packages need a newer glibc than the base has. Gives what the base lacks that
 /// programs expect, a sentence each.

@@ -4,11 +4,13 @@
 
 #include "base/fs.hpp"
 #include "base/hash.hpp"
+#include "base/parallel.hpp"
 #include "base/text.hpp"
 #include "conda/platform.hpp"
 #include "image/gpu_variables.hpp"
 #include "image/image_metadata.hpp"
 #include "image/sbom.hpp"
+#include "image/squashfs.hpp"
 #include "ops/image_contents.hpp"
 #include "ops/image_layers.hpp"
 #include "ops/image_stage.hpp"
@@ -35,9 +37,13 @@ std::int64_t newest_timestamp(const std::vector<conda::PackageRecord>& records) 
 /// The steps in the order in which they are done.
 class Builder {
  public:
-  Builder(const ImageRequest& request, const Locations& locations, const Seams& seams,
+  Builder(const ImageRequest& request, const Locations& locations, const ImageSeams& seams,
           ImageContents contents)
-      : request_(request), locations_(locations), seams_(seams), contents_(std::move(contents)) {
+      : request_(request),
+        locations_(locations),
+        seams_(seams.local),
+        registry_(seams),
+        contents_(std::move(contents)) {
     report_.name = request.name;
     report_.reference = request.reference;
     report_.prefix = request.prefix.empty() ? "/opt/envs/" + request.name : request.prefix;
@@ -47,11 +53,20 @@ class Builder {
   Result<> look_at_base() {
     HPCENV_ASSIGN(const image::Platform platform, image::platform_of_subdir(contents_.subdir));
     seams_.reporter.step("Reading the base");
-    HPCENV_ASSIGN(report_.base, open_base(request_.base, platform));
+    HPCENV_ASSIGN(report_.base, open_base(request_.base, platform, locations_, registry_.registry,
+                                          registry_.registry_options));
+    return check_links("the environment", report_.prefix);
+  }
+
+  Result<> check_words() {
     HPCENV_ASSIGN(const std::vector<std::string> notes,
                   check_base(report_.base, contents_.plan.link));
     add_notes(notes);
-    return check_links("the environment", report_.prefix);
+    for (const std::string& file : contents_.unowned) {
+      report_.notes.push_back(fmt::format("{} is of no package: it is not in the image", file));
+    }
+    HPCENV_TRY(image::run_config(report_.base.config, run_facts(), request_.run));
+    return {};
   }
 
   Result<> read_added_files() {
@@ -116,7 +131,7 @@ class Builder {
     std::uint64_t bytes = 0;
     for (const LayerReport& layer : report_.layers) bytes += layer.estimate;
     // An archive is put together from the finished blobs.
-    if (request_.format == image::ImageFormat::oci_archive) bytes *= 2;
+    if (request_.format != ImageRequest::Format::oci_dir) bytes *= 2;
     HPCENV_ASSIGN(const base::FileSystemFacts facts, base::file_system_facts(request_.out));
     if (bytes <= facts.free_bytes) return {};
     return fail_hint(ErrorKind::no_space,
@@ -128,7 +143,7 @@ class Builder {
 
   Result<> open_layout() {
     HPCENV_ASSIGN(image::LayoutWriter layout,
-                  image::LayoutWriter::open(request_.out, request_.format));
+                  image::LayoutWriter::open(layout_place(), layout_format()));
     layout_writer_.emplace(std::move(layout));
     for (std::size_t i = 0; i < groups_.size(); ++i) {
       LayerReport& report = report_.layers[base_layers() + i];
@@ -167,7 +182,7 @@ class Builder {
     seams_.reporter.step("Writing layers");
     if (report_.base.image) {
       HPCENV_ASSIGN(const std::vector<image::KnownLayer> layers,
-                    copy_base(*report_.base.image, request_.compression, *layout_writer_));
+                    copy_base(*report_.base.image, compression(), *layout_writer_));
       for (std::size_t i = 0; i < layers.size(); ++i) take(i, layers[i]);
     }
     std::vector<LayerJob> jobs;
@@ -178,7 +193,7 @@ class Builder {
     }
     const std::size_t first_added = base_layers() + groups_.size() + metadata_layers;
     for (std::size_t i = 0; i < added_.size(); ++i) {
-      const auto packed = added_[i].is_large ? image::LayerCompression::none : request_.compression;
+      const auto packed = added_[i].is_large ? image::LayerCompression::none : compression();
       jobs.push_back({first_added + i, std::move(added_[i].entries), packed, "",
                       image::tar_size(added_[i].entries)});
     }
@@ -196,7 +211,7 @@ class Builder {
     std::vector<LayerJob> jobs(1);
     jobs[0].place = base_layers() + groups_.size();
     jobs[0].entries = image::metadata_entries(metadata);
-    jobs[0].compression = request_.compression;
+    jobs[0].compression = compression();
     return run(jobs);
   }
 
@@ -218,7 +233,8 @@ class Builder {
     manifest.annotations = labels();
     HPCENV_ASSIGN(report_.manifest,
                   layout_writer_->commit(image::manifest_text(manifest), request_.reference));
-    return write_boms();
+    HPCENV_TRY(write_boms());
+    return is_squashfs() ? become_squashfs() : Result<>();
   }
 
   ImageReport take_report() { return std::move(report_); }
@@ -226,6 +242,33 @@ class Builder {
  private:
   void add_notes(const std::vector<std::string>& notes) {
     report_.notes.insert(report_.notes.end(), notes.begin(), notes.end());
+  }
+
+  bool is_squashfs() const { return request_.format == ImageRequest::Format::squashfs; }
+  /// What goes into a squashfs file is packed there.
+  image::LayerCompression compression() const {
+    return is_squashfs() ? image::LayerCompression::none : request_.compression;
+  }
+  fs::path layout_place() const {
+    return is_squashfs() ? fs::path(request_.out.native() + ".layers") : request_.out;
+  }
+  image::ImageFormat layout_format() const {
+    return request_.format == ImageRequest::Format::oci_archive ? image::ImageFormat::oci_archive
+                                                                : image::ImageFormat::oci_dir;
+  }
+
+  Result<> become_squashfs() {
+    seams_.reporter.step("Writing the file system");
+    HPCENV_ASSIGN(const image::ImageFile image,
+                  image::ImageFile::open(layout_place(), report_.config.platform));
+    image::SquashfsOptions options;
+    options.jobs = base::available_processors();
+    if (request_.compression == image::LayerCompression::zstd) {
+      options.compression = image::SquashfsCompression::zstd;
+    }
+    options.created = created_;
+    HPCENV_TRY(image::write_squashfs(image, request_.out, options, seams_.reporter));
+    return base::remove_tree(layout_place());
   }
 
   std::vector<image::Descriptor> base_blobs() const {
@@ -279,7 +322,7 @@ class Builder {
   std::uint64_t estimate_times() const {
     constexpr std::uint64_t plain = 40;
     constexpr std::uint64_t packed = 13;
-    return request_.compression == image::LayerCompression::none ? plain : packed;
+    return compression() == image::LayerCompression::none ? plain : packed;
   }
 
   void judge_gpu() {
@@ -322,7 +365,7 @@ class Builder {
   std::string key_of(const image::PackageGroup& group) const {
     image::LayerRules rules;
     rules.prefix = report_.prefix;
-    rules.compression = image::name_of(request_.compression);
+    rules.compression = image::name_of(compression());
     rules.is_slim = request_.slim == ImageRequest::Slim::yes;
     rules.newest = request_.source_date.value_or(0);
     rules.has_bytecode = contents_.subdir == conda::native_subdir();
@@ -347,7 +390,7 @@ class Builder {
   Result<LayerJob> package_job(std::size_t place, const image::PackageGroup& group) const {
     LayerJob job;
     job.place = place;
-    job.compression = request_.compression;
+    job.compression = compression();
     job.key = report_.layers[place].key;
     for (const std::size_t index : group) {
       HPCENV_ASSIGN(std::vector<image::LayerEntry> entries, image::package_entries(tree(), index));
@@ -450,6 +493,7 @@ class Builder {
   const ImageRequest& request_;
   const Locations& locations_;
   const Seams& seams_;
+  const ImageSeams& registry_;
   ImageContents contents_;
   ImageReport report_;
   std::int64_t created_ = 0;
@@ -475,16 +519,17 @@ Result<ContentsOutcome> contents_for(const ImageRequest& request, const Location
 }  // namespace
 
 Result<ImageOutcome> build_image(const ImageRequest& request, const Locations& locations,
-                                 const Seams& seams) {
-  HPCENV_ASSIGN(ContentsOutcome outcome, contents_for(request, locations, seams));
+                                 const ImageSeams& seams) {
+  HPCENV_ASSIGN(ContentsOutcome outcome, contents_for(request, locations, seams.local));
   if (auto* conflict = std::get_if<solve::Conflict>(&outcome)) {
     return ImageOutcome(std::move(*conflict));
   }
   Builder builder(request, locations, seams, std::get<ImageContents>(std::move(outcome)));
   HPCENV_TRY(builder.look_at_base());
-  HPCENV_TRY(builder.read_added_files());
   const bool is_dry = request.choice.run == ChangeRequest::Run::dry;
   if (!is_dry) HPCENV_TRY(builder.unpack());
+  HPCENV_TRY(builder.check_words());
+  HPCENV_TRY(builder.read_added_files());
   HPCENV_TRY(builder.plan_layers());
   if (is_dry) return ImageOutcome(builder.take_report());
   HPCENV_TRY(builder.check_room());

@@ -32,7 +32,12 @@ struct ImageRequest {
   GpuVariables gpu_variables = GpuVariables::set;
   enum class Slim { no, yes };
   Slim slim = Slim::no;
-  image::ImageFormat format = image::ImageFormat::oci_archive;
+  enum class Format {
+    oci_archive,
+    oci_dir,
+    squashfs,  ///< one file that Apptainer, enroot, pyxis and Charliecloud run
+  };
+  Format format = Format::oci_archive;
   std::string reference;  ///< the full name under which engines load it; may be empty
   std::filesystem::path out;
   std::filesystem::path against;            ///< an image to compare with; empty: none
@@ -72,6 +77,12 @@ struct ImageReport {
   std::vector<std::string> notes;
 };
 
+struct ImageSeams {
+  const Seams& local;
+  const image::RegistrySeams& registry;  ///< where a base may come from
+  image::RegistryOptions registry_options;
+};
+
 using ImageOutcome = std::variant<ImageReport, solve::Conflict>;
 
 /// With `choice.run` dry nothing is fetched or written. Otherwise `out` appears by one rename when
@@ -80,6 +91,6 @@ using ImageOutcome = std::variant<ImageReport, solve::Conflict>;
 /// not run on, for more layers than engines take, for a path that a link of the base is in the way
 /// of; no_space before anything is written.
 Result<ImageOutcome> build_image(const ImageRequest& request, const Locations& locations,
-                                 const Seams& seams);
+                                 const ImageSeams& seams);
 
 }  // namespace hpcenv::ops

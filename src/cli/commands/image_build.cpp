@@ -6,6 +6,7 @@
 #include "base/text.hpp"
 #include "cli/commands/change_options.hpp"
 #include "cli/commands/commands.hpp"
+#include "cli/commands/registry_options.hpp"
 #include "cli/error_report.hpp"
 #include "cli/image_report.hpp"
 #include "image/reference.hpp"
@@ -30,13 +31,14 @@ constexpr std::array own_options{
     OptionSpec{"--user", "UID[:GID]", "who runs it (default: as the base has it)"},
     OptionSpec{"--label", "NAME=VALUE", "a label more; may be repeated", OptionSpec::Kind::many},
     OptionSpec{"--compress", "HOW", "gzip (default), zstd or none"},
-    OptionSpec{"--format", "FORMAT", "oci-archive (default) or oci-dir"},
+    OptionSpec{"--format", "FORMAT", "oci-archive (default), oci-dir or squashfs"},
     OptionSpec{"--max-layers", "N", "at most so many layers, the base's counted (default: 100)"},
     OptionSpec{"--no-gpu-env", "", "set no variables of the NVIDIA container toolkit",
                OptionSpec::Kind::flag},
     OptionSpec{"--slim", "", "leave out static libraries, manuals and Python's own tests",
                OptionSpec::Kind::flag},
     OptionSpec{"--image-prefix", "PATH", "where it lies in the image (default: /opt/envs/NAME)"},
+    plain_http_option,
     OptionSpec{"--against", "IMAGE", "say which layers this image file has already"},
 };
 
@@ -64,11 +66,13 @@ Result<image::LayerCompression> compression_of(const std::string& text) {
                    "gzip, zstd or none");
 }
 
-Result<image::ImageFormat> format_of(const std::string& text) {
-  if (text == "oci-archive") return image::ImageFormat::oci_archive;
-  if (text == "oci-dir") return image::ImageFormat::oci_dir;
+Result<ops::ImageRequest::Format> format_of(const std::string& text) {
+  using Format = ops::ImageRequest::Format;
+  if (text == "oci-archive") return Format::oci_archive;
+  if (text == "oci-dir") return Format::oci_dir;
+  if (text == "squashfs") return Format::squashfs;
   return fail_hint(ErrorKind::usage, fmt::format("--format '{}' is not known", text),
-                   "oci-archive or oci-dir");
+                   "oci-archive, oci-dir or squashfs");
 }
 
 Result<std::size_t> max_layers_of(const std::string& text) {
@@ -172,7 +176,12 @@ Result<int> run(const Arguments& arguments, Session& session) {
   HPCENV_ASSIGN(request.source_date, source_date_of(session.environment()));
   request.tool = "hpcenv " HPCENV_VERSION;
   HPCENV_ASSIGN(const ops::Seams seams, session.seams());
-  HPCENV_ASSIGN(const ops::ImageOutcome outcome, ops::build_image(request, locations, seams));
+  HPCENV_ASSIGN(const image::RegistrySeams registry, session.registry_seams());
+  ops::ImageSeams image_seams{seams, registry, {}};
+  const auto base = image::parse_reference(request.base);
+  HPCENV_ASSIGN(image_seams.registry_options,
+                registry_options(arguments, base.value_or(image::Reference()), session));
+  HPCENV_ASSIGN(const ops::ImageOutcome outcome, ops::build_image(request, locations, image_seams));
   session.end_progress();
   if (const auto* conflict = std::get_if<solve::Conflict>(&outcome)) {
     return Failure(error_of(*conflict));
@@ -188,7 +197,7 @@ Result<int> run(const Arguments& arguments, Session& session) {
     output.print(image_layers_text(report, output));
     return 0;
   }
-  output.say(image_end_text(report, request.out.native()));
+  output.say(image_end_text(report, request));
   return 0;
 }
 
