@@ -120,6 +120,11 @@ Result<Reference> parse_reference(std::string_view text) {
                         fmt::format("write it as {}", text.substr(scheme + 3)));
   }
   const std::size_t at = std::min(text.find('@'), text.size());
+  if (text.find('/', at) != std::string_view::npos) {
+    return fail_hint(ErrorKind::usage, "names of images hold no user and no password",
+                     fmt::format("write it as {}; `podman login` keeps them, or `docker login`",
+                                 text.substr(at + 1)));
+  }
   std::string_view name = text.substr(0, at);
   const std::size_t last_slash = name.rfind('/');
   const std::size_t colon = name.find(':', last_slash == std::string_view::npos ? 0 : last_slash);

@@ -8,15 +8,19 @@ import json
 import signal
 import socket
 import subprocess
+import sys
 import tarfile
 import threading
 import time
 from pathlib import Path
 
-import registry_servers as servers
-from registry_case import FOLDER, MANIFEST, PROGRAM, RegistryCase, digest_of, large_image, layers_of, main
-from registry_servers import PASSWORD, Answer, Hold, Proxy, Registry
-from small_images import LAYER, Entry, Layout, tar
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
+
+import registry_servers as servers  # noqa: E402
+from registry_case import FOLDER, MANIFEST, PROGRAM, RegistryCase, digest_of, large_image, layers_of, main  # noqa: E402
+from registry_servers import PASSWORD, Answer, Hold, Proxy, Registry  # noqa: E402
+from skipping import skip  # noqa: E402
+from small_images import LAYER, Entry, Layout, tar  # noqa: E402
 
 
 def zstd_frame(data: bytes) -> bytes:
@@ -28,6 +32,17 @@ def zstd_frame(data: bytes) -> bytes:
         last = start + size >= len(data)
         frame += (int(last) | len(piece) << 3).to_bytes(3, "little") + piece
     return frame
+
+
+def outer_address() -> str:
+    """Of this machine, as others see it; empty where it has only loopback."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # nothing is sent
+        except OSError:
+            return ""
+        address = probe.getsockname()[0]
+    return "" if address.startswith("127.") else address
 
 
 class PushAndPull(RegistryCase):
@@ -180,6 +195,17 @@ class PushAndPull(RegistryCase):
         self.assertEqual(child.wait(30), 130)
         self.assertIsNone(self.tag())
 
+    def test_a_disk_that_fills_up(self) -> None:
+        self.push(large_image(self.home.folder / "large"))
+        small = self.home.folder / "small"
+        small.mkdir()
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(small)], capture_output=True,
+                          check=False).returncode != 0:
+            skip("no right to mount a file system")
+        self.addCleanup(subprocess.run, ["umount", str(small)], check=True)
+        self.fail_with(3, "pull", f"{self.registry.name}/{self.repository}:1", "-o", "small/out.tar", said="No space left")
+        self.assertEqual([path.name for path in small.iterdir()], ["out.tar.partial"])
+
     def test_a_bill_of_materials_is_found_by_the_fallback_tag(self) -> None:
         """Trap 23."""
         documents = {"cdx.json": ({"bomFormat": "CycloneDX", "specVersion": "1.6"}, "application/vnd.cyclonedx+json"),
@@ -287,11 +313,7 @@ class Credentials(RegistryCase):
         self.assertEqual(proxy.methods().count("PATCH"), 4)
 
     def test_outside_loopback_it_is_https(self) -> None:
-        try:
-            host = next(info[4][0] for info in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)
-                        if not info[4][0].startswith("127."))
-        except (StopIteration, OSError):
-            host = ""
+        host = outer_address()
         if not host:
             self.registry_is_loopback_only()
             return
@@ -300,7 +322,11 @@ class Credentials(RegistryCase):
         self.addCleanup(safe.close)
         name = f"{safe.name}/{self.repository}:1"
         self.fail_with(3, "push", str(self.image), name, said="certificate is not trusted")
-        self.succeed("push", str(self.image), name, HPCENV_CA_BUNDLE=str(tls.certificate))
+        # Over HTTP/2, several blobs and parts at once.
+        for image in (self.image, large_image(self.home.folder / "large")):
+            self.succeed("push", str(image), name, HPCENV_CA_BUNDLE=str(tls.certificate))
+            answer = self.succeed("pull", name, "-o", image.name + ".tar", HPCENV_CA_BUNDLE=str(tls.certificate))
+            self.assertEqual(answer["digest"], digest_of(image))
         plain = Registry(self.home.folder / "plain", host=host)
         self.addCleanup(plain.close)
         self.fail_with(3, "push", str(self.image), f"{plain.name}/{self.repository}:1", said="secure connection")

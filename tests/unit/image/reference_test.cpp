@@ -73,6 +73,13 @@ TEST_CASE("what is no name is told, with what to write") {
   CHECK(parse_reference("docker://debian").error().hints.front() == "write it as debian");
 }
 
+TEST_CASE("a password in a name is not repeated") {
+  const auto reference = parse_reference("me:secret@quay.io/a:1");
+  REQUIRE_FALSE(reference.has_value());
+  CHECK_FALSE(reference.error().message.contains("secret"));
+  CHECK(reference.error().hints.front().starts_with("write it as quay.io/a:1;"));
+}
+
 TEST_CASE("a repository has neither tag nor digest") {
   CHECK(repository_text(*parse_repository("localhost:5000/a/b")) == "localhost:5000/a/b");
   CHECK(parse_repository("localhost:5000/a")->tag.empty());
