@@ -42,7 +42,8 @@ std::span<const CommandSpec* const> all_commands() {
       &target_refresh_command, &target_remove_command,  &doctor_command,
       &slurm_site_command,     &slurm_script_command,   &slurm_submit_command,
       &slurm_run_command,      &slurm_shell_command,    &image_build_command,
-      &image_push_command,     &image_pull_command,     &version_command,
+      &image_push_command,     &image_pull_command,     &image_compose_command,
+      &image_inspect_command,  &version_command,
   };
   return commands;
 }

@@ -30,11 +30,7 @@ namespace fs = std::filesystem;
 class NewFile {
  public:
   static Result<NewFile> create(const fs::path& out) {
-    struct stat status{};
-    if (stat(out.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) {
-      return fail_hint(ErrorKind::refused, fmt::format("{} is a directory", out.native()),
-                       "name a file, like image.sqsh");
-    }
+    HPCENV_TRY(check_squashfs_place(out));
     const fs::path path(out.native() + ".partial.sqsh");
     base::fault_point("image.squashfs.create");
     auto lock = base::FileLock::acquire(path, std::chrono::milliseconds(0));
@@ -171,6 +167,13 @@ class Conversion {
 };
 
 }  // namespace
+
+Result<> check_squashfs_place(const fs::path& out) {
+  struct stat status{};
+  if (stat(out.c_str(), &status) != 0 || !S_ISDIR(status.st_mode)) return {};
+  return fail_hint(ErrorKind::refused, fmt::format("{} is a directory", out.native()),
+                   "name a file, like image.sqsh");
+}
 
 Result<> write_squashfs(const ImageFile& image, const fs::path& out, const SquashfsOptions& options,
                         base::Reporter& reporter) {

@@ -21,6 +21,9 @@ struct SquashfsOptions {
   std::optional<std::int64_t> created;
 };
 
+/// Kind refused for what such a file may not replace: before long work.
+Result<> check_squashfs_place(const std::filesystem::path& out);
+
 /// The layers of `image` become one tree, owners and times as the layers have them, with the files
 /// of image/launch_files.hpp. The bytes depend on image, compression and time alone. Memory is
 /// bounded by the number of files, not by their size. Written as OUT.partial.sqsh, which `out`

@@ -10,9 +10,9 @@
 #include "image/gpu_variables.hpp"
 #include "image/image_metadata.hpp"
 #include "image/sbom.hpp"
-#include "image/squashfs.hpp"
 #include "ops/image_contents.hpp"
 #include "ops/image_layers.hpp"
+#include "ops/image_squash.hpp"
 #include "ops/image_stage.hpp"
 #include "prefix/place.hpp"
 #include "prefix/prepare.hpp"
@@ -250,7 +250,7 @@ class Builder {
     return is_squashfs() ? image::LayerCompression::none : request_.compression;
   }
   fs::path layout_place() const {
-    return is_squashfs() ? fs::path(request_.out.native() + ".layers") : request_.out;
+    return is_squashfs() ? layout_for_squashfs(request_.out) : request_.out;
   }
   image::ImageFormat layout_format() const {
     return request_.format == ImageRequest::Format::oci_archive ? image::ImageFormat::oci_archive
@@ -258,17 +258,13 @@ class Builder {
   }
 
   Result<> become_squashfs() {
-    seams_.reporter.step("Writing the file system");
-    HPCENV_ASSIGN(const image::ImageFile image,
-                  image::ImageFile::open(layout_place(), report_.config.platform));
     image::SquashfsOptions options;
     options.jobs = base::available_processors();
     if (request_.compression == image::LayerCompression::zstd) {
       options.compression = image::SquashfsCompression::zstd;
     }
     options.created = created_;
-    HPCENV_TRY(image::write_squashfs(image, request_.out, options, seams_.reporter));
-    return base::remove_tree(layout_place());
+    return squash_layout(request_.out, report_.config.platform, options, seams_.reporter);
   }
 
   std::vector<image::Descriptor> base_blobs() const {

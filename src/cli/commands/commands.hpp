@@ -46,6 +46,8 @@ extern const CommandSpec slurm_shell_command;
 extern const CommandSpec image_build_command;
 extern const CommandSpec image_push_command;
 extern const CommandSpec image_pull_command;
+extern const CommandSpec image_compose_command;
+extern const CommandSpec image_inspect_command;
 extern const CommandSpec version_command;
 
 }  // namespace hpcenv::cli

@@ -7,13 +7,15 @@
 #include "base/text.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/commands/registry_options.hpp"
+#include "cli/commands/squashfs_options.hpp"
 
 namespace hpcenv::cli {
 namespace {
 
 constexpr std::array options{
     OptionSpec{"-o,--output", "OUT", "the file or directory to make"},
-    OptionSpec{"--format", "FORMAT", "oci-archive (default) or oci-dir"},
+    OptionSpec{"--format", "FORMAT", "oci-archive (default), oci-dir or squashfs"},
+    squashfs_compress_option,
     image_platform_option,
     plain_http_option,
 };
@@ -22,13 +24,14 @@ constexpr std::array examples{
     "hpcenv image pull debian:13-slim -o debian.tar",
     "hpcenv image pull registry.example.org/lab/torch:1 --format oci-dir -o torch-image",
     "hpcenv image pull ghcr.io/lab/torch:1 --platform linux-aarch64 -o torch.tar",
+    "hpcenv image pull ghcr.io/lab/torch:1 --format squashfs -o torch.sqsh",
 };
 
 Result<image::ImageFormat> format_of(const std::string& word) {
   if (word == "oci-archive") return image::ImageFormat::oci_archive;
   if (word == "oci-dir") return image::ImageFormat::oci_dir;
   return fail_hint(ErrorKind::usage, fmt::format("--format {} is not known", word),
-                   "oci-archive or oci-dir");
+                   "oci-archive, oci-dir or squashfs");
 }
 
 Result<ops::ImagePullRequest> request_of(const Arguments& arguments) {
@@ -42,7 +45,15 @@ Result<ops::ImagePullRequest> request_of(const Arguments& arguments) {
   ops::ImagePullRequest request;
   HPCENV_ASSIGN(request.source, image::parse_reference(arguments.operands().front()));
   HPCENV_ASSIGN(request.platform, image_platform(arguments));
-  HPCENV_ASSIGN(request.format, format_of(arguments.value("format", "oci-archive")));
+  HPCENV_ASSIGN(request.squashfs, squashfs_options(arguments));
+  if (!request.squashfs) {
+    if (arguments.has("compress")) {
+      return fail_hint(ErrorKind::usage,
+                       "--compress is for squashfs files: layers stay as they are",
+                       "leave it out, or add --format squashfs");
+    }
+    HPCENV_ASSIGN(request.format, format_of(arguments.value("format", "oci-archive")));
+  }
   request.out = arguments.value("output");
   return request;
 }
@@ -78,7 +89,7 @@ Result<int> run(const Arguments& arguments, Session& session) {
 constexpr CommandSpec image_pull_command{
     .name = "image pull",
     .summary = "fetch an image from a registry, its digests unchanged",
-    .synopsis = "NAME[:TAG|@DIGEST] -o OUT [--format oci-archive|oci-dir]",
+    .synopsis = "NAME[:TAG|@DIGEST] -o OUT [--format oci-archive|oci-dir|squashfs]",
     .details =
         "Without a host the name is docker.io's, without a tag it is `latest`. OUT gets its name "
         "when the\n"
