@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import signal
 import socket
 import subprocess
@@ -17,10 +18,14 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
 
 import registry_servers as servers  # noqa: E402
-from registry_case import FOLDER, MANIFEST, PROGRAM, RegistryCase, digest_of, large_image, layers_of, main  # noqa: E402
+from registry_case import (  # noqa: E402
+    FOLDER, MANIFEST, PROGRAM, RegistryCase, digest_of, large_image, layers_of, main, small_image)
 from registry_servers import PASSWORD, Answer, Hold, Proxy, Registry  # noqa: E402
 from skipping import skip  # noqa: E402
 from small_images import LAYER, Entry, Layout, tar  # noqa: E402
+
+
+DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 
 
 def zstd_frame(data: bytes) -> bytes:
@@ -32,6 +37,12 @@ def zstd_frame(data: bytes) -> bytes:
         last = start + size >= len(data)
         frame += (int(last) | len(piece) << 3).to_bytes(3, "little") + piece
     return frame
+
+
+def manifest_of(source: str) -> str:
+    """The digest of the manifest that skopeo finds."""
+    raw = subprocess.run(["skopeo", "inspect", "--raw", "--tls-verify=false", source], check=True, capture_output=True).stdout
+    return "sha256:" + hashlib.sha256(raw).hexdigest()
 
 
 def outer_address() -> str:
@@ -77,9 +88,7 @@ class PushAndPull(RegistryCase):
         layout.add([Entry("opt/c", b"c")])
         image = layout.finish()
         self.assertEqual(self.push(image)["digest"], digest_of(image))
-        raw = subprocess.run(["skopeo", "inspect", "--raw", "--tls-verify=false",
-                              f"docker://{self.registry.name}/{self.repository}:1"], check=True, capture_output=True).stdout
-        self.assertEqual("sha256:" + hashlib.sha256(raw).hexdigest(), digest_of(image))
+        self.assertEqual(manifest_of(f"docker://{self.registry.name}/{self.repository}:1"), digest_of(image))
 
     def test_archives_are_pushed_as_they_are(self) -> None:
         for kind in ("oci-archive", "docker-archive"):
@@ -122,8 +131,7 @@ class PushAndPull(RegistryCase):
                 answer = self.succeed("pull", reference, "-o", out, "--format", form)
                 self.assertEqual(answer["digest"], digest_of(self.image))
                 source = f"{'oci-archive' if form == 'oci-archive' else 'oci'}:{self.home.folder}/{out}"
-                raw = subprocess.run(["skopeo", "inspect", "--raw", source], check=True, capture_output=True).stdout
-                self.assertEqual("sha256:" + hashlib.sha256(raw).hexdigest(), digest_of(self.image))
+                self.assertEqual(manifest_of(source), digest_of(self.image))
         with tarfile.open(self.home.folder / "out-0") as archive:
             document = json.load(archive.extractfile("manifest.json"))
         self.assertEqual(document[0]["RepoTags"], [f"{name}:1"])
@@ -173,6 +181,52 @@ class PushAndPull(RegistryCase):
         self.assertGreaterEqual(answer["blobs"]["there"], 1)
         self.assertGreaterEqual(answer["blobs"]["fetched"], 1)
         self.assertEqual(answer["digest"], digest_of(self.image))
+
+    def test_killed_wherever_it_changes_the_disk(self) -> None:
+        """Each time the name is not there or stands for the whole image, and the next pull ends well."""
+        self.push(self.image)
+        words = ("pull", f"{self.registry.name}/{self.repository}:1", "--jobs", "1", "--format")
+        for form, skopeo in (("oci-archive", "oci-archive"), ("oci-dir", "oci")):
+            out = self.home.folder / form
+            for point in range(1, 200):
+                done = self.home.run(*words, form, "-o", str(out), HPCENV_FAULT_KILL=str(point))
+                if done.returncode == 0:
+                    break
+                self.assertEqual(done.returncode, -signal.SIGKILL, done.stderr)
+                if out.exists():
+                    self.assertEqual(manifest_of(f"{skopeo}:{out}"), digest_of(self.image))
+                self.succeed(*words, form, "-o", str(out))
+                self.assertEqual(manifest_of(f"{skopeo}:{out}"), digest_of(self.image))
+                self.assertFalse(list(self.home.folder.glob("*.partial")))
+                shutil.rmtree(out) if out.is_dir() else out.unlink()
+            if point == 1:
+                skip("no fault points in this build")
+            self.assertGreater(point, 10)
+
+    def test_a_directory_is_added_to(self) -> None:
+        self.push(self.image)
+        words = ("pull", f"{self.registry.name}/{self.repository}:1", "-o", "out", "--format", "oci-dir")
+        self.assertEqual(self.succeed(*words)["blobs"]["fetched"], 3)
+        self.assertEqual(self.succeed(*words)["blobs"], {"fetched": 0, "there": 3, "bytes_fetched": 0})
+        self.repository += "-two"
+        other = small_image(self.home.folder / "other", "two")
+        self.push(other)
+        self.succeed("pull", f"{self.registry.name}/{self.repository}:1", "-o", "out", "--format", "oci-dir")
+        self.assertEqual(digest_of(self.home.folder / "out"), digest_of(other))
+        self.assertEqual(len(list((self.home.folder / "out/blobs/sha256").iterdir())), 4)
+
+    def test_docker_manifests_keep_their_digest(self) -> None:
+        name = f"{self.registry.name}/{self.repository}:1"
+        subprocess.run(["skopeo", "copy", "--format", "v2s2", "--dest-tls-verify=false", f"oci:{self.image}:x",
+                        f"docker://{name}"], check=True, capture_output=True)
+        status, headers, _ = self.registry.ask(f"/v2/{self.repository}/manifests/1", "HEAD", Accept=DOCKER_MANIFEST)
+        self.assertEqual(status, 200)
+        answer = self.succeed("pull", name, "-o", "out.tar")
+        self.assertEqual(answer["digest"], headers["docker-content-digest"])
+        self.assertEqual(manifest_of(f"oci-archive:{self.home.folder}/out.tar"), answer["digest"])
+        self.repository += "-again"
+        self.assertEqual(self.push(self.home.folder / "out.tar")["digest"], answer["digest"])
+        self.assertEqual(self.registry.ask(f"/v2/{self.repository}/manifests/1", "HEAD", Accept=DOCKER_MANIFEST)[0], 200)
 
     def test_an_interrupted_push_leaves_no_tag(self) -> None:
         image = large_image(self.home.folder / "large")

@@ -65,6 +65,15 @@ TEST_CASE("a large one goes in parts, each to where the answer before says") {
   CHECK(test.registry.bodies == Lines{"", "", "0123", "4567", "89", ""});
 }
 
+TEST_CASE("an answer without an address leaves the one before, without a range all is in") {
+  RegistryCase test;
+  test.registry.answers = {reply(404), session("a"), reply(202),
+                           reply(202), reply(202),   reply(201)};
+  CHECK(test.send(ten) == Arrival::sent);
+  CHECK(test.registry.asked[5] == put("a"));
+  CHECK(test.registry.bodies == Lines{"", "", "0123", "4567", "89", ""});
+}
+
 TEST_CASE("the registry's least part is kept") {
   RegistryCase test;
   net::ExchangeAnswer first = session("a");
