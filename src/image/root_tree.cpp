@@ -35,8 +35,6 @@ void describe(RootInode& inode, const TarEntry& entry) {
   inode.gid = entry.gid;
   inode.size = entry.size;
   inode.modified = entry.modified;
-  inode.device_major = entry.device_major;
-  inode.device_minor = entry.device_minor;
   inode.target = entry.target;
   inode.xattrs = entry.xattrs;
 }
@@ -47,11 +45,16 @@ void close_to_lower(RootNode& node, std::uint32_t layer) {
   node.settled = std::min(node.settled, layer);
 }
 
-void take_out_whiteouts(RootNode& node) {
+bool is_device(const RootNode& node) {
+  return node.inode != nullptr &&
+         (node.inode->type == Type::character_device || node.inode->type == Type::block_device);
+}
+
+void take_out_needless(RootNode& node) {
   for (auto child = node.children.begin(); child != node.children.end();) {
-    take_out_whiteouts(*child->second);
+    take_out_needless(*child->second);
     const bool is_empty = child->second->inode == nullptr && child->second->children.empty();
-    child = is_empty ? node.children.erase(child) : std::next(child);
+    child = is_empty || is_device(*child->second) ? node.children.erase(child) : std::next(child);
   }
 }
 
@@ -250,7 +253,7 @@ Result<RootInode*> RootTree::add_again(const TarEntry& entry) {
   return inode->type == Type::file ? inode : nullptr;
 }
 
-void RootTree::finish() { take_out_whiteouts(*root_); }
+void RootTree::finish() { take_out_needless(*root_); }
 
 Result<> RootTree::end_layer() {
   if (wanted_.empty()) return {};

@@ -26,8 +26,6 @@ struct RootInode {
   std::uint32_t gid = 0;
   std::uint64_t size = 0;
   std::int64_t modified = 0;
-  std::uint32_t device_major = 0;
-  std::uint32_t device_minor = 0;
   std::string target;
   std::map<std::string, std::string> xattrs;
   std::size_t number = 0;  ///< in the order in which they were found
@@ -74,8 +72,9 @@ class RootTree {
   /// Refused: a hard link to what its layer does not have (engines refuse such a layer too).
   Result<> end_layer();
 
-  /// After the last layer: takes out what no longer stands for anything: whiteouts, and directories
-  /// that were made for them alone.
+  /// After the last layer: takes out what no longer stands for anything (whiteouts, and directories
+  /// that were made for them alone), and device nodes: only root could unpack them, and whoever
+  /// runs an image mounts those of the machine.
   void finish();
   const RootNode& root() const { return *root_; }
   /// How many inodes were handed out; those that were replaced are counted.

@@ -180,10 +180,6 @@ mode_t type_bits(Type type) {
       return S_IFDIR;
     case Type::symlink:
       return S_IFLNK;
-    case Type::character_device:
-      return S_IFCHR;
-    case Type::block_device:
-      return S_IFBLK;
     case Type::fifo:
       return S_IFIFO;
     default:
@@ -195,11 +191,6 @@ mode_t type_bits(Type type) {
 std::uint32_t squashfs_time(std::int64_t seconds) {
   return static_cast<std::uint32_t>(
       std::clamp<std::int64_t>(seconds, 0, std::numeric_limits<std::uint32_t>::max()));
-}
-
-std::uint32_t device_number(const RootInode& inode) {
-  return (inode.device_major << 8U) | (inode.device_minor & 0xffU) |
-         ((inode.device_minor & ~0xffU) << 12U);
 }
 
 /// What stays meaningful on another machine. Labels of SELinux and notes of overlays are their own
@@ -432,13 +423,9 @@ Result<InodePointer> TableWriter::leaf_of(const RootInode& inode) {
     made->data.slink.nlink = links;
     made->data.slink.target_size = static_cast<sqfs_u32>(inode.target.size());
     std::memcpy(made->extra, inode.target.data(), inode.target.size());
-  } else if (inode.type == Type::fifo) {
+  } else {
     made->base.type = SQFS_INODE_FIFO;
     made->data.ipc.nlink = links;
-  } else {
-    made->base.type = inode.type == Type::block_device ? SQFS_INODE_BDEV : SQFS_INODE_CDEV;
-    made->data.dev.nlink = links;
-    made->data.dev.devno = device_number(inode);
   }
   return made;
 }

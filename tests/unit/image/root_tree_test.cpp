@@ -229,6 +229,13 @@ TEST_CASE("layers that no engine unpacks are refused in words") {
   CHECK(refusal_of({{file(deep, 1)}}).ends_with("is longer than 4096 bytes"));
 }
 
+TEST_CASE("device nodes hide what is below them, and are left out") {
+  const Layer devices{link(Type::character_device, "dev/null", ""),
+                      link(Type::block_device, "a", ""), hard_link("b", "a"),
+                      link(Type::fifo, "pipe", "")};
+  CHECK(lines_of({{file("a", 1), file("c", 2)}, devices}) == Lines{"c 2", "pipe 0"});
+}
+
 TEST_CASE("names are bytes, in the order of bytes") {
   CHECK(lines_of({{file("\xc3\xa9", 1), file("Z", 2), file("a", 3), file("\xff", 4)}}) ==
         Lines{"Z 2", "a 3", "\xc3\xa9 1", "\xff 4"});
