@@ -5,7 +5,7 @@ if(CCACHE)
 endif()
 
 # Modules whose code runs once a command: there small counts more than fast (the one file is copied to clusters).
-set(HPCENV_SMALL_MODULES host prefix shell slurm doctor ops cli)
+set(HPCENV_SMALL_MODULES host net packages prefix shell slurm image doctor ops cli)
 
 # hpcenv_module(NAME USES...): the static library hpcenv_NAME of src/NAME.
 function(hpcenv_module name)

@@ -14,6 +14,7 @@
 #include "base/fault.hpp"
 #include "base/file_lock.hpp"
 #include "base/json.hpp"
+#include "base/parallel.hpp"
 #include "image/image_file.hpp"
 #include "image/tar_header.hpp"
 
@@ -54,65 +55,92 @@ Result<> check_place(const fs::path& out, ImageFormat format) {
                    "choose another path, or remove it first");
 }
 
-/// Writes a tar file of named contents; the end of one is the beginning of the next.
+/// Several threads copy; more do not help.
+constexpr std::size_t most_copiers = 4;
+
+/// A tar file of named contents, all of whose sizes are known: each is written to its own place.
 class ArchiveFile {
  public:
-  static Result<ArchiveFile> create(const fs::path& path, std::int64_t modified) {
+  explicit ArchiveFile(fs::path path) : path_(std::move(path)) {}
+
+  void add_directory(const std::string& name) {
+    add(Member{name, TarHeader::Type::directory, {}, std::nullopt, 0});
+  }
+  void add(const std::string& name, std::string text) {
+    add(Member{name, TarHeader::Type::file, std::move(text), std::nullopt, 0});
+  }
+  void add(const std::string& name, const BlobPlace& place) {
+    add(Member{name, TarHeader::Type::file, {}, place, 0});
+  }
+
+  Result<> write() {
     base::fault_point("image.archive.create");
-    HPCENV_ASSIGN(base::Fd fd, base::create_new(path, 0666));
-    return ArchiveFile(std::move(fd), path, modified);
-  }
-
-  Result<> add(const std::string& name, std::string_view text) {
-    HPCENV_TRY(begin(name, text.size()));
-    HPCENV_TRY(base::write_all(fd_.get(), text, path_));
-    return pad(text.size());
-  }
-
-  Result<> add(const std::string& name, const BlobPlace& place) {
-    HPCENV_TRY(begin(name, place.size));
-    HPCENV_TRY(read_place(place, [&](std::span<const std::byte> bytes) {
-      base::fault_point("image.archive.write");
-      return base::write_all(fd_.get(), {reinterpret_cast<const char*>(bytes.data()), bytes.size()},
-                             path_);
-    }));
-    return pad(place.size);
-  }
-
-  Result<> add_directory(const std::string& name) {
-    TarHeader header;
-    header.type = TarHeader::Type::directory;
-    header.mode = 0755;
-    header.path = name;
-    header.modified = modified_;
-    return base::write_all(fd_.get(), tar_header(header), path_);
-  }
-
-  Result<> finish() {
-    HPCENV_TRY(base::write_all(fd_.get(), std::string(tar_end, '\0'), path_));
+    HPCENV_ASSIGN(fd_, base::create_new(path_, 0666));
+    // What is not written reads as zeros: padding and the end.
+    if (ftruncate(fd_.get(), static_cast<off_t>(end_ + tar_end)) != 0) {
+      return fail_errno(errno, fmt::format("cannot write {}", path_.native()));
+    }
+    const std::size_t copiers = std::min(base::available_processors(), most_copiers);
+    HPCENV_TRY(base::parallel_for(members_.size(), copiers,
+                                  [&](std::size_t i) { return write_member(members_[i]); }));
     if (close(fd_.release()) == 0 || errno == EINTR) return {};
     return fail_errno(errno, fmt::format("cannot write {}", path_.native()));
   }
 
  private:
-  ArchiveFile(base::Fd fd, fs::path path, std::int64_t modified)
-      : fd_(std::move(fd)), path_(std::move(path)), modified_(modified) {}
+  struct Member {
+    std::string name;
+    TarHeader::Type type;
+    std::string text;
+    std::optional<BlobPlace> place;
+    std::uint64_t offset;
+    std::uint64_t size() const { return place ? place->size : text.size(); }
+  };
 
-  Result<> begin(const std::string& name, std::uint64_t size) {
+  static std::string header_of(const Member& member) {
     TarHeader header;
-    header.path = name;
-    header.size = size;
-    header.modified = modified_;
-    base::fault_point("image.archive.write");
-    return base::write_all(fd_.get(), tar_header(header), path_);
-  }
-  Result<> pad(std::uint64_t size) {
-    return base::write_all(fd_.get(), std::string(tar_padding(size), '\0'), path_);
+    header.type = member.type;
+    header.path = member.name;
+    header.mode = member.type == TarHeader::Type::directory ? 0755 : 0644;
+    header.size = member.size();
+    return tar_header(header);
   }
 
-  base::Fd fd_;
+  void add(Member member) {
+    member.offset = end_;
+    end_ += header_of(member).size() + member.size() + tar_padding(member.size());
+    members_.push_back(std::move(member));
+  }
+
+  Result<> write_member(const Member& member) {
+    const std::string head = header_of(member) + member.text;
+    HPCENV_TRY(write_at(head, member.offset));
+    if (!member.place) return {};
+    std::uint64_t offset = member.offset + head.size();
+    return read_place(*member.place, [&](std::span<const std::byte> bytes) -> Result<> {
+      HPCENV_TRY(write_at({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, offset));
+      offset += bytes.size();
+      return {};
+    });
+  }
+
+  Result<> write_at(std::string_view bytes, std::uint64_t offset) {
+    base::fault_point("image.archive.write");
+    while (!bytes.empty()) {
+      const ssize_t done =
+          pwrite(fd_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
+      if (done < 0 && errno == EINTR) continue;
+      if (done < 0) return fail_errno(errno, fmt::format("cannot write {}", path_.native()));
+      bytes.remove_prefix(static_cast<std::size_t>(done));
+      offset += static_cast<std::uint64_t>(done);
+    }
+    return {};
+  }
+
   fs::path path_;
-  std::int64_t modified_;
+  base::Fd fd_;
+  std::vector<Member> members_;
+  std::uint64_t end_ = 0;
 };
 
 /// The form of `docker save`; it names the same blobs.
@@ -353,18 +381,18 @@ Result<Descriptor> LayoutWriter::commit(const std::string& manifest_text,
 Result<> LayoutWriter::commit_archive(const Manifest& manifest, const Descriptor& descriptor,
                                       const std::string& reference) const {
   const fs::path temporary = partial_ / "archive";
-  HPCENV_ASSIGN(ArchiveFile archive, ArchiveFile::create(temporary, 0));
+  ArchiveFile archive(temporary);
   // What says what it is comes first: readers that stream need not go through all of it.
-  HPCENV_TRY(archive.add("oci-layout", layout_version));
-  HPCENV_TRY(archive.add("index.json", layout_index(descriptor, reference)));
-  HPCENV_TRY(archive.add("manifest.json", docker_index(manifest, reference)));
-  HPCENV_TRY(archive.add_directory("blobs"));
-  HPCENV_TRY(archive.add_directory(std::string(blobs_folder)));
+  archive.add("oci-layout", std::string(layout_version));
+  archive.add("index.json", layout_index(descriptor, reference));
+  archive.add("manifest.json", docker_index(manifest, reference));
+  archive.add_directory("blobs");
+  archive.add_directory(std::string(blobs_folder));
   for (const Descriptor& blob : blobs_of(manifest, descriptor)) {
-    HPCENV_TRY(archive.add(fmt::format("{}/{}", blobs_folder, hex_of_digest(blob.digest)),
-                           BlobPlace{blob_path(layout_, blob.digest), 0, blob.size}));
+    archive.add(fmt::format("{}/{}", blobs_folder, hex_of_digest(blob.digest)),
+                BlobPlace{blob_path(layout_, blob.digest), 0, blob.size});
   }
-  HPCENV_TRY(archive.finish());
+  HPCENV_TRY(archive.write());
   base::fault_point("image.commit");
   return base::rename_path(temporary, out_);
 }

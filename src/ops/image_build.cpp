@@ -157,8 +157,9 @@ class Builder {
   }
 
   Result<> stage() {
-    StageRequest stage{contents_, packages_,           layout_, python_, report_.prefix,
-                       {},        request_.choice.link};
+    StageRequest stage{
+        contents_,           packages_, layout_, python_, report_.prefix, {}, request_.environment,
+        request_.choice.link};
     for (std::size_t i = 0; i < groups_.size(); ++i) {
       if (report_.layers[base_layers() + i].state == LayerReport::State::kept) continue;
       stage.compiled_packages.insert(stage.compiled_packages.end(), groups_[i].begin(),

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cctype>
 #include <unordered_set>
 #include <utility>
 
@@ -12,6 +13,7 @@
 #include "base/text.hpp"
 #include "conda/platform.hpp"
 #include "ops/activate.hpp"
+#include "ops/known_scripts.hpp"
 #include "prefix/bytecode.hpp"
 #include "prefix/layout_names.hpp"
 #include "shell/recorded_json.hpp"
@@ -36,14 +38,52 @@ bool has_scripts(const prefix::Layout& layout) {
   });
 }
 
+bool continues_a_name(char c) {
+  return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == '.';
+}
+
+/// Replaces a path, not the beginning of a longer name ("/env" in "/env2").
+std::string with_path_replaced(std::string_view text, std::string_view from, std::string_view to) {
+  std::string result;
+  while (true) {
+    const std::size_t at = text.find(from);
+    if (at == std::string_view::npos) break;
+    const std::size_t end = at + from.size();
+    const bool is_longer = end < text.size() && continues_a_name(text[end]);
+    result += text.substr(0, at);
+    result += is_longer ? from : to;
+    text.remove_prefix(end);
+  }
+  return result += text;
+}
+
 /// Rules that were recorded in one prefix, for another: its path stands in values and in the names
 /// of scripts.
 Result<shell::Recorded> moved(const shell::Recorded& recorded, const std::string& from,
                               const std::string& to) {
   const std::string text = base::dump_json_line(shell::recorded_to_json(recorded));
   HPCENV_ASSIGN(const base::Json json,
-                base::parse_json(base::replace_all(text, from, to), "the activation's record"));
+                base::parse_json(with_path_replaced(text, from, to), "the activation's record"));
   return shell::recorded_from_json(json);
+}
+
+/// Names of the activation scripts of an environment, and of those that its packages bring.
+std::vector<std::string> script_names(const fs::path& prefix) {
+  std::vector<std::string> names;
+  for (const std::string& script : activate_scripts(prefix)) {
+    names.push_back(fs::path(script).filename().native());
+  }
+  return names;
+}
+std::vector<std::string> script_names(const prefix::Layout& layout) {
+  std::vector<std::string> names;
+  for (const prefix::PlannedPath& path : layout.paths) {
+    if (path.target.starts_with(activation_folder) && path.target.ends_with(".sh")) {
+      names.push_back(path.target.substr(activation_folder.size()));
+    }
+  }
+  std::ranges::sort(names);
+  return names;
 }
 
 class Staging {
@@ -74,9 +114,6 @@ class Staging {
 
   /// As conda does: after the scripts, which may write what activation reads.
   Result<> activate() {
-    const LocalSeams local{seams_.reader, seams_.runner, seams_.reporter, seams_.clock};
-    HPCENV_ASSIGN(const KnownActivation known, known_activation({prefix_, request_.contents.name},
-                                                                ForNode::any, locations_, local));
     shell::ActivationInput input;
     input.prefix = request_.prefix;
     input.environment_name = request_.contents.name;
@@ -85,10 +122,10 @@ class Staging {
     for (const prefix::StateVariable& variable : variables) {
       input.variables.emplace_back(variable.name, variable.value);
     }
-    HPCENV_ASSIGN(input.recorded,
-                  moved(known.activation.recorded, prefix_.native(), request_.prefix));
+    HPCENV_ASSIGN(const shell::Activation known, recorded_activation());
+    HPCENV_ASSIGN(input.recorded, moved(known.recorded, known.prefix, request_.prefix));
     stage_.activation = shell::activation_of(input);
-    for (const std::string& script : known.activation.live_scripts) {
+    for (const std::string& script : known.live_scripts) {
       stage_.notes.push_back(
           fmt::format("what {} does depends on where it is run: it is not in the image's variables",
                       fs::path(script).filename().native()));
@@ -149,6 +186,26 @@ class Staging {
   }
 
  private:
+  /// What the environment's own record says, where it has these very scripts and none of them did
+  /// more than set variables; else they are recorded here.
+  Result<shell::Activation> recorded_activation() {
+    if (request_.environment) {
+      const auto record = record_of(*request_.environment, locations_, seams_.reader);
+      const bool is_whole = record && record->acted.empty() && record->key.node.empty();
+      const fs::path& own = request_.environment->prefix;
+      if (is_whole && script_names(own) == script_names(request_.layout)) {
+        shell::Activation activation;
+        activation.prefix = own.native();
+        use_record(*record, ForNode::any, activation);
+        return activation;
+      }
+    }
+    const LocalSeams local{seams_.reader, seams_.runner, seams_.reporter, seams_.clock};
+    HPCENV_ASSIGN(KnownActivation known, known_activation({prefix_, request_.contents.name},
+                                                          ForNode::any, locations_, local));
+    return std::move(known.activation);
+  }
+
   Result<> add_written(const fs::path& file, const std::string& relative) {
     struct stat status{};
     if (lstat(file.c_str(), &status) != 0) {

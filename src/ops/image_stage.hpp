@@ -21,6 +21,8 @@ struct StageRequest {
   std::optional<prefix::PythonFacts> python;
   std::string prefix;                          ///< in the image
   std::vector<std::size_t> compiled_packages;  ///< whose bytecode is wanted
+  /// Where the packages are installed: what is on record of its activation scripts is used.
+  std::optional<EnvironmentRef> environment;
   prefix::LinkOptions link;
 };
 

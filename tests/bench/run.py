@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Measures hpcenv beside py-rattler and writes a table: run.py [--groups install,cuda,far,solve,oracles,start,activation,doctor,slurm] [--runs N].
+"""Measures hpcenv beside py-rattler and writes a table: run.py [--groups install,cuda,far,solve,oracles,start,activation,doctor,slurm,image]
+[--runs N].
 
 Needs the static program (./bootstrap makes it) and the Python of the tests; `./bootstrap bench` sees to both. Channels of
 generated packages come into being on the first run and are kept; it takes some minutes and 2 GB there (5 GB with NVIDIA's).
@@ -21,13 +22,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import activation_rows
 import doctor_rows
+import image_rows
 import rows as all_rows
 import slurm_rows
 from ground import HERE, Ground
 from rows import CUDA_ROOM, SMALL, Bench, Row, Sizes
 
 ROOT = HERE.parents[1]
-GROUPS = {**all_rows.GROUPS, "activation": activation_rows.activation, "doctor": doctor_rows.doctor, "slurm": slurm_rows.slurm}
+GROUPS = {**all_rows.GROUPS, "activation": activation_rows.activation, "doctor": doctor_rows.doctor, "slurm": slurm_rows.slurm,
+          "image": image_rows.image}
 
 
 def number(value: float | None, unit: str) -> str:
@@ -82,7 +85,7 @@ def main() -> int:
         parser.error(f"no such group: {unknown}" if unknown else f"there is no {options.program}: run ./bootstrap")
     sizes = SMALL if options.small else Sizes()
     sizes = dataclasses.replace(sizes, runs=options.runs or sizes.runs)
-    room = CUDA_ROOM if "cuda" in options.groups.split(",") else sizes.room
+    room = CUDA_ROOM if {"cuda", "image"} & set(options.groups.split(",")) else sizes.room
     ground = Ground(options.program.resolve(), room)
     ground.serve()
     facts = machine(ground, sizes.runs)

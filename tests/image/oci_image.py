@@ -8,6 +8,7 @@ import io
 import json
 import subprocess
 import tarfile
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +18,10 @@ class Image:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self._archive = None if self.path.is_dir() else tarfile.open(self.path)
+        self._archive = None
+        if not self.path.is_dir():
+            self._archive = tarfile.open(self.path)
+            weakref.finalize(self, self._archive.close)
         self.index = json.loads(self._member("index.json"))
         self.descriptor = self.index["manifests"][0]
         self.manifest = json.loads(self.blob(self.descriptor["digest"]))
