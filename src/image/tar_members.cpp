@@ -180,6 +180,11 @@ class Reader {
   }
 
   Result<bool> no_header(const Block& block) const {
+    if (position_ == 0 && std::string_view(block.data(), block.size()).starts_with("hsqs")) {
+      return fail_hint(ErrorKind::refused,
+                       fmt::format("{} is a squashfs file, which has no layers", file_.native()),
+                       "give the image that it was made of: an OCI archive, a directory or a name");
+    }
     const std::string program = position_ == 0 ? compressed_as(block) : "";
     if (program.empty()) return damaged("it is no tar file");
     return fail_hint(ErrorKind::refused, fmt::format("{} is compressed", file_.native()),

@@ -133,6 +133,8 @@ TEST_CASE("what is no plain tar file is refused with a reason") {
   CHECK(message("").ends_with("it ends early"));
   CHECK(message(std::string(600, 'x')).ends_with("it is no tar file"));
   CHECK(message("\x1f\x8b" + std::string(600, 'x')).ends_with("is compressed"));
+  CHECK(
+      message("hsqs" + std::string(600, 'x')).ends_with("is a squashfs file, which has no layers"));
   TarHeader header;
   header.path = "f";
   header.size = 2000;
