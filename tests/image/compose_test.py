@@ -152,14 +152,21 @@ class Compose(unittest.TestCase):
     def digest(self, name: str) -> str:
         return json.loads((self.folder / name / "index.json").read_text())["manifests"][0]["digest"]
 
-    def test_an_image_that_was_only_loaded_has_its_id(self) -> None:
+    def test_an_image_that_was_only_loaded(self) -> None:
+        """By its name, which every engine knows; its digest stands beside. Without a name by its id."""
+        for words, name in (((self.image(), "--local"), REFERENCE),
+                            ((self.image("mine", reference="localhost/app:1"),), "localhost/app:1")):
+            text = self.written(*words, "--service", "api")
+            self.assertIn(f"# Services of {name}, {self.digest(words[0].name)}\n", text)
+            self.assertIn(f"  image: {name}\n", text.replace('"', ""))
+            self.check_by_all(text, "cpu")
         manifest = json.loads((self.image("nameless", reference="") / "blobs/sha256" /
                                self.digest("nameless").removeprefix("sha256:")).read_text())
-        self.assertIn(f"  image: {manifest['config']['digest']}\n", self.written(self.folder / "nameless", "--service", "api"))
-        for words in ((self.image(), "--local"), (self.image("mine", reference="localhost/app:1"),)):
-            text = self.written(*words, "--service", "api")
-            self.assertRegex(text, r"\n  image: sha256:[0-9a-f]{64}\n")
-            self.check_by_all(text, "cpu")
+        text = self.written(self.folder / "nameless", "--service", "api")
+        self.assertIn(f"# Services of nameless, {self.digest('nameless')}\n", text)
+        self.assertIn("\nname: nameless\n", text)
+        self.assertIn(f"  image: {manifest['config']['digest']}\n", text)
+        self.check_by_all(text, "cpu")
 
     def test_without_python_nothing_is_asked(self) -> None:
         done = self.run_program(self.image(python=False), "--service", "api", "--port", "api=8000")

@@ -30,7 +30,7 @@ constexpr std::array options{
                OptionSpec::Kind::flag},
     OptionSpec{"--shm-size", "SIZE", "of /dev/shm, which data loaders use (default: 8gb)"},
     OptionSpec{"--project", "NAME", "what compose calls the whole (default: as the image)"},
-    OptionSpec{"--local", "", "name the image by its id, as loaded here, not pushed",
+    OptionSpec{"--local", "", "name the image as it is loaded here, not pushed: without its digest",
                OptionSpec::Kind::flag},
     OptionSpec{"-o,--output", "FILE", "write it there (default: print it)"},
     OptionSpec{"--force", "", "replace a FILE that is there already", OptionSpec::Kind::flag},
@@ -46,11 +46,11 @@ constexpr std::array examples{
     "hpcenv image compose torch.tar --local --service job='python train.py' -o compose.yaml",
 };
 
-/// What has a registry can be fetched by digest; what was only loaded has its id.
+/// What has a registry can be fetched by digest. Of what was only loaded, engines know different
+/// digests (docker's two stores, podman), but all of them its name.
 Result<std::string> image_name(const ops::LookedImage& image, bool is_local) {
-  if (is_local || image.reference.empty() || image.reference.starts_with("localhost/")) {
-    return image.config_blob.digest;
-  }
+  if (image.reference.empty()) return image.config_blob.digest;
+  if (is_local || image.reference.starts_with("localhost/")) return image.reference;
   HPCENV_ASSIGN(const image::Reference reference, image::parse_reference(image.reference));
   return image::repository_text(reference) + "@" + image.named_digest;
 }
@@ -123,6 +123,7 @@ Result<image::ComposeRequest> request_of(const Arguments& arguments,
                      fmt::format("'{}' cannot be a project's name", request.project),
                      "lower-case letters and digits, and after the first '-' and '_'");
   }
+  if (!request.image.contains('@')) request.title += ", " + image.named_digest;
   request.python = python_of(image);
   request.has_gpu = !arguments.has("no-gpu") && (has_gpu_variables(image) || arguments.has("gpus"));
   request.gpus = arguments.value("gpus", request.gpus);
