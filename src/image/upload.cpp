@@ -18,6 +18,9 @@ constexpr std::uint64_t small_blob = std::uint64_t{1} << 20U;
 /// A part that is refused as too large is halved down to this.
 constexpr std::uint64_t least_part_tried = std::uint64_t{1} << 20U;
 
+/// Registries on object stores copy a blob of many gigabytes before they answer.
+constexpr std::chrono::minutes storing_patience{10};
+
 bool is_one_of(int status, std::initializer_list<int> statuses) {
   return std::ranges::find(statuses, status) != statuses.end();
 }
@@ -115,6 +118,7 @@ ExchangeRequest Upload::request_of(Method method, std::string url, std::uint64_t
   ExchangeRequest request;
   request.method = method;
   request.url = std::move(url);
+  request.patience = storing_patience;
   if (size == 0) return request;
   request.headers = {{"Content-Type", "application/octet-stream"}};
   if (const auto* place = std::get_if<BlobPlace>(&source_)) {

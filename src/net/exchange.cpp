@@ -17,17 +17,18 @@ namespace {
 constexpr std::chrono::milliseconds longest_wait{100};
 
 /// Moves the one transfer of `curl` to its end.
-Result<CurlOutcome> drive_to_end(Curl& curl, const ExchangeJob& job, const HttpOptions& options) {
+Result<CurlOutcome> drive_to_end(Curl& curl, const ExchangeJob& job) {
   while (true) {
     HPCENV_TRY(base::check_interrupt());
     HPCENV_TRY(curl.drive(longest_wait));
     if (std::optional<Curl::Finished> finished = curl.take_finished()) {
       return std::move(finished->outcome);
     }
-    if (!job.stalled(std::chrono::steady_clock::now())) continue;
+    const std::chrono::milliseconds silent = job.silent_for(std::chrono::steady_clock::now());
+    if (silent <= job.patience()) continue;
     CurlOutcome outcome;
     outcome.end = CurlEnd::timed_out;
-    outcome.detail = fmt::format("no byte for {} ms", options.stall_timeout.count());
+    outcome.detail = fmt::format("no byte for {} ms", silent.count());
     return outcome;
   }
 }
@@ -54,7 +55,7 @@ class CurlExchangeClient final : public ExchangeClient {
     HPCENV_ASSIGN(const CurlOrder order, job.begin());
     Result<> started = curl.start(job, order);
     Result<CurlOutcome> outcome =
-        started.has_value() ? drive_to_end(curl, job, options_) : Failure(started.error());
+        started.has_value() ? drive_to_end(curl, job) : Failure(started.error());
     curl.drop(job);
     if (!outcome.has_value()) return Failure(std::move(outcome).error());
     return job.finish(*outcome);

@@ -3,6 +3,7 @@
 // here who asks decides what may be repeated.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -48,6 +49,9 @@ struct ExchangeRequest {
   std::string url;
   std::vector<std::pair<std::string, std::string>> headers;
   std::variant<std::monostate, std::string, FilePart> body;
+  /// How long the server may be silent once it has all of the request, where that is longer than
+  /// the options' stall_timeout: storing gigabytes takes time.
+  std::chrono::milliseconds patience{0};
   std::size_t answer_limit = std::size_t{4} << 20U;  ///< of a body that is kept in memory
   /// Gets the body of an answer 200 or 206 in pieces, in place of memory, with the head as it came
   /// (on the thread that asks). A failure ends the exchange with it.

@@ -141,6 +141,17 @@ bool ExchangeJob::rewind_to(std::uint64_t position) noexcept {
   return true;
 }
 
+std::chrono::milliseconds ExchangeJob::silent_for(Time now) const {
+  return std::chrono::floor<std::chrono::milliseconds>(now - last_activity_);
+}
+
+std::chrono::milliseconds ExchangeJob::patience() const {
+  constexpr int first_final_status = 200;
+  const bool waits_for_answer = sent_ == body_size() && answer_.status < first_final_status;
+  return waits_for_answer ? std::max(options_.stall_timeout, request_.patience)
+                          : options_.stall_timeout;
+}
+
 Taken ExchangeJob::give_up(Error error) {
   failure_ = std::move(error);
   return Taken::stop;

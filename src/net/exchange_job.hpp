@@ -32,8 +32,10 @@ class ExchangeJob final : public CurlListener {
   bool rewind_to(std::uint64_t position) noexcept override;
 
   Result<ExchangeAnswer> finish(const CurlOutcome& outcome);
-  /// Nothing came and nothing was taken for longer than the options allow.
-  bool stalled(Time now) const { return now - last_activity_ > options_.stall_timeout; }
+  /// Since something came or was taken.
+  std::chrono::milliseconds silent_for(Time now) const;
+  /// How long that may be, as things stand.
+  std::chrono::milliseconds patience() const;
 
  private:
   std::uint64_t body_size() const;

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from registry_case import FOLDER, MANIFEST, RegistryCase, digest_of, large_image, layers_of, main, small_image
-from registry_servers import Answer, Change, CutAnswer, CutRequest, Grown, Proxy
+from registry_servers import Answer, Change, CutAnswer, CutRequest, Grown, Proxy, Slow
 
 
 def once(method: str, kind: str, fault: object, at: int = 0) -> object:
@@ -119,6 +119,13 @@ class PushThroughFaults(RegistryCase):
         self.check_survived(self.image, once("HEAD", "blobs", Answer(429, {"retry-after": "1"})),
                             once("POST", "uploads", Answer(500)), once("PUT", "manifests", Answer(502)))
         self.assertGreater(time.monotonic() - started, 1)
+
+    def test_a_registry_that_stores_slowly(self) -> None:
+        """It is silent for longer than others may be; nothing is sent twice."""
+        proxy = self.proxy(once("PATCH", "uploads", Slow(2)), always("PUT", "uploads", Slow(2)))
+        self.push(self.large, proxy.name, HPCENV_REMOTE_READ_TIMEOUT_SECS="1")
+        self.assertEqual((proxy.methods().count("PATCH"), proxy.methods().count("PUT")), (3, 3))
+        self.check_blobs(self.large)
 
     def test_errors_that_stay(self) -> None:
         cases = [("HEAD", "blobs", 500, 3, "fault of its own .status 500"), ("POST", "uploads", 429, 3, "too many requests"),

@@ -215,7 +215,14 @@ class Grown:
     hidden: bool
 
 
-Fault = Answer | CutRequest | CutAnswer | Hold | Change | Grown
+@dataclass
+class Slow:
+    """The answer waits."""
+
+    seconds: float
+
+
+Fault = Slow | Answer | CutRequest | CutAnswer | Hold | Change | Grown
 
 
 class Proxy:
@@ -307,6 +314,8 @@ class ProxyHandler(BaseHTTPRequestHandler):
         if isinstance(fault, CutAnswer) and fault.after is None:
             self._hang_up()
             return
+        if isinstance(fault, Slow):
+            time.sleep(fault.seconds)
         if isinstance(fault, Grown) and fault.hidden:
             headers = {**headers, "range": f"0-{int(headers['range'].removeprefix('0-')) - len(fault.by)}"}
         if isinstance(fault, Change):

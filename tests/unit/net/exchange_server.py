@@ -54,6 +54,9 @@ class Handler(BaseHTTPRequestHandler):
             self._send(200, b"abc", announced=100)
         elif path == "/silent":
             time.sleep(2)
+        elif path == "/slow":
+            time.sleep(1)
+            self._send(201)
         elif path == "/part":
             self._send(206, b"bcd", {"Content-Range": "bytes 1-3/10"})
         elif path.startswith("/redirect="):

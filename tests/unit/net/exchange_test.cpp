@@ -169,6 +169,16 @@ TEST_CASE("what breaks in the middle is told as such") {
   CHECK_FALSE(silent->broken->message.contains("secret"));
 }
 
+TEST_CASE("a server that has everything may take its time, where that is said") {
+  ExchangeRequest request = request_of(Method::put, url("/slow"));
+  request.body = std::string("hello");
+  CHECK(client()->exchange(request)->broken.has_value());
+  request.patience = std::chrono::seconds(20);
+  const auto answer = client()->exchange(request);
+  REQUIRE(answer.has_value());
+  CHECK(answer->status == 201);
+}
+
 TEST_CASE("a server that is not there is an error") {
   const auto answer = client()->exchange(request_of(Method::get, "http://127.0.0.1:1/v2/"));
   REQUIRE_FALSE(answer.has_value());
