@@ -41,7 +41,7 @@ la_ssize_t ArchiveInput::callback(archive* reader, void* self, const void** buff
 
 Result<> copy_entry_data(archive* tar, ArchiveInput& input, const std::string& name,
                          const std::function<Result<>(std::span<const std::byte>)>& sink) {
-  static constexpr std::array<std::byte, 65536> zeros{};
+  static constexpr std::array<std::byte, 4096> zeros{};
   la_int64_t written = 0;
   for (;;) {
     const void* data = nullptr;
