@@ -22,6 +22,13 @@ namespace fs = std::filesystem;
 constexpr std::uint64_t longest_document = std::uint64_t{8} << 20U;
 constexpr std::size_t piece_size = std::size_t{256} << 10U;
 
+Failure other_platform(const fs::path& image, const Platform& offered, const Platform& wanted) {
+  return fail_hint(ErrorKind::refused,
+                   fmt::format("{} is for {}, not for {}", image.native(), platform_text(offered),
+                               platform_text(wanted)),
+                   "choose an image for this platform, or the platform with --platform");
+}
+
 Failure missing_blob(const fs::path& image, const Descriptor& blob) {
   return fail_hint(ErrorKind::not_found,
                    fmt::format("{} lacks the blob {}", image.native(), blob.digest),
@@ -94,6 +101,12 @@ Result<ImageFile> ImageFile::open(const fs::path& path, const Platform& wanted) 
   return image;
 }
 
+Result<ImageFile> ImageFile::open_any(const fs::path& path, const Platform& usual) {
+  Result<ImageFile> only = open(path, Platform());
+  const bool are_several = !only.has_value() && only.error().kind == ErrorKind::not_found;
+  return are_several ? open(path, usual) : std::move(only);
+}
+
 Result<std::string> ImageFile::text_of(const std::string& member) const {
   BlobPlace place{path_ / member, 0, 0};
   if (is_directory_) {
@@ -156,8 +169,7 @@ Result<> ImageFile::take_manifest(const Descriptor& descriptor, const Platform& 
                 path_.native(), manifest_.layers.size(), config_.diff_ids.size());
   }
   if (serves(config_.platform, wanted)) return {};
-  return fail(ErrorKind::refused, "{} is for {}, not for {}", path_.native(),
-              platform_text(config_.platform), platform_text(wanted));
+  return other_platform(path_, config_.platform, wanted);
 }
 
 Result<> ImageFile::open_docker_archive(const Platform& wanted) {
@@ -195,8 +207,7 @@ Result<> ImageFile::open_docker_archive(const Platform& wanted) {
   manifest_ = std::move(manifest);
   descriptor_ = describe(manifest_text_, media_type::manifest);
   if (serves(config_.platform, wanted)) return {};
-  return fail(ErrorKind::refused, "{} is for {}, not for {}", path_.native(),
-              platform_text(config_.platform), platform_text(wanted));
+  return other_platform(path_, config_.platform, wanted);
 }
 
 Result<BlobPlace> ImageFile::place(const Descriptor& blob) const {

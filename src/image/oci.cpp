@@ -99,6 +99,7 @@ std::string platform_text(const Platform& platform) {
 }
 
 bool serves(const Platform& offered, const Platform& wanted) {
+  if (wanted == Platform()) return true;
   const bool same = offered.architecture == wanted.architecture && offered.os == wanted.os;
   return same &&
          (offered.variant.empty() || wanted.variant.empty() || offered.variant == wanted.variant);
@@ -106,15 +107,19 @@ bool serves(const Platform& offered, const Platform& wanted) {
 
 Result<Descriptor> choose(const Index& index, const Platform& wanted, const std::string& name) {
   std::vector<std::string> offered;
+  const bool is_only = index.manifests.size() == 1;
+  const bool any = wanted == Platform();
   for (const IndexEntry& entry : index.manifests) {
-    const bool is_only = index.manifests.size() == 1 && !entry.platform.has_value();
-    if (is_only || (entry.platform && serves(*entry.platform, wanted))) return entry.descriptor;
+    if (is_only && (any || !entry.platform)) return entry.descriptor;
+    if (!any && entry.platform && serves(*entry.platform, wanted)) return entry.descriptor;
     if (entry.platform) offered.push_back(platform_text(*entry.platform));
   }
   const std::string there = offered.empty() ? std::string("it names no platform")
                                             : "there is " + base::join(offered, ", ");
   return fail_hint(ErrorKind::not_found,
-                   fmt::format("{} has no image for {}", name, platform_text(wanted)), there);
+                   any ? fmt::format("{} has no image that is the only one", name)
+                       : fmt::format("{} has no image for {}", name, platform_text(wanted)),
+                   there);
 }
 
 }  // namespace hpcenv::image

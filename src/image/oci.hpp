@@ -115,7 +115,8 @@ const char* name_of(LayerCompression compression);
 Result<Platform> platform_of_subdir(std::string_view subdir);
 /// "linux/amd64", for messages.
 std::string platform_text(const Platform& platform);
-/// Whether an image for `offered` serves who wants `wanted`: an empty variant is any.
+/// Whether an image for `offered` serves who wants `wanted`: an empty variant is any, and so is an
+/// empty platform.
 bool serves(const Platform& offered, const Platform& wanted);
 /// The entry to take from an index. Kind not_found, naming the platforms that there are.
 Result<Descriptor> choose(const Index& index, const Platform& wanted, const std::string& name);

@@ -159,7 +159,8 @@ Result<ImagePushReport> push_image(const ImagePushRequest& request,
                                    const image::RegistrySeams& seams,
                                    const image::RegistryOptions& options) {
   HPCENV_ASSIGN(const image::ImageFile file,
-                image::ImageFile::open(request.image, request.platform));
+                request.platform ? image::ImageFile::open(request.image, *request.platform)
+                                 : image::ImageFile::open_any(request.image, request.usual));
   HPCENV_TRY(check_target(request, file));
   std::vector<Sbom> sboms;
   for (const fs::path& path : request.sboms) {

@@ -101,6 +101,27 @@ class PushAndPull(RegistryCase):
                 subprocess.run(["skopeo", "copy", "--src-tls-verify=false", f"docker://{self.registry.name}/{self.repository}:1",
                                 f"oci:{self.home.folder}/{kind}:x"], check=True, capture_output=True)
 
+    def test_images_for_another_machine(self) -> None:
+        """The only one is pushed, whatever it is for; of several the one for --platform."""
+        images = {}
+        for machine in ("arm64", "amd64"):
+            layout = Layout(self.home.folder / machine)
+            layout.add([Entry("opt/machine", machine.encode())])
+            images[machine] = layout.finish(architecture=machine)
+        name = f"{self.registry.name}/{self.repository}:1"
+        self.assertEqual(self.succeed("push", str(images["arm64"]), name)["digest"], digest_of(images["arm64"]))
+        self.fail_with(1, "push", str(images["arm64"]), name, "--platform", "linux-64", said="is for linux/arm64")
+        both = self.home.folder / "both"
+        shutil.copytree(images["arm64"], both)
+        shutil.copytree(images["amd64"], both, dirs_exist_ok=True)
+        entries = [{**json.loads((image / "index.json").read_text())["manifests"][0],
+                    "platform": {"architecture": machine, "os": "linux"}} for machine, image in images.items()]
+        (both / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": entries}))
+        for subdir, machine in (("linux-64", "amd64"), ("linux-aarch64", "arm64")):
+            answer = self.succeed("push", str(both), name, "--platform", subdir)
+            self.assertEqual(answer["digest"], digest_of(images[machine]))
+        self.fail_with(1, "push", str(both), name, "--platform", "linux-ppc64le", said="no image for linux/ppc64le")
+
     def test_large_blobs_go_in_parts(self) -> None:
         image = large_image(self.home.folder / "large")
         proxy = self.proxy()

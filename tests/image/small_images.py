@@ -94,8 +94,8 @@ class Layout:
         self.diff_ids.append(f"sha256:{diff_id}")
 
     def finish(self, config: dict[str, object] | None = None, created: str = "2026-01-31T00:00:00Z",
-               **annotations: str) -> Path:
-        document = {"created": created, "architecture": "amd64", "os": "linux", "config": config or {},
+               architecture: str = "amd64", **annotations: str) -> Path:
+        document = {"created": created, "architecture": architecture, "os": "linux", "config": config or {},
                     "rootfs": {"type": "layers", "diff_ids": self.diff_ids}}
         manifest = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
                     "config": self.put(json.dumps(document).encode(), "application/vnd.oci.image.config.v1+json"),

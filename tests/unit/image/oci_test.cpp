@@ -89,12 +89,15 @@ TEST_CASE("the image for a platform is chosen from an index") {
   REQUIRE(read);
   CHECK(choose(*read, {"amd64", "linux", ""}, "i")->digest == digest_b);
   CHECK(choose(*read, {"arm64", "linux", ""}, "i")->digest == digest_a);
+  CHECK(choose(*read, {}, "i").error().message == "i has no image that is the only one");
   const auto none = choose(*read, {"s390x", "linux", ""}, "IMAGE");
   REQUIRE_FALSE(none.has_value());
   CHECK(none.error().kind == ErrorKind::not_found);
   CHECK(none.error().hints.front() == "there is linux/arm64/v8, linux/amd64");
   index.manifests = {{{std::string(media_type::manifest), digest_a, 1, {}}, std::nullopt}};
   CHECK(choose(index, {"s390x", "linux", ""}, "i").has_value());
+  CHECK(choose(index, {}, "i").has_value());
+  CHECK(serves({"arm64", "linux", "v8"}, {}));
 }
 
 TEST_CASE("layers' types are those of OCI and docker") {
