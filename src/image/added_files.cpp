@@ -6,8 +6,10 @@
 #include <array>
 
 #include "base/fs.hpp"
+#include "base/hash.hpp"
 #include "base/interrupt.hpp"
 #include "base/text.hpp"
+#include "image/oci.hpp"
 
 namespace hpcenv::image {
 
@@ -89,6 +91,9 @@ class Reading {
     file.source = source;
     file.size = static_cast<std::uint64_t>(status.st_size);
     layer_.bytes += file.size;
+    layer_.state += fmt::format("{} {}.{} {}.{} {}\n", status.st_size, status.st_mtim.tv_sec,
+                                status.st_mtim.tv_nsec, status.st_ctim.tv_sec,
+                                status.st_ctim.tv_nsec, status.st_ino);
   }
 
   AddedLayer& layer_;
@@ -140,6 +145,16 @@ Result<AddedLayer> read_added(const AddedPath& added, const std::string& prefix,
   layer.is_large = layer.bytes >= large_size;
   complete(layer.entries);
   return layer;
+}
+
+std::string added_key(const AddedLayer& layer, std::string_view compression) {
+  base::Hasher hasher(base::HashKind::sha256);
+  hasher.update(fmt::format("added 1\n{}\n{}", compression, layer.state));
+  for (const LayerEntry& entry : layer.entries) {
+    hasher.update(fmt::format("{}\n{}\n{} {} {}\n", entry.path, entry.text,
+                              static_cast<int>(entry.kind), entry.mode, entry.modified));
+  }
+  return digest_of_hex(hasher.finish());
 }
 
 void order_layers(std::vector<AddedLayer>& layers) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.hpp"
@@ -26,6 +27,7 @@ struct AddedLayer {
   std::vector<LayerEntry> entries;  ///< complete
   std::uint64_t bytes = 0;          ///< of file contents
   bool is_large = false;            ///< weights and the like: below code, and not compressed
+  std::string state;                ///< of all files on this disk: size, times, number
   std::vector<std::string> notes;   ///< what was left out, a sentence each
 };
 
@@ -35,6 +37,10 @@ struct AddedLayer {
 /// the environment's prefix or above it.
 Result<AddedLayer> read_added(const AddedPath& added, const std::string& prefix,
                               std::int64_t modified);
+
+/// A digest that stands for the layer's bytes as long as nobody changed the files: by their sizes,
+/// times and numbers on this disk.
+std::string added_key(const AddedLayer& layer, std::string_view compression);
 
 /// Large ones first, otherwise as given.
 void order_layers(std::vector<AddedLayer>& layers);

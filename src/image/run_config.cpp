@@ -94,6 +94,7 @@ Result<RunConfig> run_config(const ImageConfig& base, const RunFacts& facts,
     result.notes.push_back(
         fmt::format("the variable '{}' is not in the image: {}", refused.name, refused.reason));
   }
+  for (const auto& [name, value] : facts.labels) config.labels[name] = value;
   HPCENV_TRY(take_wishes(wishes, config));
   return result;
 }

@@ -27,6 +27,7 @@ struct RunFacts {
   bool has_python = false;
   std::string certificates;         ///< a CA bundle in the image, where the base has none; or empty
   bool base_has_utf8 = false;       ///< its locales have C.UTF-8
+  Annotations labels;               ///< over the base's, under the user's
   std::optional<std::string> cuda;  ///< GPU variables are set for it
 };
 

@@ -4,6 +4,7 @@
 #include "conda/match_spec.hpp"
 #include "image/pull.hpp"
 #include "image/reference.hpp"
+#include "image/registry.hpp"
 
 namespace hpcenv::ops {
 namespace {
@@ -24,12 +25,12 @@ std::optional<std::pair<const conda::PackageRecord*, std::string>> too_new(
 }
 
 /// What looks like a path is none that exists.
-Result<image::Reference> reference_of_base(const std::string& text) {
+Result<image::Reference> reference_of(const std::string& text) {
   const bool is_path = text.starts_with('/') || text.starts_with('.') || text.ends_with(".tar");
   if (!is_path) return image::parse_reference(text);
-  return fail_hint(ErrorKind::not_found, fmt::format("there is no base image {}", text),
-                   "name an OCI layout, an oci-archive or a docker-archive, an image in a "
-                   "registry, or --base none");
+  return fail_hint(ErrorKind::not_found, fmt::format("there is no image {}", text),
+                   "name an OCI layout, an oci-archive or a docker-archive, or an image in a "
+                   "registry");
 }
 
 std::string title_of(const ImageBase& base) {
@@ -52,7 +53,7 @@ Result<ImageBase> open_base(const std::string& text, const image::Platform& plat
     if (name.find_first_of(":/") != std::string::npos) base.name = name;
     base.digest = base.image->descriptor().digest;
   } else {
-    HPCENV_ASSIGN(const image::Reference reference, reference_of_base(text));
+    HPCENV_ASSIGN(const image::Reference reference, reference_of(text));
     HPCENV_ASSIGN(
         const image::PulledBase pulled,
         image::pull_base(reference, platform, locations.root / "images" / "bases", seams, options));
@@ -63,6 +64,19 @@ Result<ImageBase> open_base(const std::string& text, const image::Platform& plat
   base.config = base.image->config();
   HPCENV_ASSIGN(base.facts, image::look_into(*base.image));
   return base;
+}
+
+Result<image::Manifest> manifest_of(const std::string& text, const image::Platform& platform,
+                                    const image::RegistrySeams& seams,
+                                    const image::RegistryOptions& options) {
+  if (base::path_exists(text)) {
+    HPCENV_ASSIGN(const image::ImageFile image, image::ImageFile::open(text, platform));
+    return image.manifest();
+  }
+  HPCENV_ASSIGN(const image::Reference reference, reference_of(text));
+  image::Repository repository(reference, image::Access::pull, seams, options);
+  HPCENV_ASSIGN(const image::PulledImage found, image::find_image(repository, platform));
+  return image::parse_manifest(found.manifest_text, text);
 }
 
 Result<std::vector<std::string>> check_base(const ImageBase& base,

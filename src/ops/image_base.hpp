@@ -32,6 +32,11 @@ Result<ImageBase> open_base(const std::string& text, const image::Platform& plat
                             const Locations& locations, const image::RegistrySeams& seams,
                             const image::RegistryOptions& options);
 
+/// Of an image on this disk or in a registry.
+Result<image::Manifest> manifest_of(const std::string& text, const image::Platform& platform,
+                                    const image::RegistrySeams& seams,
+                                    const image::RegistryOptions& options);
+
 /// Kind refused where packages need a newer glibc than the base has. Gives what the base lacks that
 /// programs expect, a sentence each.
 Result<std::vector<std::string>> check_base(const ImageBase& base,

@@ -7,6 +7,7 @@
 #include "base/parallel.hpp"
 #include "base/text.hpp"
 #include "conda/platform.hpp"
+#include "host/quota.hpp"
 #include "image/gpu_variables.hpp"
 #include "image/image_metadata.hpp"
 #include "image/sbom.hpp"
@@ -14,6 +15,8 @@
 #include "ops/image_layers.hpp"
 #include "ops/image_squash.hpp"
 #include "ops/image_stage.hpp"
+#include "ops/image_words.hpp"
+#include "ops/machine.hpp"
 #include "prefix/place.hpp"
 #include "prefix/prepare.hpp"
 
@@ -62,9 +65,7 @@ class Builder {
     HPCENV_ASSIGN(const std::vector<std::string> notes,
                   check_base(report_.base, contents_.plan.link));
     add_notes(notes);
-    for (const std::string& file : contents_.unowned) {
-      report_.notes.push_back(fmt::format("{} is of no package: it is not in the image", file));
-    }
+    add_notes(unowned_notes(contents_.unowned, "not in the image"));
     HPCENV_TRY(image::run_config(report_.base.config, run_facts(), request_.run));
     return {};
   }
@@ -88,6 +89,19 @@ class Builder {
       added_.push_back(std::move(layer));
     }
     image::order_layers(added_);
+    return {};
+  }
+
+  /// What --on says of the machines that it will run on.
+  Result<> look_at_target() {
+    report_.cuda = image::cuda_of(contents_.plan.link);
+    if (request_.choice.machine.target.empty()) return {};
+    MachineRequest asked = request_.choice.machine;
+    asked.installed_subdir = contents_.subdir;
+    HPCENV_ASSIGN(const Machine machine, machine_to_solve_for(asked, locations_, seams_));
+    target_has_gpu_ =
+        std::ranges::any_of(machine.virtual_packages.packages,
+                            [](const auto& package) { return package.name == "__cuda"; });
     return {};
   }
 
@@ -129,16 +143,20 @@ class Builder {
 
   Result<> check_room() const {
     std::uint64_t bytes = 0;
-    for (const LayerReport& layer : report_.layers) bytes += layer.estimate;
-    // An archive is put together from the finished blobs.
+    for (const LayerReport& layer : report_.layers) {
+      if (layer.state != LayerReport::State::kept) bytes += layer.estimate;
+    }
+    // An archive or file system is put together from the finished blobs.
     if (request_.format != ImageRequest::Format::oci_dir) bytes *= 2;
-    HPCENV_ASSIGN(const base::FileSystemFacts facts, base::file_system_facts(request_.out));
-    if (bytes <= facts.free_bytes) return {};
-    return fail_hint(ErrorKind::no_space,
-                     fmt::format("no space for {}: it needs about {}, and there are {} free",
-                                 request_.out.native(), base::human_bytes(bytes),
-                                 base::human_bytes(facts.free_bytes)),
-                     "choose a place with more room, or --format oci-dir, which needs half of it");
+    HPCENV_ASSIGN(const host::Room room,
+                  host::room_with_quota(layout_writer_->workplace(),
+                                        request_.choice.link.environment, seams_.runner));
+    if (bytes <= room.bytes) return {};
+    return fail_hint(
+        ErrorKind::no_space,
+        fmt::format("no space for {}: it needs about {}, and {} has {} free", request_.out.native(),
+                    base::human_bytes(bytes), room.limited_by, base::human_bytes(room.bytes)),
+        "choose a place with more room, or --format oci-dir, which needs half of it");
   }
 
   Result<> open_layout() {
@@ -146,12 +164,11 @@ class Builder {
                   image::LayoutWriter::open(layout_place(), layout_format()));
     layout_writer_.emplace(std::move(layout));
     for (std::size_t i = 0; i < groups_.size(); ++i) {
-      LayerReport& report = report_.layers[base_layers() + i];
-      report.key = key_of(groups_[i]);
-      if (const auto known = layout_writer_->known_layer(report.key)) {
-        report.layer = *known;
-        report.state = LayerReport::State::kept;
-      }
+      look_up(report_.layers[base_layers() + i], key_of(groups_[i]));
+    }
+    for (std::size_t i = 0; i < added_.size(); ++i) {
+      look_up(report_.layers[first_added() + i],
+              image::added_key(added_[i], image::name_of(compression_of(added_[i]))));
     }
     return {};
   }
@@ -173,9 +190,11 @@ class Builder {
         if (layer.state == LayerReport::State::planned) layer.key.clear();
       }
     }
+    std::vector<std::string> written;
     for (const image::LayerEntry& entry : stage_.written) {
-      report_.notes.push_back(fmt::format("/{} is of no package: a script wrote it", entry.path));
+      written.push_back(entry.path.substr(report_.prefix.size()));
     }
+    add_notes(unowned_notes(written, "a script wrote it into the image"));
     return {};
   }
 
@@ -192,11 +211,15 @@ class Builder {
       HPCENV_ASSIGN(LayerJob job, package_job(base_layers() + i, groups_[i]));
       jobs.push_back(std::move(job));
     }
-    const std::size_t first_added = base_layers() + groups_.size() + metadata_layers;
     for (std::size_t i = 0; i < added_.size(); ++i) {
-      const auto packed = added_[i].is_large ? image::LayerCompression::none : compression();
-      jobs.push_back({first_added + i, std::move(added_[i].entries), packed, "",
-                      image::tar_size(added_[i].entries)});
+      const LayerReport& report = report_.layers[first_added() + i];
+      if (report.state == LayerReport::State::kept) continue;
+      LayerJob& job = jobs.emplace_back();
+      job.place = first_added() + i;
+      job.compression = compression_of(added_[i]);
+      job.key = report.key;
+      job.bytes = image::tar_size(added_[i].entries);
+      job.entries = std::move(added_[i].entries);
     }
     return run(jobs);
   }
@@ -220,7 +243,7 @@ class Builder {
     HPCENV_ASSIGN(image::RunConfig run,
                   image::run_config(report_.base.config, run_facts(), request_.run));
     add_notes(run.notes);
-    describe(run.config);
+    describe_layers(request_, report_, created_, run.config);
     report_.config = run.config;
     report_.created = run.config.created;
     image::Manifest manifest;
@@ -229,12 +252,12 @@ class Builder {
                   layout_writer_->put(image::config_text(run.config), image::media_type::config));
     for (const LayerReport& layer : report_.layers) {
       manifest.layers.push_back(layer.layer.blob);
-      manifest.layers.back().annotations = annotations_of(layer);
+      manifest.layers.back().annotations = layer_annotations(layer);
     }
-    manifest.annotations = labels();
+    manifest.annotations = image_labels(request_, report_, created_);
     HPCENV_ASSIGN(report_.manifest,
                   layout_writer_->commit(image::manifest_text(manifest), request_.reference));
-    HPCENV_TRY(write_boms());
+    HPCENV_ASSIGN(report_.boms, write_boms(request_, report_, created_));
     return is_squashfs() ? become_squashfs() : Result<>();
   }
 
@@ -273,6 +296,10 @@ class Builder {
                               : std::vector<image::Descriptor>();
   }
   std::size_t base_layers() const { return base_blobs().size(); }
+  std::size_t first_added() const { return base_layers() + groups_.size() + metadata_layers; }
+  image::LayerCompression compression_of(const image::AddedLayer& added) const {
+    return added.is_large ? image::LayerCompression::none : compression();
+  }
 
   /// Records of @EXPLICIT files do not say how large the archives are: a quarter of the files.
   std::vector<conda::PackageRecord> with_sizes() const {
@@ -323,8 +350,7 @@ class Builder {
   }
 
   void judge_gpu() {
-    report_.cuda = image::cuda_of(contents_.plan.link);
-    const bool wants_gpu = request_.has_gpu_target || !request_.choice.wishes.gpu_recipe.empty();
+    const bool wants_gpu = target_has_gpu_ || !request_.choice.wishes.gpu_recipe.empty();
     if (report_.cuda || !wants_gpu) return;
     for (const std::string& package : image::cpu_builds(contents_.plan.link)) {
       report_.notes.push_back(
@@ -335,9 +361,11 @@ class Builder {
   Result<> compare_with_other() {
     if (request_.against.empty()) return {};
     HPCENV_ASSIGN(const image::Platform platform, image::platform_of_subdir(contents_.subdir));
-    HPCENV_ASSIGN(const image::ImageFile other, image::ImageFile::open(request_.against, platform));
+    HPCENV_ASSIGN(
+        const image::Manifest other,
+        manifest_of(request_.against, platform, registry_.registry, registry_.registry_options));
     std::vector<std::string> keys;
-    for (const image::Descriptor& blob : other.manifest().layers) {
+    for (const image::Descriptor& blob : other.layers) {
       const auto key = blob.annotations.find("org.hpcenv.key");
       keys.push_back(key == blob.annotations.end() ? blob.digest : key->second);
     }
@@ -408,6 +436,15 @@ class Builder {
     return {};
   }
 
+  /// Whether a layer was made before.
+  void look_up(LayerReport& report, const std::string& key) const {
+    report.key = key;
+    const auto known = layout_writer_->known_layer(key);
+    if (!known) return;
+    report.layer = *known;
+    report.state = LayerReport::State::kept;
+  }
+
   void take(std::size_t place, const image::KnownLayer& layer) {
     report_.layers[place].layer = layer;
     report_.layers[place].state = LayerReport::State::made;
@@ -425,66 +462,8 @@ class Builder {
       facts.certificates = report_.prefix + "/ssl/cacert.pem";
     }
     if (request_.gpu_variables == ImageRequest::GpuVariables::set) facts.cuda = report_.cuda;
+    facts.labels = image_labels(request_, report_, created_);
     return facts;
-  }
-
-  void describe(image::ImageConfig& config) {
-    config.created = image::rfc3339(created_);
-    config.diff_ids.clear();
-    std::erase_if(config.history,
-                  [](const image::HistoryEntry& entry) { return entry.empty_layer; });
-    config.history.resize(base_layers());
-    for (std::size_t i = 0; i < report_.layers.size(); ++i) {
-      const LayerReport& layer = report_.layers[i];
-      config.diff_ids.push_back(layer.layer.diff_id);
-      if (i < base_layers()) continue;
-      config.history.push_back(
-          {config.created, request_.tool + " image build", layer.title, false});
-    }
-    for (const auto& [name, value] : labels()) config.labels.emplace(name, value);
-  }
-
-  image::Annotations labels() const {
-    image::Annotations labels;
-    labels["org.opencontainers.image.created"] = image::rfc3339(created_);
-    labels["org.opencontainers.image.title"] = request_.name;
-    const std::string tag = image::tag_of(request_.reference);
-    if (!tag.empty()) labels["org.opencontainers.image.version"] = tag;
-    if (!report_.base.name.empty()) {
-      labels["org.opencontainers.image.base.name"] = report_.base.name;
-    }
-    if (!report_.base.digest.empty()) {
-      labels["org.opencontainers.image.base.digest"] = report_.base.digest;
-    }
-    labels["org.hpcenv.prefix"] = report_.prefix;
-    labels["org.hpcenv.lock"] = image::lock_digest(contents_.plan.link);
-    labels["org.hpcenv.version"] = request_.tool;
-    if (report_.cuda) labels["org.hpcenv.cuda"] = *report_.cuda;
-    return labels;
-  }
-
-  static image::Annotations annotations_of(const LayerReport& layer) {
-    image::Annotations annotations;
-    annotations["org.hpcenv.content"] = image::name_of(layer.content);
-    if (!layer.packages.empty()) {
-      annotations["org.hpcenv.packages"] = base::join(layer.packages, " ");
-    }
-    if (!layer.key.empty()) annotations["org.hpcenv.key"] = layer.key;
-    if (layer.content == LayerContent::files) annotations["org.hpcenv.path"] = layer.title;
-    return annotations;
-  }
-
-  Result<> write_boms() {
-    const image::SbomInput input = image::sbom_input(request_.name, request_.reference, created_,
-                                                     contents_.plan.link, request_.tool);
-    const std::vector<std::pair<std::string, std::string>> texts = {
-        {".cdx.json", image::cyclonedx_text(input)}, {".spdx.json", image::spdx_text(input)}};
-    for (const auto& [suffix, text] : texts) {
-      const fs::path path(request_.out.native() + suffix);
-      HPCENV_TRY(base::write_file(path, text));
-      report_.boms.push_back(path);
-    }
-    return {};
   }
 
   const ImageRequest& request_;
@@ -494,6 +473,7 @@ class Builder {
   ImageContents contents_;
   ImageReport report_;
   std::int64_t created_ = 0;
+  bool target_has_gpu_ = false;
   std::vector<image::AddedLayer> added_;
   std::vector<image::PackageGroup> groups_;
   std::vector<conda::UnpackedPackage> packages_;
@@ -527,10 +507,11 @@ Result<ImageOutcome> build_image(const ImageRequest& request, const Locations& l
   if (!is_dry) HPCENV_TRY(builder.unpack());
   HPCENV_TRY(builder.check_words());
   HPCENV_TRY(builder.read_added_files());
+  HPCENV_TRY(builder.look_at_target());
   HPCENV_TRY(builder.plan_layers());
   if (is_dry) return ImageOutcome(builder.take_report());
-  HPCENV_TRY(builder.check_room());
   HPCENV_TRY(builder.open_layout());
+  HPCENV_TRY(builder.check_room());
   HPCENV_TRY(builder.stage());
   HPCENV_TRY(builder.write_layers());
   HPCENV_TRY(builder.write_metadata());

@@ -40,10 +40,9 @@ struct ImageRequest {
   Format format = Format::oci_archive;
   std::string reference;  ///< the full name under which engines load it; may be empty
   std::filesystem::path out;
-  std::filesystem::path against;            ///< an image to compare with; empty: none
+  std::string against;  ///< an image (file, directory, name) to compare with; empty: none
   std::optional<std::int64_t> source_date;  ///< SOURCE_DATE_EPOCH
   std::string tool;                         ///< "hpcenv 1.0"
-  bool has_gpu_target = false;              ///< --on names nodes with a GPU
 };
 
 struct LayerReport {

@@ -23,6 +23,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::string_view stage_prefix = "stage-";
 constexpr std::string_view activation_folder = "etc/conda/activate.d/";
 constexpr std::string_view variables_folder = "etc/conda/env_vars.d/";
 
@@ -256,6 +257,18 @@ class Staging {
   fs::path prefix_;
 };
 
+/// What killed builds left more than a day ago.
+void sweep(const fs::path& folder, std::int64_t now) {
+  constexpr std::int64_t day = 86'400;
+  const auto names = base::list_directory(folder);
+  if (!names) return;
+  for (const std::string& name : *names) {
+    struct stat status{};
+    if (!name.starts_with(stage_prefix) || lstat((folder / name).c_str(), &status) != 0) continue;
+    if (now - status.st_mtim.tv_sec > day) static_cast<void>(base::remove_tree(folder / name));
+  }
+}
+
 shell::Activation plain_activation(const StageRequest& request) {
   shell::ActivationInput input;
   input.prefix = request.prefix;
@@ -301,7 +314,9 @@ Result<Stage> make_stage(const StageRequest& request, const Locations& locations
     return stage;
   }
   HPCENV_TRY(base::make_directories(locations.root / "images"));
-  HPCENV_ASSIGN(stage.folder_, base::make_private_directory(locations.root / "images", "stage-"));
+  sweep(locations.root / "images", seams.clock.now());
+  HPCENV_ASSIGN(stage.folder_,
+                base::make_private_directory(locations.root / "images", stage_prefix));
   Staging staging(request, locations, seams, stage, stage.folder_ / request.contents.name);
   seams.reporter.step("Preparing");
   HPCENV_TRY(staging.link());

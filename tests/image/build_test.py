@@ -15,7 +15,7 @@ import tarfile
 import unittest
 from pathlib import Path
 
-from image_case import LONG, PREFIX, ImageCase, debian
+from image_case import LONG, PREFIX, TESTS, ImageCase, debian
 from oci_image import Image, run_in, unpack
 
 # Trivy finds conda packages by this path (pkg/fanal/analyzer/language/conda/meta).
@@ -183,6 +183,20 @@ class Layers(ImageCase):
         self.assertEqual(set(states), {"kept"})
         self.assertEqual({layer["state"] for layer in first["layers"]}, {"made"})
 
+    def test_weights_that_nobody_changed_are_kept(self) -> None:
+        weights = self.folder / "weights"
+        with weights.open("wb") as file:
+            file.truncate(65 << 20)
+        words = ["image", "build", "-f", self.explicit("odd"), "--base", "none", "--format", "oci-dir", "-o", self.folder / "image",
+                 "--add", f"{weights}:/opt/w", "--json"]
+        def state() -> str:
+            return json.loads(self.hpcenv(*words).stdout)["layers"][-1]["state"]
+        self.assertEqual([state(), state()], ["made", "kept"])
+        with weights.open("r+b") as file:
+            file.write(b"changed")
+        self.assertEqual(state(), "made")
+        self.assertEqual(Image(self.folder / "image").files()["opt/w"][:7], b"changed")
+
     def test_a_slim_image_lacks_what_only_builders_need(self) -> None:
         whole = Image(self.build("-f", self.explicit("odd"), "--image-prefix", "/opt/envs/app")).files()
         slim = Image(self.build("-f", self.explicit("odd"), "--image-prefix", "/opt/envs/app", "--slim", out="slim")).files()
@@ -212,7 +226,7 @@ class Contents(ImageCase):
     def test_what_scripts_leave_is_in_the_top_layer_and_named(self) -> None:
         self.create("app", "odd", "scripted")
         done = self.hpcenv("image", "build", "-n", "app", "--base", "none", "--format", "oci-dir", "-o", self.folder / "image")
-        self.assertIn("/opt/envs/app/share/made-by-script is of no package: a script wrote it", done.stderr)
+        self.assertIn("share/made-by-script is of no package: a script wrote it into the image", done.stderr)
         image = Image(self.folder / "image")
         top = {info.name: data for info, data in image.entries(image.layers[-1])}
         self.assertEqual(top[f"{PREFIX}/share/made-by-script"], b"made\nin /opt/envs/app\n")
@@ -235,6 +249,29 @@ class Contents(ImageCase):
         self.assertNotIn("LD_LIBRARY_PATH", image.env)
         self.assertNotIn("Entrypoint", image.config["config"])
         self.assertEqual([name for name in image.files() if "libcuda.so" in name], [])
+
+    def test_labels_are_the_users_then_ours_then_the_bases(self) -> None:
+        base = self.folder / "base"
+        shutil.copytree(debian(), base)
+        subprocess.run(["umoci", "config", "--image", f"{base}:base", "--config.label", "org.opencontainers.image.title=debian",
+                        "--config.label", "kept=yes"], check=True)
+        subprocess.run(["umoci", "gc", "--layout", base], check=True)
+        def labels(*words: str) -> dict[str, str]:
+            done = self.build("-f", self.explicit("odd"), "--image-prefix", "/opt/envs/app", *words, base=base)
+            return Image(done).config["config"]["Labels"]
+        found = labels()
+        self.assertEqual((found["org.opencontainers.image.title"], found["kept"]), ("odd", "yes"))
+        self.assertEqual(found["org.hpcenv.prefix"], "/opt/envs/app")
+        self.assertEqual(labels("--label", "org.opencontainers.image.title=mine")["org.opencontainers.image.title"], "mine")
+
+    def test_a_build_for_cpus_is_told_where_the_target_has_a_gpu(self) -> None:
+        profile = self.folder / "node.json"
+        profile.write_text(self.hpcenv("probe", "--captured", TESTS / "host/h100-node", "--json").stdout)
+        words = ["image", "build", "--override-channels", "-c", f"file://{self.channel}", "-f", self.specs("pytorch"), "--base", "none",
+                 "--dry-run", "-o", self.folder / "x"]
+        says = "pytorch 1.0 cpu_0 is a build for CPUs: the image cannot use a GPU"
+        self.assertIn(says, self.hpcenv(*words, "--on", profile).stderr)
+        self.assertNotIn(says, self.hpcenv(*words, CONDA_OVERRIDE_CUDA="").stderr)
 
     def test_trap_17_the_floor_is_that_of_minor_version_compatibility(self) -> None:
         self.create("gpu", "gpu")

@@ -61,7 +61,8 @@ class Cuda(ImageCase):
                 file.write(i.to_bytes(8, "little") + piece[8:])
         case = cls()
         case.setUp()
-        case.ours("create", "-y", "-n", "cuda", "--recipe", "cuda-dev", "numpy", CONDA_OVERRIDE_CUDA="13.0")
+        case.ours("create", "-y", "-n", "cuda", "--recipe", "cuda-dev", "numpy", "--override-channels", "-c",
+                  cls.channel, CONDA_OVERRIDE_CUDA="13.0")
         cls.file = cls.work / "cuda.tar"
         case.ours("image", "build", "-n", "cuda", "--base", debian(), "--tag", NAME, "--add",
                   f"{cls.weights}:/opt/weights/model.safetensors", "-o", cls.file)

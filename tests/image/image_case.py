@@ -35,10 +35,10 @@ def debian() -> Path:
 
 
 def add_raw_package(channel: str, name: str, files: dict[bytes, tuple[bytes, int]], links: dict[bytes, str] | None = None,
-                    hard: dict[bytes, bytes] | None = None, depends: tuple[str, ...] = (), version: str = "1.0") -> tuple[str, dict]:
+                    hard: dict[bytes, bytes] | None = None, depends: tuple[str, ...] = (), version: str = "1.0", build: str = "0") -> tuple[str, dict]:
     """As tiny_channel.add_package, with names and contents of any bytes; NUL in a file with the placeholder makes it binary."""
     import bz2
-    index = {"name": name, "version": version, "build": "0", "build_number": 0, "depends": list(depends), "subdir": "linux-64",
+    index = {"name": name, "version": version, "build": build, "build_number": 0, "depends": list(depends), "subdir": "linux-64",
              "license": "MIT", "timestamp": 1700000000000}
     paths, raw = [], io.BytesIO()
     with tarfile.open(fileobj=raw, mode="w", format=tarfile.PAX_FORMAT, errors="surrogateescape", encoding="utf-8") as archive:
@@ -67,7 +67,7 @@ def add_raw_package(channel: str, name: str, files: dict[bytes, tuple[bytes, int
         add(b"info/index.json", json.dumps(index).encode())
         add(b"info/paths.json", json.dumps({"paths": paths, "paths_version": 1}).encode())
     data = bz2.compress(raw.getvalue())
-    file_name = f"{name}-{version}-0.tar.bz2"
+    file_name = f"{name}-{version}-{build}.tar.bz2"
     Path(channel, "linux-64").mkdir(parents=True, exist_ok=True)
     Path(channel, "linux-64", file_name).write_bytes(data)
     return file_name, dict(index, sha256=hashlib.sha256(data).hexdigest(), md5=hashlib.md5(data).hexdigest(), size=len(data))
@@ -98,6 +98,7 @@ def make_channel(channel: str) -> None:
         add_raw_package(channel, "big", {b"lib/big.bin": (os.urandom(11_000_000), 0o644)}),
         add_raw_package(channel, "cuda-version", {b"share/cuda-version": (b"x", 0o644)}, version="12.8"),
         add_raw_package(channel, "gpu", {b"share/gpu": (b"g", 0o644)}, depends=("cuda-version", "__cuda >=12")),
+        add_raw_package(channel, "pytorch", {b"share/pytorch": (b"p", 0o644)}, build="cpu_0"),
         add_raw_package(channel, "newglibc", {b"share/new": (b"g", 0o644)}, depends=("__glibc >=9.9",)),
         *[add_raw_package(channel, f"p{i}", {f"share/p/{i}".encode(): (str(i).encode(), 0o644)}) for i in range(300)],
     ]
@@ -137,6 +138,12 @@ class ImageCase(unittest.TestCase):
     def create(self, name: str, *packages: str, **env: str) -> None:
         if not (self.root / "envs" / name / "conda-meta/history").exists():
             self.hpcenv("create", "-y", "-n", name, *packages, **env)
+
+    def specs(self, *packages: str) -> Path:
+        """A file of specs."""
+        file = self.folder / "specs.txt"
+        file.write_text("\n".join(packages) + "\n")
+        return file
 
     def explicit(self, *packages: str) -> Path:
         """A file that names exact packages: `-f` without solving."""
