@@ -165,6 +165,22 @@ class Squashfs(unittest.TestCase):
         # squashfuse gives each name an inode of its own, and swaps two classes of attributes.
         self.check_tree(image, mounted, links=False)
 
+    def test_the_kernels_tree_is_umocis(self) -> None:
+        self.require_root()
+        image = odd_image(self.folder / "image")
+        for compression in ("gzip", "zstd"):
+            with self.subTest(compression):
+                file = self.file_of(image, f"{compression}.sqsh", compression=compression)
+                mounted = self.folder / f"mounted-{compression}"
+                mounted.mkdir()
+                done = subprocess.run(["mount", "-t", "squashfs", "-o", "loop,ro", str(file), str(mounted)], capture_output=True,
+                                      text=True, check=False)
+                if done.returncode:
+                    skip("no right to mount a file system")
+                self.addCleanup(run, "umount", mounted)
+                self.check_tree(image, mounted)
+                shutil.rmtree(self.folder / "bundle")
+
     def test_the_bytes_do_not_depend_on_threads_place_or_time(self) -> None:
         image = odd_image(self.folder / "image")
         shutil.copytree(image, self.folder / "moved")
