@@ -202,6 +202,7 @@ TEST_CASE("names in a tar are bytes: UTF-8 of both forms, other bytes and long o
   const std::vector<std::string> names{"usr/\xc3\xa9", "usr/e\xcc\x81", "usr/\xff\xfe",
                                        "usr/" + std::string(300, 'x'), "a b\n'\"$"};
   std::vector<test::TarEntry> entries;
+  entries.reserve(3 * names.size());
   for (const std::string& name : names) entries.push_back({name, "x"});
   for (const std::string& name : names) entries.push_back({"to " + name, "", '2', name});
   for (const std::string& name : names) entries.push_back({"hard " + name, "", '1', name});

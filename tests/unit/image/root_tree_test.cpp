@@ -1,6 +1,7 @@
 #include "image/root_tree.hpp"
 
 #include <catch2/catch_test_macros.hpp>
+#include <ranges>
 
 #include "unit/support/message_of.hpp"
 
@@ -83,11 +84,11 @@ struct Merged {
 };
 
 /// Layers as a manifest names them, the lowest first.
-Result<Merged> merge(std::vector<Layer> layers) {
+Result<Merged> merge(const std::vector<Layer>& layers) {
   RootTree tree;
   Merged merged;
-  for (auto layer = layers.rbegin(); layer != layers.rend(); ++layer) {
-    HPCENV_TRY(add_layer(tree, *layer, merged.stored));
+  for (const Layer& layer : std::ranges::reverse_view(layers)) {
+    HPCENV_TRY(add_layer(tree, layer, merged.stored));
   }
   tree.finish();
   list(tree.root(), "", merged.lines);
