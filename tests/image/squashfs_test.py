@@ -215,8 +215,8 @@ class Squashfs(unittest.TestCase):
         info = tarfile.TarInfo("weights")
         info.size = size
         head = info.tobuf(format=tarfile.PAX_FORMAT)
-        gibibyte = gzip.compress(bytes(1 << 30), 1, mtime=0)
-        layout.add_packed(gzip.compress(head, mtime=0) + gibibyte * 5 + gzip.compress(bytes(1024), mtime=0), "0" * 64,
+        piece = gzip.compress(bytes(64 << 20), 1, mtime=0)
+        layout.add_packed(gzip.compress(head, mtime=0) + piece * 80 + gzip.compress(bytes(1024), mtime=0), "0" * 64,
                           f"{LAYER}+gzip")
         listing = run("unsquashfs", "-ll", self.file_of(layout.finish())).stdout
         self.assertRegex(listing, rf" {size} .*/weights")
