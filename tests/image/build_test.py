@@ -229,7 +229,7 @@ class Contents(ImageCase):
         self.assertIn("share/made-by-script is of no package: a script wrote it into the image", done.stderr)
         image = Image(self.folder / "image")
         top = {info.name: data for info, data in image.entries(image.layers[-1])}
-        self.assertEqual(top[f"{PREFIX}/share/made-by-script"], b"made\nin /opt/envs/app\n")
+        self.assertEqual(top[f"{PREFIX}/share/made-by-script"], b"made\n" b"in /opt/envs/app\n")
 
     def test_files_of_nobody_are_named_and_left_out(self) -> None:
         self.create("mine", "p1")

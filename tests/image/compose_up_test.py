@@ -32,7 +32,7 @@ OVERRIDE = "services:\n" + "".join(
 
 def setUpModule() -> None:  # noqa: N802 (unittest's name)
     if os.geteuid() != 0:
-        skip("engines need root")
+        skip("no root: engines need it")
 
 
 class ComposeUp(ImageCase):

@@ -39,7 +39,7 @@ print("devices:", runtime.cudaGetDeviceCount(ctypes.byref(count)), numpy.ones((8
 
 def setUpModule() -> None:  # noqa: N802 (unittest's name)
     if os.geteuid() != 0:
-        skip("engines need root")
+        skip("no root: engines need it")
 
 
 class Cuda(ImageCase):
@@ -48,7 +48,7 @@ class Cuda(ImageCase):
     @classmethod
     def setUpClass(cls) -> None:
         if not Path(cls.program).is_file():
-            skip("there is no release program")
+            skip("no static program")
         cls.work = Path(tempfile.mkdtemp(prefix="hpcenv-cuda-image-"))
         cls.addClassCleanup(shutil.rmtree, cls.work, ignore_errors=True)
         cls.channel = f"{cls.work}/channel"
@@ -151,7 +151,7 @@ class Large(ImageCase):
 
     def test_trap_11_nine_gibibytes_in_constant_memory(self) -> None:
         if not Path(self.program).is_file():
-            skip("there is no release program")
+            skip("no static program")
         weights = self.folder / "weights"
         with weights.open("wb") as file:
             file.truncate((9 << 30) + 5)

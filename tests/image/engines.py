@@ -9,7 +9,6 @@ import tempfile
 import time
 from pathlib import Path
 
-from image_case import skip
 
 DOCKER = "/usr/bin/docker"
 
@@ -17,7 +16,7 @@ DOCKER = "/usr/bin/docker"
 def need(*programs: str) -> None:
     for program in programs:
         if shutil.which(program) is None:
-            skip(f"{program} is not installed")
+            raise RuntimeError(f"{program} is missing: ./bootstrap deps test long")
 
 
 def run(*words: str | Path, **options: object) -> subprocess.CompletedProcess[str]:

@@ -21,7 +21,7 @@ CODE = "import os, requests; print(os.getuid(), requests.__version__)"
 
 def setUpModule() -> None:  # noqa: N802 (unittest's name)
     if os.geteuid() != 0:
-        skip("engines need root")
+        skip("no root: engines need it")
 
 
 class Engines(ImageCase):

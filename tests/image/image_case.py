@@ -30,7 +30,7 @@ def debian() -> Path:
     """The base image of prepare.sh, as an OCI layout."""
     folder = subprocess.run([TESTS / "image/prepare.sh", "--path"], capture_output=True, text=True, check=True).stdout.strip()
     if not Path(folder, "complete").exists():
-        skip("no base image: tests/image/prepare.sh has not made one")
+        raise RuntimeError("no base image: run tests/image/prepare.sh")
     return Path(folder, "debian")
 
 
