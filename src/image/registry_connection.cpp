@@ -7,6 +7,7 @@
 #include "base/interrupt.hpp"
 #include "base/json.hpp"
 #include "base/text.hpp"
+#include "net/response_head.hpp"
 
 namespace hpcenv::image {
 
@@ -106,18 +107,7 @@ const char* hint_of(int status) {
 }  // namespace
 
 bool is_busy(const ExchangeAnswer& answer) {
-  switch (answer.status) {
-    case 408:
-    case 425:
-    case 429:
-    case 500:
-    case 502:
-    case 503:
-    case 504:
-      return true;
-    default:
-      return answer.broken.has_value();
-  }
+  return answer.broken.has_value() || net::is_transient_status(answer.status);
 }
 
 RegistryConnection::RegistryConnection(const Reference& reference, std::vector<std::string> scopes,

@@ -1,50 +1,17 @@
 #!/usr/bin/env python3
-"""Runs the commands of the guide on images on clusters, as somebody without root would. Those of Apptainer, enroot and pyxis
-are not run: no Debian package has them."""
+"""Runs the commands of the guide on images on clusters. Those of Apptainer, enroot and pyxis are not run: no Debian package
+has them."""
 
 from __future__ import annotations
 
-import os
-import re
-import shutil
-import subprocess
-import sys
-import tempfile
 import unittest
-from pathlib import Path
 
-from image_case import PROGRAM, TESTS, debian
-
-from guides import pattern_of, steps_of
-
-GUIDE = TESTS.parent / "docs/guides/image-on-the-cluster.md"
+from guide_case import GuideCase
 
 
-class ClusterGuide(unittest.TestCase):
+class ClusterGuide(GuideCase):
     def test_image_on_the_cluster(self) -> None:
-        work = Path(tempfile.mkdtemp(prefix="hpcenv-guide-", dir="/var/tmp"))
-        self.addCleanup(shutil.rmtree, work, ignore_errors=True)
-        subprocess.run([sys.executable, "-B", TESTS / "channel/build_channel.py", "--profile", "first", "--out", work / "channel"],
-                       check=True, stdout=subprocess.DEVNULL)
-        home = work / "home"
-        home.mkdir()
-        shutil.copytree(debian(), home / "debian")
-        (work / "bin").mkdir()
-        shutil.copy2(PROGRAM, work / "bin/hpcenv")
-        nobody: list[str] = []
-        if os.geteuid() == 0:
-            subprocess.run(["chown", "-R", "65534:65534", work], check=True)
-            nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
-        variables = {"PATH": f"{work}/bin:/usr/bin:/bin", "HOME": str(home), "USER": "somebody", "LC_ALL": "C",
-                     "HPCENV_CHANNELS": f"file://{work}/channel", "ASAN_OPTIONS": "detect_leaks=0"}
-        steps = steps_of(str(GUIDE))
-        self.assertGreater(len(steps), 4)
-        for command, expected in steps:
-            with self.subTest(command=command):
-                done = subprocess.run([*nobody, "bash", "-c", command + " 2>&1"], env=variables, cwd=home, text=True, timeout=600,
-                                      stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False)
-                self.assertEqual(0, done.returncode, done.stdout)
-                self.assertRegex(done.stdout, re.compile(pattern_of(expected)))
+        self.run_guide("image-on-the-cluster.md", 5)
 
 
 if __name__ == "__main__":
