@@ -11,6 +11,7 @@
 #include "base/hash.hpp"
 #include "base/interrupt.hpp"
 #include "base/json.hpp"
+#include "conda/platform.hpp"
 
 namespace hpcenv::image {
 
@@ -101,10 +102,11 @@ Result<ImageFile> ImageFile::open(const fs::path& path, const Platform& wanted) 
   return image;
 }
 
-Result<ImageFile> ImageFile::open_any(const fs::path& path, const Platform& usual) {
+Result<ImageFile> ImageFile::open_any(const fs::path& path) {
   Result<ImageFile> only = open(path, Platform());
-  const bool are_several = !only.has_value() && only.error().kind == ErrorKind::not_found;
-  return are_several ? open(path, usual) : std::move(only);
+  if (only.has_value() || only.error().kind != ErrorKind::not_found) return only;
+  HPCENV_ASSIGN(const Platform here, platform_of_subdir(conda::native_subdir()));
+  return open(path, here);
 }
 
 Result<std::string> ImageFile::text_of(const std::string& member) const {

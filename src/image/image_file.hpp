@@ -24,8 +24,8 @@ class ImageFile {
   /// images the one for `wanted` is taken. Kind not_found where nothing is there, or nothing for
   /// that platform; refused where it is no image, or damaged.
   static Result<ImageFile> open(const std::filesystem::path& path, const Platform& wanted);
-  /// The only image that is there, whatever it is for; of several the one for `usual`.
-  static Result<ImageFile> open_any(const std::filesystem::path& path, const Platform& usual);
+  /// The only image that is there, whatever it is for; of several the one for this machine.
+  static Result<ImageFile> open_any(const std::filesystem::path& path);
 
   const std::filesystem::path& path() const { return path_; }
   /// Of the manifest. A docker-archive has none: then it is that of the OCI manifest which says the

@@ -65,8 +65,9 @@ Result<std::string> config_text(image::Repository& repository, const image::Desc
 }  // namespace
 
 Result<LookedImage> look_at_file(const std::filesystem::path& path,
-                                 const image::Platform& platform) {
-  HPCENV_ASSIGN(const image::ImageFile file, image::ImageFile::open_any(path, platform));
+                                 const std::optional<image::Platform>& platform) {
+  HPCENV_ASSIGN(const image::ImageFile file, platform ? image::ImageFile::open(path, *platform)
+                                                      : image::ImageFile::open_any(path));
   LookedImage image;
   // A tag alone, as some tools leave it in a layout, names nothing.
   if (file.reference().find_first_of("/:") != std::string::npos) image.reference = file.reference();

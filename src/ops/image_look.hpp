@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,8 +36,9 @@ struct LookedImage {
   std::uint64_t size = 0;           ///< of all layers, bytes
 };
 
+/// Without a platform as ImageFile::open_any.
 Result<LookedImage> look_at_file(const std::filesystem::path& path,
-                                 const image::Platform& platform);
+                                 const std::optional<image::Platform>& platform);
 Result<LookedImage> look_at_registry(const image::Reference& reference,
                                      const image::Platform& platform,
                                      const image::RegistrySeams& seams,

@@ -160,7 +160,7 @@ Result<ImagePushReport> push_image(const ImagePushRequest& request,
                                    const image::RegistryOptions& options) {
   HPCENV_ASSIGN(const image::ImageFile file,
                 request.platform ? image::ImageFile::open(request.image, *request.platform)
-                                 : image::ImageFile::open_any(request.image, request.usual));
+                                 : image::ImageFile::open_any(request.image));
   HPCENV_TRY(check_target(request, file));
   std::vector<Sbom> sboms;
   for (const fs::path& path : request.sboms) {

@@ -17,8 +17,7 @@ namespace hpcenv::ops {
 
 struct ImagePushRequest {
   std::filesystem::path image;              ///< OCI layout directory, oci-archive or docker-archive
-  image::Platform usual;                    ///< of several images the one for it
-  std::optional<image::Platform> platform;  ///< what the image has to be for
+  std::optional<image::Platform> platform;  ///< nothing: as ImageFile::open_any
   image::Reference target;
   std::optional<image::Reference> mount_from;  ///< a repository of the same registry
   std::vector<std::filesystem::path> sboms;    ///< CycloneDX or SPDX, JSON

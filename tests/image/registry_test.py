@@ -339,6 +339,16 @@ class Credentials(RegistryCase):
         self.fail_with(1, "push", str(self.image), f"{self.closed.name}/{self.repository}:2",
                        REGISTRY_AUTH_FILE="/no/such/file", said="REGISTRY_AUTH_FILE names /no/such/file")
 
+    def test_what_the_reference_page_says_to_write(self) -> None:
+        page = (Path(__file__).resolve().parents[2] / "docs/reference/registries.md").read_text()
+        lines = page.partition("```sh\n")[2].partition("```")[0]
+        for said, meant in (("registry.example.org", self.closed.name), ("USER:TOKEN", f"me:{PASSWORD}")):
+            self.assertIn(said, lines)
+            lines = lines.replace(said, meant)
+        subprocess.run(["sh", "-eu", "-c", lines], env=self.home.environment, check=True)
+        self.assertEqual((self.home.folder / ".config/containers/auth.json").stat().st_mode & 0o777, 0o600)
+        self.succeed("push", str(self.image), f"{self.closed.name}/{self.repository}:1")
+
     def test_helpers_are_asked(self) -> None:
         helper = self.home.folder / "bin/docker-credential-test"
         helper.parent.mkdir()

@@ -35,8 +35,9 @@ Result<ops::ImagePushRequest> request_of(const Arguments& arguments) {
   ops::ImagePushRequest request;
   request.image = operands[0];
   HPCENV_ASSIGN(request.target, image::parse_reference(operands[1]));
-  HPCENV_ASSIGN(request.usual, image_platform(arguments));
-  if (arguments.has("platform")) request.platform = request.usual;
+  if (arguments.has("platform")) {
+    HPCENV_ASSIGN(request.platform, image_platform(arguments));
+  }
   if (arguments.has("mount-from")) {
     HPCENV_ASSIGN(request.mount_from, image::parse_repository(arguments.value("mount-from")));
   }
