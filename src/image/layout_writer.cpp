@@ -363,7 +363,7 @@ Result<> LayoutWriter::remember(std::string_view key, const KnownLayer& layer) c
 Result<Descriptor> LayoutWriter::commit(const std::string& manifest_text,
                                         const std::string& reference) {
   HPCENV_ASSIGN(const Manifest manifest, parse_manifest(manifest_text, out_.native()));
-  HPCENV_ASSIGN(const Descriptor descriptor, put(manifest_text, manifest.media_type));
+  HPCENV_ASSIGN(Descriptor descriptor, put(manifest_text, manifest.media_type));
   for (const Descriptor& blob : blobs_of(manifest, descriptor)) {
     if (!find(blob)) {
       return fail(ErrorKind::bug, "the blob {} of the new image {} is missing", blob.digest,

@@ -20,8 +20,10 @@ namespace fs = std::filesystem;
 
 std::vector<conda::PackageRecord> in_order(const prefix::PrefixState& state) {
   std::vector<const conda::PackageRecord*> records;
+  records.reserve(state.packages.size());
   for (const conda::PrefixRecord& package : state.packages) records.push_back(&package.record);
   std::vector<conda::PackageRecord> ordered;
+  ordered.reserve(records.size());
   for (const std::size_t index : conda::install_order(records)) ordered.push_back(*records[index]);
   return ordered;
 }

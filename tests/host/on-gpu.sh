@@ -99,6 +99,37 @@ if (($# < 3)); then for file in "$machine"/*.json; do say "${file##*/}"; cat "$f
 say "on_gpu"
 status=0
 "$hpcenv" run -n gpu -- "$work/on_gpu" || status=$?
+# The same packages as an image: its tree over this machine's own C library, the program looking for libraries there alone.
+in_tree() {
+  local bwrap
+  bwrap=$(command -v bwrap || echo /usr/bin/bwrap)
+  if [[ -x $bwrap ]]; then
+    "$bwrap" --dev-bind / / --bind "$work/tree/opt" /opt "$@"
+  else
+    # shellcheck disable=SC2016
+    unshare -m bash -c 'mount --bind "$0/opt" /opt && exec "$@"' "$work/tree" "$@"
+  fi
+}
+say "hpcenv image build"
+"$hpcenv" image build -n gpu --image-prefix /opt/envs/gpu --base none --compress none --format oci-dir -o "$work/image" \
+  >"$work/image.log" 2>&1 || { cat "$work/image.log" >&2; die "the image cannot be built"; }
+mkdir -p "$work/tree"
+manifest=$(grep -oE '"digest":"sha256:[0-9a-f]{64}"' "$work/image/index.json" | head -n 1 | cut -c 18-81)
+while read -r layer; do
+  tar -xf "$work/image/blobs/sha256/$layer" -C "$work/tree"
+done < <(sed 's/.*"layers"://' "$work/image/blobs/sha256/$manifest" | grep -oE '"digest":"sha256:[0-9a-f]{64}"' | cut -c 18-81)
+"$hpcenv" run -n gpu -- nvcc -O1 "-arch=$arch" -cudart shared "$here/on_gpu.cu" -o "$work/on_gpu_image" "${options[@]}" -lcublas \
+  -lcudnn -Xlinker -rpath -Xlinker /opt/envs/gpu/lib || die "on_gpu.cu cannot be compiled for the image"
+shipped=0
+if in_tree true 2>/dev/null; then
+  say "on_gpu in the image's tree"
+  in_tree ldd "$work/on_gpu_image" | grep -qF "=> /opt/envs/gpu/lib/libcublas.so" || die "libcublas does not come from the image"
+  in_tree "$work/on_gpu_image" || shipped=$?
+  ((shipped == status)) || die "in the image's tree the program ends with $shipped, else with $status"
+else
+  say "not run in the image's tree: neither bwrap nor the right to mount is there"
+fi
+
 say "hpcenv doctor -n gpu"
 verdict=0
 "$hpcenv" doctor -n gpu || verdict=$?

@@ -54,6 +54,7 @@ class Script(unittest.TestCase):
         self.assertEqual(answer.code, 0 if machine_has_driver() else 77, answer)
         for said in (r"== cuda-nvcc-13\.0\.88", r"== libcublas-13\.1\.0\.3", r"== libcudnn-9\.13\.0\.50", r"compiled with nvcc in \d+ s",
                      r"libraries: runtime 130\d\d driver \d+ cublas 13\.1\.0 cudnn 91300 cudnn-built-for 130\d\d nccl 228\d\d",
+                     r"== on_gpu in the image's tree\n(?:.*\n)*?libraries: runtime 130\d\d",
                      r"SKIP: no GPU: environment made and program built"):
             self.assertRegex(answer.out, said)
         self.assertEqual(WORLD.requests() if WORLD.log.exists() else [], [])

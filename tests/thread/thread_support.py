@@ -27,7 +27,7 @@ from skipping import skip  # noqa: E402
 TEST_USER = 64_321
 # What a login node offers without a compiler. `cc`, `gcc`, `c++`, `ld` and their like are left out on purpose.
 PLAIN_TOOLS = ["bash", "sh", "env", "cat", "tr", "sed", "grep", "rm", "mkdir", "mktemp", "dirname", "basename", "uname",
-               "ls", "cp", "mv", "chmod", "head", "tail", "sort", "ldd", "id", "date", "expr", "cut", "test", "true"]
+               "ls", "cp", "mv", "chmod", "head", "tail", "sort", "ldd", "id", "date", "expr", "cut", "test", "true", "tar"]
 
 
 def program() -> Path:

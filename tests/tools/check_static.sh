@@ -4,7 +4,7 @@
 set -euo pipefail
 
 program=$1
-max_bytes=${2:-$((13 * 1024 * 1024))}
+max_bytes=${2:-$((12 * 1024 * 1024))}
 
 if [[ ! -e $program ]]; then
   echo "SKIP: there is no release program at $program"
