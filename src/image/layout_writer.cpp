@@ -320,7 +320,7 @@ Result<BlobWriter> LayoutWriter::begin_blob() const {
 }
 
 Result<Descriptor> LayoutWriter::put(std::string_view bytes, std::string_view media_type) const {
-  const Descriptor blob = describe(bytes, media_type);
+  Descriptor blob = describe(bytes, media_type);
   if (find(blob)) return blob;
   HPCENV_ASSIGN(BlobWriter writer, begin_blob());
   HPCENV_TRY(writer.write(std::as_bytes(std::span(bytes.data(), bytes.size()))));

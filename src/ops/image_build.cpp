@@ -75,17 +75,7 @@ class Builder {
     for (const image::AddedPath& added : request_.added) {
       HPCENV_TRY(check_links(added.source.native(), added.target));
       HPCENV_ASSIGN(image::AddedLayer layer, image::read_added(added, report_.prefix, created_));
-      for (const image::LayerEntry& entry : layer.entries) {
-        if (entry.kind != image::LayerEntry::Kind::directory) {
-          HPCENV_TRY(check_links(added.source.native(), "/" + entry.path));
-        }
-      }
-      add_notes(layer.notes);
-      if (layer.bytes > image::troublesome_layer) {
-        report_.notes.push_back(
-            fmt::format("{} becomes a layer of {}: some registries refuse layers above 10 GB",
-                        added.source.native(), base::human_bytes(layer.bytes)));
-      }
+      HPCENV_TRY(check_added(layer));
       added_.push_back(std::move(layer));
     }
     image::order_layers(added_);
@@ -191,6 +181,7 @@ class Builder {
       }
     }
     std::vector<std::string> written;
+    written.reserve(stage_.written.size());
     for (const image::LayerEntry& entry : stage_.written) {
       written.push_back(entry.path.substr(report_.prefix.size()));
     }
@@ -311,6 +302,21 @@ class Builder {
       records[i].size = files / 4;
     }
     return records;
+  }
+
+  Result<> check_added(const image::AddedLayer& layer) {
+    const std::string source = layer.added.source.native();
+    for (const image::LayerEntry& entry : layer.entries) {
+      if (entry.kind == image::LayerEntry::Kind::directory) continue;
+      HPCENV_TRY(check_links(source, "/" + entry.path));
+    }
+    add_notes(layer.notes);
+    if (layer.bytes > image::troublesome_layer) {
+      report_.notes.push_back(
+          fmt::format("{} becomes a layer of {}: some registries refuse layers above 10 GB", source,
+                      base::human_bytes(layer.bytes)));
+    }
+    return {};
   }
 
   Result<> check_links(const std::string& what, const std::string& path) const {
