@@ -93,9 +93,8 @@ const char* hint_of(int status) {
     case 404:
       return "check host, path and tag";
     case 413:
-      return "split what is large into several layers, or raise the limit of the registry or of "
-             "the "
-             "proxy before it";
+      return "split what is large into several layers, or have the limit raised (of the registry, "
+             "or of the proxy before it)";
     case 429:
       return "try again later; many registries allow more to who is logged in";
     default:
@@ -122,8 +121,11 @@ bool RegistryConnection::is_ours(std::string_view address) const {
   return base::to_lower(origin_of(address)) == origin_;
 }
 
-Result<std::string> RegistryConnection::resolve(std::string_view location) const {
-  if (location.starts_with('/') && !location.starts_with("//")) return url(location);
+Result<std::string> RegistryConnection::resolve(std::string_view location,
+                                                std::string_view asked) const {
+  if (location.starts_with('/') && !location.starts_with("//")) {
+    return fmt::format("{}{}", origin_of(asked), location);
+  }
   const std::string origin = base::to_lower(origin_of(location));
   const bool is_address = origin.starts_with(https) || origin.starts_with("http://");
   if (!is_address || host_of(origin).empty()) {
@@ -160,7 +162,7 @@ Result<ExchangeAnswer> RegistryConnection::ask(ExchangeRequest request) {
     if (answer.broken.has_value()) return answer;
     const bool moved = answer.status == 307 || answer.status == 308;
     if (moved && redirects++ < most_redirects && !answer.header("location").empty()) {
-      HPCENV_ASSIGN(request.url, resolve(answer.header("location")));
+      HPCENV_ASSIGN(request.url, resolve(answer.header("location"), request.url));
     } else if (answer.status == 401 && !renewed && is_ours(request.url)) {
       renewed = true;
       HPCENV_TRY(authorize(answer, used));

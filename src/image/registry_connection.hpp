@@ -49,9 +49,9 @@ class RegistryConnection {
   const std::string& registry() const { return reference_.registry; }
   /// Of a path below the registry's root.
   std::string url(std::string_view path) const { return origin_ + std::string(path); }
-  /// What a Location means: a path of the registry, or an address elsewhere. Kind refused where it
-  /// would leave https.
-  Result<std::string> resolve(std::string_view location) const;
+  /// What a Location means in an answer of `asked`: a path there, or an address elsewhere. Kind
+  /// refused where it would leave https.
+  Result<std::string> resolve(std::string_view location, std::string_view asked) const;
 
   // Any thread.
   /// Sends a request once. A 401 is met by a new token and a second attempt; a redirect (307, 308)

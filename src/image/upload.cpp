@@ -110,7 +110,8 @@ Result<Upload::Step> Upload::begin() {
 Result<> Upload::take_location(const ExchangeAnswer& answer) {
   const std::string_view location = answer.header("location");
   if (location.empty() && !location_.empty()) return {};
-  HPCENV_ASSIGN(location_, connection_.resolve(location));
+  const std::string asked = location_.empty() ? connection_.url("/") : location_;
+  HPCENV_ASSIGN(location_, connection_.resolve(location, asked));
   return {};
 }
 

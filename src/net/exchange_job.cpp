@@ -10,6 +10,7 @@
 #include "base/text.hpp"
 #include "conda/channel.hpp"
 #include "net/http_errors.hpp"
+#include "net/response_head.hpp"
 
 namespace hpcenv::net {
 
@@ -20,12 +21,6 @@ using Clock = std::chrono::steady_clock;
 constexpr int first_error_status = 400;
 /// A body that nobody wants is read so far, so that the connection can be used again.
 constexpr std::uint64_t unwanted_limit = 1U << 20U;
-
-int status_of(std::string_view line) {
-  const auto words = base::split_words(line);
-  const auto number = words.size() < 2 ? std::nullopt : base::parse_unsigned(words[1]);
-  return number.has_value() && *number < 1000 ? static_cast<int>(*number) : 0;
-}
 
 }  // namespace
 

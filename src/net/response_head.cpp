@@ -6,13 +6,6 @@ namespace hpcenv::net {
 
 namespace {
 
-/// "HTTP/1.1 206 Partial Content" -> 206; 0 where there is no number.
-int status_of(std::string_view line) {
-  const auto words = base::split_words(line);
-  const auto number = words.size() < 2 ? std::nullopt : base::parse_unsigned(words[1]);
-  return number.has_value() && *number < 1000 ? static_cast<int>(*number) : 0;
-}
-
 /// "bytes 100-199/1234"
 void read_content_range(std::string_view value, ResponseHead& head) {
   const auto words = base::split_words(value);
@@ -24,6 +17,12 @@ void read_content_range(std::string_view value, ResponseHead& head) {
 }
 
 }  // namespace
+
+int status_of(std::string_view line) {
+  const auto words = base::split_words(line);
+  const auto number = words.size() < 2 ? std::nullopt : base::parse_unsigned(words[1]);
+  return number.has_value() && *number < 1000 ? static_cast<int>(*number) : 0;
+}
 
 void ResponseHead::add_line(std::string_view line) {
   if (line.starts_with("HTTP/")) {

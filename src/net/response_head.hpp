@@ -25,6 +25,9 @@ struct ResponseHead {
   std::optional<std::uint64_t> whole_size() const;
 };
 
+/// "HTTP/1.1 206 Partial Content" -> 206; 0 where there is no number.
+int status_of(std::string_view line);
+
 /// Worth another attempt: 408, 425, 429, 500, 502, 503, 504.
 bool is_transient_status(int status);
 

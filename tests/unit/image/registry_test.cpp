@@ -240,6 +240,19 @@ TEST_CASE("an upload that goes on elsewhere takes no credentials there") {
   CHECK(test.registry.bodies[4] == ten);
 }
 
+TEST_CASE("a path is one of the host that names it") {
+  RegistryCase test;
+  test.registry.answers = {reply(404),
+                           reply(202, {{"location", "https://store.example/up?1"}}),
+                           reply(202, {{"location", "/up?2"}}),
+                           reply(202, {{"location", "/up?3"}}),
+                           reply(202, {{"location", "/up?4"}}),
+                           reply(201)};
+  CHECK(test.send(ten) == Arrival::sent);
+  CHECK(test.registry.asked[3] == "PATCH https://store.example/up?2 4-7");
+  CHECK(test.registry.asked.back().starts_with("PUT https://store.example/up?4&digest="));
+}
+
 TEST_CASE("an upload never leaves https") {
   RegistryCase same_host;
   same_host.options.chunk = 100;
