@@ -101,6 +101,9 @@ Result<std::vector<std::string>> check_base(const ImageBase& base,
     notes.push_back(
         fmt::format("{} has no /bin/sh: apptainer cannot run the image", title_of(base)));
   }
+  if (!base.facts.has_utf8) {
+    notes.push_back(fmt::format("{} has no locale C.UTF-8: LANG is not set", title_of(base)));
+  }
   return notes;
 }
 

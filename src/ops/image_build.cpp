@@ -66,7 +66,15 @@ class Builder {
                   check_base(report_.base, contents_.plan.link));
     add_notes(notes);
     add_notes(unowned_notes(contents_.unowned, "not in the image"));
-    HPCENV_TRY(image::run_config(report_.base.config, run_facts(), request_.run));
+    const image::RunFacts facts = run_facts();
+    const bool knows_files = !layout_.paths.empty();
+    if (knows_files && report_.base.image && !report_.base.facts.has_certificates &&
+        facts.certificates.empty()) {
+      report_.notes.emplace_back(
+          "neither the base nor the environment has CA certificates: no TLS server is believed; "
+          "the package ca-certificates brings them");
+    }
+    HPCENV_TRY(image::run_config(report_.base.config, facts, request_.run));
     return {};
   }
 

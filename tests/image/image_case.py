@@ -98,6 +98,7 @@ def make_channel(channel: str) -> None:
         add_raw_package(channel, "big", {b"lib/big.bin": (os.urandom(11_000_000), 0o644)}),
         add_raw_package(channel, "cuda-version", {b"share/cuda-version": (b"x", 0o644)}, version="12.8"),
         add_raw_package(channel, "gpu", {b"share/gpu": (b"g", 0o644)}, depends=("cuda-version", "__cuda >=12")),
+        add_raw_package(channel, "certificates", {b"ssl/cacert.pem": (b"c", 0o644)}),
         add_raw_package(channel, "pytorch", {b"share/pytorch": (b"p", 0o644)}, build="cpu_0"),
         add_raw_package(channel, "newglibc", {b"share/new": (b"g", 0o644)}, depends=("__glibc >=9.9",)),
         *[add_raw_package(channel, f"p{i}", {f"share/p/{i}".encode(): (str(i).encode(), 0o644)}) for i in range(300)],

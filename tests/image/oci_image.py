@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import io
 import json
+import os
 import subprocess
 import tarfile
 import weakref
@@ -83,8 +84,9 @@ def unpack(image: Path, target: Path) -> Path:
 
 
 def run_in(root: Path, command: list[str], env: dict[str, str], uid: int = 4711) -> subprocess.CompletedProcess[str]:
-    """As a foreign user, the root read-only, without network; `env` is all that is set."""
-    words = ["bwrap", "--ro-bind", str(root), "/", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--unshare-net",
+    """As a foreign user without rights, the root read-only, without network; `env` is all that is set."""
+    nobody = ["setpriv", "--reuid=64322", "--regid=64322", "--clear-groups"] if os.geteuid() == 0 else []
+    words = [*nobody, "bwrap", "--ro-bind", str(root), "/", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--unshare-net",
              "--unshare-user", "--uid", str(uid), "--gid", str(uid), "--clearenv"]
     for name, value in env.items():
         words += ["--setenv", name, value]

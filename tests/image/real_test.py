@@ -75,6 +75,7 @@ class RealPython(ImageCase):
         cls.image_file = cls.work / "app.tar"
         case.hpcenv("image", "build", "-n", "app", "--base", debian(), "--tag", "lab.example/app:1", "-o", cls.image_file,
                     umask=0o077)
+        cls.image_file.chmod(0o644)
         cls.image = Image(cls.image_file)
         cls.unpacked = unpack(cls.image_file, cls.work)
         cls.unpacked.parent.chmod(0o755)
@@ -109,15 +110,27 @@ class RealPython(ImageCase):
         self.assertEqual(self.python("import locale, sys; print(sys.getfilesystemencoding(), locale.getpreferredencoding())").stdout,
                          "utf-8 UTF-8\n")
 
-    def test_runc_runs_the_bundle(self) -> None:
-        bundle = self.work / "bundle"
-        config = json.loads((bundle / "config.json").read_text())
+    def test_runc_runs_it_for_who_has_no_rights(self) -> None:
+        user = ["setpriv", "--reuid=64322", "--regid=64322", "--clear-groups"] if os.geteuid() == 0 else []
+        place = self.folder / "place"
+        place.mkdir()
+        if user:
+            os.chown(place, 64_322, 64_322)
+        variables = {"PATH": "/usr/sbin:/usr/bin:/bin", "HOME": str(place), "XDG_RUNTIME_DIR": str(place)}
+
+        def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
+            return subprocess.run([*user, *map(str, words)], capture_output=True, text=True, check=False, timeout=120, cwd=place,
+                                  stdin=subprocess.DEVNULL, env=variables)
+
+        done = run("skopeo", "copy", "--quiet", f"oci-archive:{self.image_file}", "oci:layout:x")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        done = run("umoci", "unpack", "--rootless", "--image", "layout:x", "bundle")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        config = json.loads((place / "bundle/config.json").read_text())
         config["process"].update(terminal=False, args=["python", "-c", "import requests; print('in runc')"])
         config["root"]["readonly"] = True
-        (bundle / "config.json").write_text(json.dumps(config))
-        state = self.folder / "state"
-        done = subprocess.run(["runc", "--root", state, "run", "--bundle", bundle, f"hpcenv-{os.getpid()}"], capture_output=True,
-                              text=True, check=False, timeout=120, stdin=subprocess.DEVNULL)
+        (place / "bundle/config.json").write_text(json.dumps(config))
+        done = run("runc", "--root", place / "state", "run", "--bundle", "bundle", f"hpcenv-{os.getpid()}")
         self.assertEqual(done.stdout, "in runc\n", done.stderr)
 
     def test_charliecloud_runs_the_tree(self) -> None:
