@@ -220,7 +220,7 @@ class Builder {
       job.bytes = image::tar_size(added_[i].entries);
       job.entries = std::move(added_[i].entries);
     }
-    return run(jobs);
+    return run(jobs, seams_.reporter);
   }
 
   /// When the digests of all files are known.
@@ -235,7 +235,9 @@ class Builder {
     jobs[0].place = base_layers() + groups_.size();
     jobs[0].entries = image::metadata_entries(metadata);
     jobs[0].compression = compression();
-    return run(jobs);
+    // Small, and last: it would end the progress of the others at its own few bytes.
+    base::NullReporter quiet;
+    return run(jobs, quiet);
   }
 
   Result<> commit() {
@@ -444,8 +446,8 @@ class Builder {
     return job;
   }
 
-  Result<> run(const std::vector<LayerJob>& jobs) {
-    HPCENV_ASSIGN(const auto made, make_layers(jobs, *layout_writer_, seams_.reporter));
+  Result<> run(const std::vector<LayerJob>& jobs, base::Reporter& reporter) {
+    HPCENV_ASSIGN(const auto made, make_layers(jobs, *layout_writer_, reporter));
     for (const auto& [place, layer] : made) take(place, layer);
     return {};
   }

@@ -74,7 +74,7 @@ class Images:
                    our_peak=peak, aim="1.3 of the peer, 150 MiB", note=note)
 
     def rebuilding(self) -> Row:
-        self.create("cuda-more", "rich")
+        self.create("cuda-more", "pkgconf")
         shutil.rmtree(self.ground.folder / "image-gzip-oci-dir", ignore_errors=True)
         first = self.build("gzip", "oci-dir").seconds
         again = self.build("gzip", "oci-dir", "cuda-more").seconds
