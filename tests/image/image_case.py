@@ -129,6 +129,12 @@ class ImageCase(unittest.TestCase):
                before: list[str] | None = None, **env: str) -> subprocess.CompletedProcess[str]:
         command = [*(before or []), PROGRAM, *map(str, words)]
         if user is not None:
+            # The checkout may lie in a home that is closed to others.
+            program = self.work / "hpcenv"
+            if not program.exists():
+                shutil.copy2(PROGRAM, program)
+                program.chmod(0o755)
+            command[command.index(PROGRAM)] = str(program)
             command = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", *command]
         done = subprocess.run(command, env={**self.variables, **env}, capture_output=True, text=True, errors="replace",
                               stdin=subprocess.DEVNULL, timeout=600, check=False, umask=umask, cwd=self.folder)

@@ -206,8 +206,7 @@ Result<int> run(const Arguments& arguments, Session& session) {
 constexpr CommandSpec image_build_command{
     .name = "image build",
     .summary = "make a container image of an environment, without a daemon or root",
-    .synopsis =
-        "(-n NAME | -p PREFIX | -f FILE | --recipe NAME) [--base IMAGE] [--add SRC:DST]... -o OUT",
+    .synopsis = "(-n NAME | -p PREFIX | -f FILE | --recipe NAME) [--add SRC:DST]... -o OUT",
     .details =
         "The same packages as on the cluster, from the package cache. Every engine loads the "
         "file:\n"
