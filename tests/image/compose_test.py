@@ -85,7 +85,7 @@ class Compose(unittest.TestCase):
         self.assertEqual(0, done.returncode, done.stdout + done.stderr)
         return file
 
-    def test_a_file_for_processors_and_gpus(self) -> None:
+    def test_trap_24_a_file_for_processors_and_gpus(self) -> None:
         """Trap 24: each profile passes; no device request for processors; `count` and `device_ids` never together."""
         (self.folder / "token.txt").write_text("secret")
         text = self.written(

@@ -42,7 +42,7 @@ class PushThroughFaults(RegistryCase):
         self.fail_with(code, "push", str(image or self.image), f"{proxy.name}/{self.repository}:1", said=said)
         self.assertIsNone(self.tag())
 
-    def test_stale_location(self) -> None:
+    def test_trap_21_stale_location(self) -> None:
         """Trap 21: the second part goes to the address of the first."""
         places: list[str] = []
 
@@ -64,7 +64,7 @@ class PushThroughFaults(RegistryCase):
         proxy = self.check_survived(self.large, once("PATCH", "uploads", Answer(503), at=1))
         self.assertEqual(proxy.methods().count("PATCH"), 4)
 
-    def test_put_is_done_but_its_answer_lost(self) -> None:
+    def test_trap_21_put_is_done_but_its_answer_lost(self) -> None:
         """Trap 21: a second PUT would be a 404."""
         for image in (self.image, self.large):
             with self.subTest(image=image.name):
@@ -76,7 +76,7 @@ class PushThroughFaults(RegistryCase):
         done = Change(lambda *_: (404, {}, b""))
         self.check_survived(self.image, once("PUT", "uploads", done))
 
-    def test_mount_becomes_an_upload(self) -> None:
+    def test_trap_21_mount_becomes_an_upload(self) -> None:
         """Trap 21: 202 in place of 201."""
         proxy = self.proxy()
         answer = self.push(self.image, proxy.name, "--mount-from", f"{proxy.name}/not/there")

@@ -57,7 +57,7 @@ def outer_address() -> str:
 
 
 class PushAndPull(RegistryCase):
-    def test_second_push_sends_no_blob(self) -> None:
+    def test_trap_21_second_push_sends_no_blob(self) -> None:
         """Trap 21."""
         first = self.push(self.image)
         self.assertEqual(first["blobs"]["sent"], 3)
@@ -79,7 +79,7 @@ class PushAndPull(RegistryCase):
                        check=True, capture_output=True)
         self.assertEqual((self.home.folder / "bundle/rootfs/opt/hello").read_text(), "hello one\n")
 
-    def test_zstd_and_plain_layers_keep_the_manifest(self) -> None:
+    def test_trap_22_zstd_and_plain_layers_keep_the_manifest(self) -> None:
         """Trap 22."""
         layout = Layout(self.home.folder / "image")
         data = tar([Entry("opt/a", b"a" * 300_000)])
@@ -281,7 +281,7 @@ class PushAndPull(RegistryCase):
         self.fail_with(3, "pull", f"{self.registry.name}/{self.repository}:1", "-o", "small/out.tar", said="No space left")
         self.assertEqual([path.name for path in small.iterdir()], ["out.tar.partial"])
 
-    def test_a_bill_of_materials_is_found_by_the_fallback_tag(self) -> None:
+    def test_trap_23_a_bill_of_materials_is_found_by_the_fallback_tag(self) -> None:
         """Trap 23."""
         documents = {"cdx.json": ({"bomFormat": "CycloneDX", "specVersion": "1.6"}, "application/vnd.cyclonedx+json"),
                      "spdx.json": ({"spdxVersion": "SPDX-2.3"}, "application/spdx+json")}
@@ -381,7 +381,7 @@ class Credentials(RegistryCase):
         self.succeed("push", str(self.image), f"{self.by_token.name}/{self.repository}:1")
         self.assertIn("POST refresh_token", self.tokens.asked)
 
-    def test_a_token_that_ends_in_the_middle_is_renewed(self) -> None:
+    def test_trap_21_a_token_that_ends_in_the_middle_is_renewed(self) -> None:
         """Trap 21."""
         image = large_image(self.home.folder / "large")
         challenge = f'Bearer realm="{self.tokens.address}/token",service="registry"'
