@@ -22,8 +22,10 @@ constexpr std::array own_options{
                OptionSpec::Kind::many},
     OptionSpec{"-o,--output", "OUT", "the file or directory to make"},
     OptionSpec{"--tag", "NAME:TAG", "the name under which engines load it"},
-    OptionSpec{"--base", "IMAGE", "a name, an image file or directory, or none"},
-    OptionSpec{"--add", "SRC:DST", "a file or directory of yours, in a layer of its own",
+    OptionSpec{"--base", "IMAGE",
+               "a name, an image file or directory, or none (default: debian:13-slim)"},
+    OptionSpec{"--add", "SRC:DST",
+               "a file or directory of yours, in a layer of its own; may be repeated",
                OptionSpec::Kind::many},
     OptionSpec{"--workdir", "DIR", "the directory that programs start in"},
     OptionSpec{"--env", "NAME=VALUE", "a variable more; may be repeated", OptionSpec::Kind::many},
@@ -39,7 +41,8 @@ constexpr std::array own_options{
                OptionSpec::Kind::flag},
     OptionSpec{"--image-prefix", "PATH", "where it lies in the image (default: /opt/envs/NAME)"},
     plain_http_option,
-    OptionSpec{"--against", "IMAGE", "say which layers this image file has already"},
+    OptionSpec{"--against", "IMAGE",
+               "say which layers this image (a file, or one in a registry) has already"},
 };
 
 constexpr std::array last_options{
