@@ -61,6 +61,7 @@ TEST_CASE("large packages have layers of their own, the largest first") {
 
 TEST_CASE("there are never more layers than there may be, and no package is left out") {
   std::vector<conda::PackageRecord> records;
+  records.reserve(300);
   for (int i = 0; i < 300; ++i) {
     records.push_back(package(fmt::format("p{}", i), i % 2 == 0 ? 20'000'000 : 500));
   }
@@ -77,6 +78,7 @@ TEST_CASE("there are never more layers than there may be, and no package is left
 
 TEST_CASE("a small package that changes touches one layer") {
   std::vector<conda::PackageRecord> records;
+  records.reserve(60);
   for (int i = 0; i < 60; ++i) records.push_back(package(fmt::format("p{}", i)));
   LayerRules rules;
   rules.prefix = "/opt/envs/e";

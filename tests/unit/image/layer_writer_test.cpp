@@ -78,8 +78,8 @@ TEST_CASE("placeholders become the prefix, in binaries across any piece") {
   const std::string placeholder = "/build/" + std::string(240, 'p');
   std::string binary;
   for (int i = 0; binary.size() < 700'000; ++i) {
-    binary += fmt::format("x{}", i) + std::string("\0", 1) + placeholder + "/lib:" + placeholder +
-              std::string("\0\0", 2) + "tail" + std::string(static_cast<std::size_t>(i % 50), '\1');
+    binary += fmt::format("x{0}{1}{2}/lib:{2}{1}{1}tail", i, '\0', placeholder);
+    binary.append(static_cast<std::size_t>(i % 50), '\1');
   }
   made.directory.write("in/binary", binary);
   made.directory.write("in/script", "#!" + placeholder + "/bin/python\nprint()\n");

@@ -114,7 +114,7 @@ TEST_CASE("a changed byte is found where it is read") {
 
 TEST_CASE("what is no image is refused") {
   const test::TemporaryDirectory directory;
-  const fs::path path = directory.path();
+  const fs::path& path = directory.path();
   const auto kind_of = [](const fs::path& file) {
     const auto image = ImageFile::open(file, amd64);
     REQUIRE_FALSE(image.has_value());
@@ -192,7 +192,7 @@ TEST_CASE("what a killed run had finished is there for the next") {
 
 TEST_CASE("the tag is what follows the last colon after the last slash") {
   CHECK(tag_of("a:1") == "1");
-  CHECK(tag_of("host:5000/a") == "");
+  CHECK(tag_of("host:5000/a").empty());
   CHECK(tag_of("host:5000/a:b") == "b");
   CHECK(tag_of("a:1@sha256:00") == "1");
 }
