@@ -17,6 +17,7 @@ TEST_CASE("many files that nobody owns are told in few sentences") {
             "notes is of no package: not in the image",
             "share/x is of no package: not in the image"});
   std::vector<std::string> many;
+  many.reserve(25);
   for (int i = 0; i < 25; ++i) many.push_back(fmt::format("bin/tool{}", i));
   CHECK(unowned_notes(many, "x").size() == 11);
   CHECK(unowned_notes(many, "x").back() == "15 more such places are not named");

@@ -258,9 +258,9 @@ TEST_CASE("a job that is to be requeued hands signals on, and tells why it is no
 
 TEST_CASE("a signal reaches a program that starts while it comes") {
   const Prefix prefix;
-  for (const std::string signal : {"INT", "USR1"}) {
+  for (const std::string_view signal : {"INT", "USR1"}) {
     JobRequest request = request_for(
-        {"sh", "-c", "trap 'exit 6' " + signal + "; kill -s " + signal + " $PPID; sleep 5 & wait"});
+        {"sh", "-c", fmt::format("trap 'exit 6' {0}; kill -s {0} $PPID; sleep 5 & wait", signal)});
     request.requeue = RequeueSignal{"USR1", 60};
     std::string script = job_script(request, activation_for(prefix.path()));
     const std::string start = "(exec -- \"$@\") <&0 &\n";
