@@ -32,6 +32,15 @@ std::size_t place_of(std::string_view name, std::size_t count) {
   return std::stoul(digest.substr(0, 8), nullptr, 16) % count;
 }
 
+/// Packages that Python compiles stand apart: of the others none has to be compiled again when one
+/// of them changes.
+std::size_t shared_place(const conda::PackageRecord& record, std::size_t count) {
+  const std::size_t half = count / 2;
+  if (half == 0) return 0;
+  return needs_python(record) ? place_of(record.name, half)
+                              : half + place_of(record.name, count - half);
+}
+
 }  // namespace
 
 const char* name_of(LayerContent content) {
@@ -69,7 +78,7 @@ std::vector<PackageGroup> group_packages(std::span<const conda::PackageRecord> r
     if (is_large && groups.size() < own) {
       groups.push_back({index});
     } else {
-      rest[place_of(records[index].name, shared)].push_back(index);
+      rest[shared_place(records[index], shared)].push_back(index);
     }
   }
   for (PackageGroup& group : rest) {

@@ -30,8 +30,9 @@ using PackageGroup = std::vector<std::size_t>;
 inline constexpr std::size_t most_shared_layers = 8;
 
 /// Large packages one each, the largest first (by size of the archive, then by name), so that two
-/// environments which share a build share its layer. The others are dealt out by their names, so
-/// that one which changes touches one layer. `budget` is how many layers there may be, at least 1.
+/// environments which share a build share its layer. The others are dealt out by their names,
+/// those that need Python apart, so that one which changes touches one layer. `budget` is how many
+/// layers there may be, at least 1.
 std::vector<PackageGroup> group_packages(std::span<const conda::PackageRecord> records,
                                          std::size_t budget);
 

@@ -32,11 +32,21 @@ bool is_link_script(std::string_view path) {
          (path.ends_with("-post-link.sh") || path.ends_with("-pre-link.sh"));
 }
 
-bool has_scripts(const prefix::Layout& layout) {
-  return std::ranges::any_of(layout.paths, [](const prefix::PlannedPath& path) {
-    return is_link_script(path.target) || path.target.starts_with(activation_folder) ||
-           path.target.starts_with(variables_folder);
-  });
+/// What has to be run before the image's variables are known; nothing else asks for a stage.
+struct Scripts {
+  bool link = false;
+  bool activation = false;
+  bool variables = false;  ///< env_vars.d
+};
+
+Scripts scripts_of(const prefix::Layout& layout) {
+  Scripts scripts;
+  for (const prefix::PlannedPath& path : layout.paths) {
+    if (is_link_script(path.target)) scripts.link = true;
+    if (path.target.starts_with(activation_folder)) scripts.activation = true;
+    if (path.target.starts_with(variables_folder)) scripts.variables = true;
+  }
+  return scripts;
 }
 
 bool continues_a_name(char c) {
@@ -44,6 +54,7 @@ bool continues_a_name(char c) {
 }
 
 /// Replaces a path, not the beginning of a longer name ("/env" in "/env2").
+/// `from` is not empty.
 std::string with_path_replaced(std::string_view text, std::string_view from, std::string_view to) {
   std::string result;
   while (true) {
@@ -87,6 +98,51 @@ std::vector<std::string> script_names(const prefix::Layout& layout) {
   return names;
 }
 
+/// What the environment's own record says, where it has these very scripts and none of them did
+/// more than set variables.
+std::optional<shell::Activation> activation_on_record(const StageRequest& request,
+                                                      const Locations& locations,
+                                                      const Seams& seams) {
+  if (!request.environment) return std::nullopt;
+  const fs::path& own = request.environment->prefix;
+  const auto record = record_of(*request.environment, locations, seams.reader);
+  const bool is_whole = record && record->acted.empty() && record->key.node.empty();
+  if (!is_whole || script_names(own) != script_names(request.layout)) return std::nullopt;
+  shell::Activation activation;
+  activation.prefix = own.native();
+  use_record(*record, ForNode::any, activation);
+  return activation;
+}
+
+/// For the prefix in the image: `known` was recorded elsewhere.
+Result<> take_activation(const StageRequest& request, const shell::Activation& known,
+                         const std::vector<prefix::StateVariable>& variables, Stage& stage) {
+  shell::ActivationInput input;
+  input.prefix = request.prefix;
+  input.environment_name = request.contents.name;
+  for (const prefix::StateVariable& variable : variables) {
+    input.variables.emplace_back(variable.name, variable.value);
+  }
+  HPCENV_ASSIGN(input.recorded, moved(known.recorded, known.prefix, request.prefix));
+  stage.activation = shell::activation_of(input);
+  for (const std::string& script : known.live_scripts) {
+    stage.notes.push_back(
+        fmt::format("what {} does depends on where it is run: it is not in the image's variables",
+                    fs::path(script).filename().native()));
+  }
+  return {};
+}
+
+bool has_modules_to_compile(const StageRequest& request) {
+  if (!request.python.has_value() || request.compiled_packages.empty()) return false;
+  const std::vector<std::size_t> modules =
+      prefix::modules_to_compile(request.layout, request.packages, *request.python);
+  return std::ranges::any_of(modules, [&](std::size_t index) {
+    return std::ranges::find(request.compiled_packages, request.layout.paths[index].package) !=
+           request.compiled_packages.end();
+  });
+}
+
 class Staging {
  public:
   Staging(const StageRequest& request, const Locations& locations, const Seams& seams, Stage& stage,
@@ -115,23 +171,10 @@ class Staging {
 
   /// As conda does: after the scripts, which may write what activation reads.
   Result<> activate() {
-    shell::ActivationInput input;
-    input.prefix = request_.prefix;
-    input.environment_name = request_.contents.name;
     HPCENV_ASSIGN(const std::vector<prefix::StateVariable> variables,
                   prefix::state_variables(prefix_));
-    for (const prefix::StateVariable& variable : variables) {
-      input.variables.emplace_back(variable.name, variable.value);
-    }
     HPCENV_ASSIGN(const shell::Activation known, recorded_activation());
-    HPCENV_ASSIGN(input.recorded, moved(known.recorded, known.prefix, request_.prefix));
-    stage_.activation = shell::activation_of(input);
-    for (const std::string& script : known.live_scripts) {
-      stage_.notes.push_back(
-          fmt::format("what {} does depends on where it is run: it is not in the image's variables",
-                      fs::path(script).filename().native()));
-    }
-    return {};
+    return take_activation(request_, known, variables, stage_);
   }
 
   /// Before Python runs in it, so that what the scripts wrote is told from bytecode.
@@ -187,20 +230,8 @@ class Staging {
   }
 
  private:
-  /// What the environment's own record says, where it has these very scripts and none of them did
-  /// more than set variables; else they are recorded here.
   Result<shell::Activation> recorded_activation() {
-    if (request_.environment) {
-      const auto record = record_of(*request_.environment, locations_, seams_.reader);
-      const bool is_whole = record && record->acted.empty() && record->key.node.empty();
-      const fs::path& own = request_.environment->prefix;
-      if (is_whole && script_names(own) == script_names(request_.layout)) {
-        shell::Activation activation;
-        activation.prefix = own.native();
-        use_record(*record, ForNode::any, activation);
-        return activation;
-      }
-    }
+    if (auto known = activation_on_record(request_, locations_, seams_)) return std::move(*known);
     const LocalSeams local{seams_.reader, seams_.runner, seams_.reporter, seams_.clock};
     HPCENV_ASSIGN(KnownActivation known, known_activation({prefix_, request_.contents.name},
                                                           ForNode::any, locations_, local));
@@ -269,16 +300,6 @@ void sweep(const fs::path& folder, std::int64_t now) {
   }
 }
 
-shell::Activation plain_activation(const StageRequest& request) {
-  shell::ActivationInput input;
-  input.prefix = request.prefix;
-  input.environment_name = request.contents.name;
-  for (const prefix::StateVariable& variable : request.contents.plan.variables) {
-    input.variables.emplace_back(variable.name, variable.value);
-  }
-  return shell::activation_of(input);
-}
-
 }  // namespace
 
 Stage::Stage(Stage&& other) noexcept { *this = std::move(other); }
@@ -300,12 +321,17 @@ Stage::~Stage() {
 Result<Stage> make_stage(const StageRequest& request, const Locations& locations,
                          const Seams& seams) {
   Stage stage;
-  stage.activation = plain_activation(request);
-  const bool scripts = has_scripts(request.layout);
-  const bool compiles =
-      request.python.has_value() && !request.compiled_packages.empty() &&
-      !prefix::modules_to_compile(request.layout, request.packages, *request.python).empty();
-  if (!scripts && !compiles) return stage;
+  const Scripts scripts = scripts_of(request.layout);
+  const bool compiles = has_modules_to_compile(request);
+  shell::Activation known;
+  known.prefix = request.prefix;
+  bool is_known = !scripts.activation;
+  if (const auto recorded = activation_on_record(request, locations, seams)) {
+    known = *recorded;
+    is_known = true;
+  }
+  HPCENV_TRY(take_activation(request, known, request.contents.plan.variables, stage));
+  if (is_known && !compiles && !scripts.link && !scripts.variables) return stage;
   if (request.contents.subdir != conda::native_subdir()) {
     stage.notes.push_back(fmt::format(
         "programs for {} do not run here: Python files are not compiled, and scripts of packages "
@@ -313,6 +339,7 @@ Result<Stage> make_stage(const StageRequest& request, const Locations& locations
         request.contents.subdir));
     return stage;
   }
+  stage.notes.clear();
   HPCENV_TRY(base::make_directories(locations.root / "images"));
   sweep(locations.root / "images", seams.clock.now());
   HPCENV_ASSIGN(stage.folder_,
@@ -320,10 +347,8 @@ Result<Stage> make_stage(const StageRequest& request, const Locations& locations
   Staging staging(request, locations, seams, stage, stage.folder_ / request.contents.name);
   seams.reporter.step("Preparing");
   HPCENV_TRY(staging.link());
-  if (scripts) {
-    HPCENV_TRY(staging.activate());
-    HPCENV_TRY(staging.collect_written());
-  }
+  HPCENV_TRY(staging.activate());
+  HPCENV_TRY(staging.collect_written());
   if (compiles) HPCENV_TRY(staging.compile());
   return stage;
 }

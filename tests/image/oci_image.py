@@ -80,6 +80,7 @@ def unpack(image: Path, target: Path) -> Path:
     subprocess.run(["skopeo", "copy", "--quiet", "--preserve-digests", f"{kind}:{image}", f"oci:{layout}:x"], check=True,
                    capture_output=True)
     subprocess.run(["umoci", "unpack", "--image", f"{layout}:x", target / "bundle"], check=True, capture_output=True)
+    (target / "bundle").chmod(0o755)
     return target / "bundle" / "rootfs"
 
 

@@ -78,7 +78,6 @@ class RealPython(ImageCase):
         cls.image_file.chmod(0o644)
         cls.image = Image(cls.image_file)
         cls.unpacked = unpack(cls.image_file, cls.work)
-        cls.unpacked.parent.chmod(0o755)
 
     def runTest(self) -> None:
         """So that setUpClass can use the case's own functions."""

@@ -79,7 +79,10 @@ TEST_CASE("there are never more layers than there may be, and no package is left
 TEST_CASE("a small package that changes touches one layer") {
   std::vector<conda::PackageRecord> records;
   records.reserve(60);
-  for (int i = 0; i < 60; ++i) records.push_back(package(fmt::format("p{}", i)));
+  for (int i = 0; i < 60; ++i) {
+    records.push_back(package(fmt::format("p{}", i)));
+    if (i % 2 == 0) records.back().noarch = conda::Noarch::python;
+  }
   LayerRules rules;
   rules.prefix = "/opt/envs/e";
   rules.compression = "gzip";
@@ -97,6 +100,20 @@ TEST_CASE("a small package that changes touches one layer") {
   std::ranges::set_intersection(before, after, std::back_inserter(same));
   CHECK(before.size() == most_shared_layers);
   CHECK(same.size() == before.size() - 1);
+}
+
+TEST_CASE("packages that need Python share no layer with others") {
+  std::vector<conda::PackageRecord> records;
+  records.reserve(40);
+  for (int i = 0; i < 40; ++i) {
+    records.push_back(package(fmt::format("p{}", i)));
+    if (i % 3 == 0) records.back().depends = {"python >=3.9"};
+  }
+  for (const PackageGroup& group : group_packages(records, 90)) {
+    const auto of_python = std::ranges::count_if(
+        group, [&](std::size_t index) { return !records[index].depends.empty(); });
+    CHECK((of_python == 0 || of_python == static_cast<std::ptrdiff_t>(group.size())));
+  }
 }
 
 TEST_CASE("a layer's key is of all that decides its bytes") {
