@@ -14,7 +14,7 @@ fi
 [[ ! -e $folder/complete ]] || exit 0
 
 mkdir -p "$cache/images"
-work=$(mktemp -d "$cache/images/new.XXXXXX")
+work=$(mktemp -d -p "$cache/images")
 trap 'rm -rf "$work"' EXIT
 # Where this machine's apt gets its packages from.
 # shellcheck disable=SC2016

@@ -296,7 +296,7 @@ TEST_CASE("a part that is another is not taken; the whole is asked for") {
   for (const char* lie : {"bytes 3-9/10", "bytes 0-9/10", "x", ""}) {
     RegistryCase test;
     test.registry.answers = {broken(200, {}, "0123"),
-                             reply(206, {{"content-range", lie}}, "XXXXXX"), reply(200, {}, ten)};
+                             reply(206, {{"content-range", lie}}, "??????"), reply(200, {}, ten)};
     CHECK(test.read(blob) == ten);
     CHECK_FALSE(test.registry.asked.back().contains("bytes="));
   }
