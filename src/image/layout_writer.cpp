@@ -186,8 +186,8 @@ Result<> remove_file(const fs::path& path) {
   return fail_errno(errno, fmt::format("cannot remove {}", path.native()));
 }
 
-/// What no image of this layout needs any more.
-Result<> remove_others(const fs::path& layout, const std::vector<Descriptor>& wanted) {
+/// Blobs that the image of this layout does not need.
+Result<> remove_other_blobs(const fs::path& layout, const std::vector<Descriptor>& wanted) {
   std::set<std::string, std::less<>> names;
   for (const Descriptor& blob : wanted) names.emplace(hex_of_digest(blob.digest));
   HPCENV_ASSIGN(const std::vector<std::string> blobs, base::list_directory(layout / blobs_folder));
@@ -401,7 +401,12 @@ Result<> LayoutWriter::commit_directory(const Manifest& manifest, const Descript
                                         const std::string& reference) const {
   HPCENV_TRY(base::write_file(layout_ / "oci-layout", layout_version));
   HPCENV_TRY(base::write_file(layout_ / "index.json", layout_index(descriptor, reference)));
-  HPCENV_TRY(remove_others(layout_, blobs_of(manifest, descriptor)));
+  HPCENV_TRY(remove_other_blobs(layout_, blobs_of(manifest, descriptor)));
+  HPCENV_ASSIGN(const std::vector<std::string> notes,
+                base::list_directory(layout_ / layers_folder));
+  for (const std::string& note : notes) {
+    if (!known_layer(digest_of_hex(note))) HPCENV_TRY(remove_file(layout_ / layers_folder / note));
+  }
   if (layout_ == out_) return {};
   base::fault_point("image.commit");
   return base::rename_path(layout_, out_);

@@ -3,21 +3,18 @@
 #include <algorithm>
 
 #include "base/fs.hpp"
-#include "base/hash.hpp"
 #include "base/parallel.hpp"
 #include "base/text.hpp"
 #include "conda/platform.hpp"
 #include "host/quota.hpp"
 #include "image/gpu_variables.hpp"
 #include "image/image_metadata.hpp"
-#include "image/sbom.hpp"
 #include "ops/image_contents.hpp"
 #include "ops/image_layers.hpp"
 #include "ops/image_squash.hpp"
 #include "ops/image_stage.hpp"
 #include "ops/image_words.hpp"
 #include "ops/machine.hpp"
-#include "prefix/place.hpp"
 #include "prefix/prepare.hpp"
 
 namespace hpcenv::ops {
@@ -26,7 +23,7 @@ namespace {
 namespace fs = std::filesystem;
 using image::LayerContent;
 
-/// Layers beside those of the base and of packages: metadata, and one for each added path.
+/// Of what is generated; each added path has one more.
 constexpr std::size_t metadata_layers = 1;
 
 std::int64_t newest_timestamp(const std::vector<conda::PackageRecord>& records) {
@@ -61,20 +58,25 @@ class Builder {
     return check_links("the environment", report_.prefix);
   }
 
-  Result<> check_words() {
+  /// What the base lacks for these packages, and what of the environment stays behind.
+  Result<> judge_base() {
     HPCENV_ASSIGN(const std::vector<std::string> notes,
                   check_base(report_.base, contents_.plan.link));
     add_notes(notes);
     add_notes(unowned_notes(contents_.unowned, "not in the image"));
-    const image::RunFacts facts = run_facts();
     const bool knows_files = !layout_.paths.empty();
     if (knows_files && report_.base.image && !report_.base.facts.has_certificates &&
-        facts.certificates.empty()) {
+        run_facts().certificates.empty()) {
       report_.notes.emplace_back(
           "neither the base nor the environment has CA certificates: no TLS server is believed; "
           "the package ca-certificates brings them");
     }
-    HPCENV_TRY(image::run_config(report_.base.config, facts, request_.run));
+    return {};
+  }
+
+  /// Before anything is written.
+  Result<> check_words() const {
+    HPCENV_TRY(image::run_config(report_.base.config, run_facts(), request_.run));
     return {};
   }
 
@@ -258,8 +260,9 @@ class Builder {
     manifest.annotations = image_labels(request_, report_, created_);
     HPCENV_ASSIGN(report_.manifest,
                   layout_writer_->commit(image::manifest_text(manifest), request_.reference));
+    if (is_squashfs()) HPCENV_TRY(become_squashfs());
     HPCENV_ASSIGN(report_.boms, write_boms(request_, report_, created_));
-    return is_squashfs() ? become_squashfs() : Result<>();
+    return {};
   }
 
   ImageReport take_report() { return std::move(report_); }
@@ -521,6 +524,7 @@ Result<ImageOutcome> build_image(const ImageRequest& request, const Locations& l
   HPCENV_TRY(builder.look_at_base());
   const bool is_dry = request.choice.run == ChangeRequest::Run::dry;
   if (!is_dry) HPCENV_TRY(builder.unpack());
+  HPCENV_TRY(builder.judge_base());
   HPCENV_TRY(builder.check_words());
   HPCENV_TRY(builder.read_added_files());
   HPCENV_TRY(builder.look_at_target());

@@ -7,6 +7,7 @@
 #include "base/interrupt.hpp"
 #include "conda/install_order.hpp"
 #include "conda/platform.hpp"
+#include "ops/cost.hpp"
 #include "ops/explicit.hpp"
 #include "packages/fetch.hpp"
 #include "prefix/layout_names.hpp"
@@ -52,6 +53,9 @@ Result<std::vector<std::string>> unowned_files(const prefix::PrefixState& state)
     if (!is_generated(relative) && !owned.contains(relative.native())) {
       unowned.push_back(relative.native());
     }
+  }
+  if (error) {
+    return fail_errno(error.value(), fmt::format("cannot read {}", state.prefix.native()));
   }
   std::ranges::sort(unowned);
   return unowned;
@@ -114,6 +118,9 @@ Result<std::vector<conda::UnpackedPackage>> unpacked_contents(ImageContents& con
   HPCENV_ASSIGN(packages::PackageCache cache,
                 packages::PackageCache::open(cache_places(locations)));
   for (const std::string& sentence : cache.left_out()) seams.reporter.warning(sentence);
+  const QuotaSource quotas{choice.link.environment, seams.runner};
+  HPCENV_ASSIGN(const Cost cost, estimate_cost(contents.plan, &cache, quotas, choice.link.files));
+  HPCENV_TRY(require_room_to_fetch(cost, locations.packages(), quotas));
   packages::FetchOptions options;
   options.check = choice.cache_check;
   options.safety = choice.safety;

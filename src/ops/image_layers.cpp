@@ -18,7 +18,6 @@ std::string_view text_of(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-/// A digest that was compared when the base was looked into; bytes are copied.
 Result<image::KnownLayer> copy_blob(const image::ImageFile& base, const image::Descriptor& blob,
                                     const std::string& diff_id, const image::LayoutWriter& layout) {
   image::KnownLayer layer;

@@ -169,6 +169,8 @@ class Layers(ImageCase):
         image = Image(self.build("-f", self.explicit("odd"), "--image-prefix", "/opt/envs/app", umask=0o077))
         for layer in image.layers:
             for info, _ in image.entries(layer):
+                if info.name.endswith(("/share/one", "/bin/tool")):
+                    self.assertEqual(info.mtime, 1_690_000_000, "the date that the package gives it")
                 if not info.issym():
                     self.assertIn(info.mode, (0o755,) if info.isdir() else (0o755, 0o644), info.name)
                 self.assertEqual((info.uid, info.gid, info.uname, info.gname), (0, 0, "", ""))
@@ -222,6 +224,28 @@ class Contents(ImageCase):
         done = run_in(root, ["/bin/sh", "-c", "echo $CONDA_PREFIX; ls $SCRIPTED_HOME/odd* 2>&1; tool"],
                       {"CONDA_PREFIX": "/home/me/conda", **image.env})
         self.assertEqual(done.stdout.splitlines()[0], "/opt/envs/app", done)
+
+    def test_what_is_on_record_of_activation_needs_no_stage(self) -> None:
+        self.create("act", "activated")
+        log = self.folder / "points"
+        by_name = Image(self.build("-n", "act", HPCENV_FAULT_LOG=str(log)))
+        self.assertNotIn("prepare.mkdir", log.read_text().split())
+        self.assertEqual(by_name.env["ACTIVATED"], "/opt/envs/act/share")
+        by_file = Image(self.build("-f", self.explicit("activated"), "--image-prefix", "/opt/envs/act", out="by-file",
+                                   HPCENV_FAULT_LOG=str(log)))
+        self.assertIn("prepare.mkdir", log.read_text().split())
+        self.assertEqual(by_file.env["ACTIVATED"], "/opt/envs/act/share")
+
+    def test_a_stage_that_a_killed_build_left_goes_after_a_day(self) -> None:
+        self.create("app", "odd", "scripted")
+        old, young = self.root / "images/stage-old", self.root / "images/stage-young"
+        for path in (old, young):
+            path.mkdir(parents=True)
+        os.utime(old, (1_600_000_000, 1_600_000_000))
+        self.build("-n", "app")
+        self.assertEqual((old.exists(), young.exists()), (False, True))
+        self.assertEqual([path.name for path in (self.root / "images").glob("stage-*")], ["stage-young"])
+        young.rmdir()
 
     def test_what_scripts_leave_is_in_the_top_layer_and_named(self) -> None:
         self.create("app", "odd", "scripted")
@@ -423,6 +447,10 @@ class BadInput(ImageCase):
         self.refused("-f", file, *rest, "--add", "missing:/srv/x", code=1, says="there is no missing")
         self.refused("-f", file, *rest, "--add", f"{own}:/opt/envs/app/x", code=1, says="into the environment")
         self.refused("-f", file, *rest, "--add", f"{own}:/bin/x", code=1, says="/bin is a link in the base")
+        tree = self.folder / "tree"
+        (tree / "bin").mkdir(parents=True)
+        (tree / "bin/tool").write_text("x")
+        self.refused("-f", file, *rest, "--add", f"{tree}:/", code=1, says="/bin is a link in the base")
         os.mkfifo(self.folder / "pipe")
         self.refused("-f", file, *rest, "--add", f"{self.folder / 'pipe'}:/srv/p", code=1, says="neither a file")
 
@@ -454,6 +482,14 @@ class BadInput(ImageCase):
                                check=3, before=before)
             self.assertIn("no space for", done.stderr)
             self.assertIn("--format oci-dir", done.stderr)
+
+    def test_no_room_for_what_has_to_be_fetched(self) -> None:
+        place = self.folder / "place"
+        place.mkdir()
+        before = ["bwrap", "--dev-bind", "/", "/", "--size", str(4 << 20), "--tmpfs", str(place)]
+        done = self.hpcenv("image", "build", "-f", self.specs("big"), "--base", "none", "-o", self.folder / "x", check=3, before=before,
+                           HPCENV_ROOT=str(place / "root"))
+        self.assertRegex(done.stderr, r"no space for .*/pkgs: it needs 10\.5 MiB")
 
     def test_a_disk_that_fills_while_a_layer_is_written(self) -> None:
         self.create("app", "odd", "scripted", "twin-b", "big")

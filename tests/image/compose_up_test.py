@@ -5,15 +5,12 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import subprocess
 import sys
-import tempfile
 import unittest
 from pathlib import Path
 
 from engines import Daemons, run
-from image_case import TESTS, ImageCase, debian, skip
+from image_case import ImageCase, debian, skip
 
 # Beside the Python of the tests.
 COMPOSE = Path(sys.executable).parent / "docker-compose"
@@ -38,11 +35,7 @@ def setUpModule() -> None:  # noqa: N802 (unittest's name)
 class ComposeUp(ImageCase):
     @classmethod
     def setUpClass(cls) -> None:
-        cls.work = Path(tempfile.mkdtemp(prefix="hpcenv-compose-up-"))
-        cls.addClassCleanup(shutil.rmtree, cls.work, ignore_errors=True)
-        cls.channel = f"{cls.work}/channel"
-        subprocess.run([sys.executable, "-B", TESTS / "channel/build_channel.py", "--profile", "first", "--out", cls.channel],
-                       check=True, stdout=subprocess.DEVNULL)
+        cls.with_real_channel("first")
         cls.daemons = Daemons(cls.work)
         cls.addClassCleanup(cls.daemons.stop)
 

@@ -6,11 +6,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tarfile
-import tempfile
 import unittest
 from pathlib import Path
 
@@ -49,11 +47,7 @@ class Cuda(ImageCase):
     def setUpClass(cls) -> None:
         if not Path(cls.program).is_file():
             skip("no static program")
-        cls.work = Path(tempfile.mkdtemp(prefix="hpcenv-cuda-image-"))
-        cls.addClassCleanup(shutil.rmtree, cls.work, ignore_errors=True)
-        cls.channel = f"{cls.work}/channel"
-        subprocess.run([sys.executable, "-B", TESTS / "channel/build_channel.py", "--profile", "cuda", "--out", cls.channel],
-                       check=True, stdout=subprocess.DEVNULL)
+        cls.with_real_channel("cuda")
         cls.weights = cls.work / "model.safetensors"
         with cls.weights.open("wb") as file:
             piece = os.urandom(32 << 20)

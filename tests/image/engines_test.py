@@ -6,13 +6,10 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
-import tempfile
 import unittest
-from pathlib import Path
 
 from engines import Daemons, Podman, need, run
-from image_case import TESTS, ImageCase, debian, make_channel, skip
+from image_case import ImageCase, debian, make_channel, skip
 from oci_image import Image
 
 NAME = "lab.example/team/app:1.2"
@@ -27,11 +24,7 @@ def setUpModule() -> None:  # noqa: N802 (unittest's name)
 class Engines(ImageCase):
     @classmethod
     def setUpClass(cls) -> None:
-        cls.work = Path(tempfile.mkdtemp(prefix="hpcenv-engines-"))
-        cls.addClassCleanup(shutil.rmtree, cls.work, ignore_errors=True)
-        cls.channel = f"{cls.work}/channel"
-        subprocess.run([sys.executable, "-B", TESTS / "channel/build_channel.py", "--profile", "first", "--out", cls.channel],
-                       check=True, stdout=subprocess.DEVNULL)
+        cls.with_real_channel("first")
         case = cls()
         case.setUp()
         case.hpcenv("create", "-y", "-n", "app", "python", "requests")

@@ -98,6 +98,7 @@ def make_channel(channel: str) -> None:
         add_raw_package(channel, "big", {b"lib/big.bin": (os.urandom(11_000_000), 0o644)}),
         add_raw_package(channel, "cuda-version", {b"share/cuda-version": (b"x", 0o644)}, version="12.8"),
         add_raw_package(channel, "gpu", {b"share/gpu": (b"g", 0o644)}, depends=("cuda-version", "__cuda >=12")),
+        add_raw_package(channel, "activated", {b"etc/conda/activate.d/activated.sh": (b"export ACTIVATED=$CONDA_PREFIX/share\n", 0o644)}),
         add_raw_package(channel, "certificates", {b"ssl/cacert.pem": (b"c", 0o644)}),
         add_raw_package(channel, "pytorch", {b"share/pytorch": (b"p", 0o644)}, build="cpu_0"),
         add_raw_package(channel, "newglibc", {b"share/new": (b"g", 0o644)}, depends=("__glibc >=9.9",)),
@@ -116,6 +117,16 @@ class ImageCase(unittest.TestCase):
         cls.addClassCleanup(shutil.rmtree, cls.work, ignore_errors=True)
         cls.channel = f"{cls.work}/channel"
         make_channel(cls.channel)
+
+    @classmethod
+    def with_real_channel(cls, profile: str) -> None:
+        """In place of setUpClass: packages of Debian and PyPI."""
+        cls.work = Path(tempfile.mkdtemp(prefix="hpcenv-image-"))
+        cls.work.chmod(0o755)
+        cls.addClassCleanup(shutil.rmtree, cls.work, ignore_errors=True)
+        cls.channel = f"{cls.work}/channel"
+        subprocess.run([sys.executable, "-B", TESTS / "channel/build_channel.py", "--profile", profile, "--out", cls.channel],
+                       check=True, stdout=subprocess.DEVNULL)
 
     def setUp(self) -> None:
         self.folder = Path(tempfile.mkdtemp(dir=self.work))

@@ -6,17 +6,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import subprocess
-import sys
-import tempfile
 import unittest
 from pathlib import Path
 
-from image_case import TESTS, ImageCase, debian
+from image_case import ImageCase, debian
 from oci_image import Image, run_in, unpack
 
-PROFILE = "first"
 PACKAGES = ("python", "requests", "rich")
 PREFIX = "opt/envs/app"
 
@@ -62,12 +58,7 @@ def tree(root: Path) -> dict[str, tuple]:
 class RealPython(ImageCase):
     @classmethod
     def setUpClass(cls) -> None:
-        cls.work = Path(tempfile.mkdtemp(prefix="hpcenv-image-"))
-        cls.work.chmod(0o755)
-        cls.addClassCleanup(shutil.rmtree, cls.work, ignore_errors=True)
-        cls.channel = f"{cls.work}/channel"
-        subprocess.run([sys.executable, "-B", TESTS / "channel/build_channel.py", "--profile", PROFILE, "--out", cls.channel],
-                       check=True, stdout=subprocess.DEVNULL)
+        cls.with_real_channel("first")
         case = cls()
         case.setUp()
         # Everything that belongs to the store is closed to others.
@@ -93,6 +84,14 @@ class RealPython(ImageCase):
         for line in done.stderr.splitlines():
             self.assertNotIn("stale", line)
             self.assertNotRegex(line, r"^# code object from .*\.py'$")
+
+    def test_bytecode_is_valid_for_good_and_the_same_however_it_is_made(self) -> None:
+        flags = {file.read_bytes()[4:8] for file in (self.unpacked / PREFIX / "lib").rglob("site-packages/requests/**/*.pyc")}
+        self.assertEqual(flags, {b"\1\0\0\0"}, "unchecked hashes")
+        for jobs in ("1", "7"):
+            out = self.folder / f"{jobs}.tar"
+            self.hpcenv("image", "build", "-n", "app", "--base", debian(), "--tag", "lab.example/app:1", "-o", out, "--jobs", jobs)
+            self.assertEqual(Image(out).descriptor["digest"], self.image.descriptor["digest"])
 
     def test_trap_07_the_bases_shell_runs(self) -> None:
         self.assertTrue((self.unpacked / "bin").is_symlink(), "the base has a merged /usr")

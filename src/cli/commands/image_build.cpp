@@ -184,6 +184,10 @@ Result<int> run(const Arguments& arguments, Session& session) {
   const auto base = image::parse_reference(request.base);
   HPCENV_ASSIGN(image_seams.registry_options,
                 registry_options(arguments, base.value_or(image::Reference()), session));
+  const auto other = image::parse_reference(request.against);
+  if (other && arguments.has("plain-http")) {
+    image_seams.registry_options.plain_http.push_back(other->registry);
+  }
   HPCENV_ASSIGN(const ops::ImageOutcome outcome, ops::build_image(request, locations, image_seams));
   session.end_progress();
   if (const auto* conflict = std::get_if<solve::Conflict>(&outcome)) {

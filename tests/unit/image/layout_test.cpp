@@ -144,6 +144,24 @@ TEST_CASE("a layout is added to, and loses what no image needs") {
   CHECK(base::list_directory(out / "blobs/sha256")->size() == 3);
 }
 
+TEST_CASE("what is noted of a layer goes with its blob") {
+  const test::TemporaryDirectory directory;
+  const fs::path out = directory.path() / "dir";
+  REQUIRE(write_image(out, ImageFormat::oci_dir, "ONE"));
+  const std::string key = digest_of_hex(std::string(64, '2'));
+  const auto note = out / "hpcenv-layers" / std::string(64, '2');
+  {
+    const auto writer = LayoutWriter::open(out, ImageFormat::oci_dir);
+    REQUIRE(writer);
+    const auto layer = writer->put("ONE", layer_media_type(LayerCompression::none));
+    REQUIRE(writer->remember(key, {*layer, layer->digest, 3, {}}));
+  }
+  REQUIRE(write_image(out, ImageFormat::oci_dir, "ONE"));
+  CHECK(base::path_exists(note));
+  REQUIRE(write_image(out, ImageFormat::oci_dir, "TWO"));
+  CHECK_FALSE(base::path_exists(note));
+}
+
 TEST_CASE("places of other things are left alone") {
   const test::TemporaryDirectory directory;
   REQUIRE(base::make_directories(directory.path() / "full"));
