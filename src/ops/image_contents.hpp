@@ -30,8 +30,8 @@ Result<ImageContents> contents_of(const EnvironmentRef& environment, const std::
 Result<ContentsOutcome> contents_chosen(const ChangeRequest& choice, const std::string& name,
                                         const Locations& locations, const Seams& seams);
 
-/// All packages unpacked; what no cache holds is fetched. Kind no_space, before anything is fetched,
-/// where there is no room for the archives.
+/// All packages unpacked; what no cache holds is fetched. Kind no_space, before anything is
+/// fetched, where there is no room for the archives.
 Result<std::vector<conda::UnpackedPackage>> unpacked_contents(ImageContents& contents,
                                                               const ChangeRequest& choice,
                                                               const Locations& locations,
