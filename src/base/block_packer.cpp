@@ -35,12 +35,14 @@ BlockPacker::~BlockPacker() = default;
 
 Result<std::string> BlockPacker::pack(std::string_view block) {
   if (state_->format == BlockFormat::zstd) return state_->zstd.pack(block);
-  if (state_->gzip == nullptr) return fail(ErrorKind::bug, "no memory for a gzip compressor");
-  std::string packed(libdeflate_gzip_compress_bound(state_->gzip, block.size()), '\0');
-  const std::size_t size = libdeflate_gzip_compress(state_->gzip, block.data(), block.size(),
-                                                    packed.data(), packed.size());
-  if (size == 0) return fail(ErrorKind::bug, "a gzip block is larger than its bound");
-  packed.resize(size);
+  libdeflate_compressor* gzip = state_->gzip;
+  if (gzip == nullptr) return fail(ErrorKind::bug, "no memory for a gzip compressor");
+  std::string packed;
+  packed.resize_and_overwrite(
+      libdeflate_gzip_compress_bound(gzip, block.size()), [&](char* place, std::size_t room) {
+        return libdeflate_gzip_compress(gzip, block.data(), block.size(), place, room);
+      });
+  if (packed.empty()) return fail(ErrorKind::bug, "a gzip block is larger than its bound");
   return packed;
 }
 

@@ -88,11 +88,15 @@ ZstdPacker::~ZstdPacker() = default;
 ZstdPacker::ZstdPacker(ZstdPacker&&) noexcept = default;
 ZstdPacker& ZstdPacker::operator=(ZstdPacker&&) noexcept = default;
 
-std::string ZstdPacker::pack(std::string_view bytes) {
-  std::string packed(ZSTD_compressBound(bytes.size()), '\0');
-  const std::size_t size = ZSTD_compressCCtx(state_->context, packed.data(), packed.size(),
-                                             bytes.data(), bytes.size(), state_->level);
-  packed.resize(ZSTD_isError(size) != 0U ? 0 : size);
+Result<std::string> ZstdPacker::pack(std::string_view bytes) {
+  std::string packed;
+  if (state_->context == nullptr) return fail(ErrorKind::bug, "no memory for zstd");
+  packed.resize_and_overwrite(ZSTD_compressBound(bytes.size()), [&](char* place, std::size_t room) {
+    const std::size_t size =
+        ZSTD_compressCCtx(state_->context, place, room, bytes.data(), bytes.size(), state_->level);
+    return ZSTD_isError(size) != 0U ? 0 : size;
+  });
+  if (packed.empty()) return fail(ErrorKind::bug, "no memory for zstd");
   return packed;
 }
 

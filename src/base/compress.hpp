@@ -40,7 +40,8 @@ class ZstdPacker {
   ~ZstdPacker();
   ZstdPacker(ZstdPacker&&) noexcept;
   ZstdPacker& operator=(ZstdPacker&&) noexcept;
-  std::string pack(std::string_view bytes);
+  /// Kind bug where zstd has no memory.
+  Result<std::string> pack(std::string_view bytes);
 
  private:
   struct State;

@@ -146,7 +146,7 @@ sqfs_s32 pack_block(sqfs_compressor_t* self, const sqfs_u8* in, sqfs_u32 size, s
   auto& packer = *reinterpret_cast<Packer*>(self);
   const std::string_view block(reinterpret_cast<const char*>(in), size);
   const std::string packed = packer.compression == SquashfsCompression::zstd
-                                 ? packer.zstd.pack(block)
+                                 ? packer.zstd.pack(block).value_or("")
                                  : packer.gzip.pack(block);
   return packed.size() < size ? hand_over(packed, out, room) : 0;
 }

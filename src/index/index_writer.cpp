@@ -65,7 +65,7 @@ void IndexWriter::note_needed(std::uint32_t user, const std::vector<std::string_
 
 Result<> IndexWriter::flush_block() {
   if (block_.empty()) return {};
-  const std::string packed = packer_.pack(block_);
+  HPCENV_ASSIGN(const std::string packed, packer_.pack(block_));
   blocks_.push_back({file_size_, static_cast<std::uint32_t>(packed.size()),
                      static_cast<std::uint32_t>(block_.size()), checksum_of(packed)});
   HPCENV_TRY(base::write_all(file_.get(), packed, path_));

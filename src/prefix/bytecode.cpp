@@ -13,11 +13,11 @@ namespace hpcenv::prefix {
 
 namespace {
 
-/// Reads triples (group, where a source lies, where it will lie) that end with NUL; answers with
+/// Reads triples (piece, where a source lies, where it will lie) that end with NUL; answers with
 /// the tag that stands in the names of bytecode files. Dated bytecode, as the sources are never
 /// written again. What does not compile (templates, Python 2) is left out, a full disk is not.
 /// Lasting bytecode: what marshal writes depends on strings that the process knows already, so each
-/// group begins in a copy of the same process.
+/// piece begins in a copy of the same process.
 constexpr std::string_view driver = R"(
 import errno, itertools, os, py_compile, sys
 lasting = sys.argv[1] == "lasting"
@@ -54,11 +54,49 @@ constexpr int no_space_code = 28;
 /// Starting python costs as much as compiling about this many files.
 constexpr std::size_t smallest_batch = 50;
 constexpr std::chrono::minutes batch_deadline{30};
+/// Of one group. A constant: it decides the bytes.
+constexpr std::size_t longest_piece = 64;
 
-std::string batch_input(const BytecodeJob& job, std::size_t begin, std::size_t end) {
+/// Per source, in which piece of its group it is compiled; pieces have running numbers.
+std::vector<std::size_t> pieces_of(const BytecodeJob& job) {
+  std::vector<std::size_t> pieces(job.sources.size(), 0);
+  std::size_t length = 1;
+  for (std::size_t i = 1; i < job.groups.size(); ++i) {
+    const bool goes_on = job.groups[i] == job.groups[i - 1] && length < longest_piece;
+    length = goes_on ? length + 1 : 1;
+    pieces[i] = pieces[i - 1] + (goes_on ? 0 : 1);
+  }
+  return pieces;
+}
+
+struct Batch {
+  std::size_t begin;
+  std::size_t end;
+};
+
+/// As many as `count`, of about as many sources each; those of `lasting` bytecode end where a piece
+/// does.
+std::vector<Batch> batches_of(const BytecodeJob& job, const std::vector<std::size_t>& pieces,
+                              std::size_t count) {
+  std::vector<Batch> batches;
+  std::size_t begin = 0;
+  for (std::size_t batch = 1; batch <= count; ++batch) {
+    std::size_t end = pieces.size() * batch / count;
+    const auto is_inside = [&] {
+      return end > 0 && end < pieces.size() && pieces[end] == pieces[end - 1];
+    };
+    while (!job.groups.empty() && is_inside()) ++end;
+    if (end > begin) batches.push_back({begin, end});
+    begin = std::max(begin, end);
+  }
+  return batches;
+}
+
+std::string batch_input(const BytecodeJob& job, const std::vector<std::size_t>& pieces,
+                        const Batch& batch) {
   std::string input;
-  for (std::size_t i = begin; i < end; ++i) {
-    input += job.groups.empty() ? "0" : fmt::format("{}", job.groups[i]);
+  for (std::size_t i = batch.begin; i < batch.end; ++i) {
+    input += fmt::format("{}", pieces[i]);
     input += '\0';
     input += (job.directory / job.sources[i]).native();
     input += '\0';
@@ -68,7 +106,7 @@ std::string batch_input(const BytecodeJob& job, std::size_t begin, std::size_t e
   return input;
 }
 
-base::ProcessRequest batch_request(const BytecodeJob& job, std::size_t begin, std::size_t end) {
+base::ProcessRequest batch_request(const BytecodeJob& job, std::string input) {
   base::ProcessRequest request;
   const std::filesystem::path& home = job.python_home.empty() ? job.directory : job.python_home;
   const bool lasting = job.form == BytecodeJob::Form::lasting;
@@ -87,18 +125,9 @@ base::ProcessRequest batch_request(const BytecodeJob& job, std::size_t begin, st
   request.environment.set("LC_ALL", "C.UTF-8");
   if (!job.library_path.empty()) request.environment.set("LD_LIBRARY_PATH", job.library_path);
   request.directory = job.directory;
-  request.input = batch_input(job, begin, end);
+  request.input = std::move(input);
   request.deadline = batch_deadline;
   return request;
-}
-
-/// The first place from `index` on where a group ends.
-std::size_t cut(const BytecodeJob& job, std::size_t index) {
-  if (job.groups.empty()) return index;
-  while (index > 0 && index < job.groups.size() && job.groups[index] == job.groups[index - 1]) {
-    ++index;
-  }
-  return index;
 }
 
 struct Answer {
@@ -173,12 +202,13 @@ Result<Bytecode> compile_bytecode(const BytecodeJob& job, base::ProcessRunner& r
   const std::size_t count = job.sources.size();
   if (count == 0) return bytecode;
   const std::size_t most = (count + smallest_batch - 1) / smallest_batch;
-  const std::size_t batches = std::clamp<std::size_t>(job.jobs, 1, most);
-  std::vector<Answer> answers(batches);
-  HPCENV_TRY(base::parallel_for(batches, batches, [&](std::size_t batch) -> Result<> {
-    const base::ProcessRequest request = batch_request(job, cut(job, count * batch / batches),
-                                                       cut(job, count * (batch + 1) / batches));
-    HPCENV_ASSIGN(answers[batch], run_batch(request, runner));
+  const std::vector<std::size_t> pieces = pieces_of(job);
+  const std::vector<Batch> batches =
+      batches_of(job, pieces, std::clamp<std::size_t>(job.jobs, 1, most));
+  std::vector<Answer> answers(batches.size());
+  HPCENV_TRY(base::parallel_for(batches.size(), batches.size(), [&](std::size_t i) -> Result<> {
+    const base::ProcessRequest request = batch_request(job, batch_input(job, pieces, batches[i]));
+    HPCENV_ASSIGN(answers[i], run_batch(request, runner));
     return {};
   }));
   std::string tag;

@@ -30,7 +30,7 @@ struct BytecodeJob {
   std::string library_path;           ///< for LD_LIBRARY_PATH of python, or empty
   /// `dated`: valid while the source has its time and size. `lasting`: python never looks at the
   /// source (unchecked hash; dated before 3.7), and the bytes do not depend on the machine or on
-  /// what else is compiled: sources of one package (`groups`) share a process of their own.
+  /// what else is compiled: sources of one package (`groups`) share processes of their own.
   enum class Form { dated, lasting };
   Form form = Form::dated;
   std::vector<std::size_t> groups;  ///< per source, for `lasting`: equal numbers stand together
