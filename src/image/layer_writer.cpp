@@ -75,27 +75,40 @@ class SourceFile {
   struct stat before_{};
 };
 
-/// Replaces the placeholder in a binary file piece by piece: strings end with NUL, so what follows
-/// the last one of a piece waits for the next.
+/// Replaces the placeholder in a binary file piece by piece. Strings end with NUL, so a placeholder
+/// waits for one; what cannot be part of a placeholder waits for nothing.
 class BinaryPatcher {
  public:
   BinaryPatcher(const Patch& patch, prefix::PieceSink sink)
       : relocation_{patch.placeholder, patch.prefix}, sink_(std::move(sink)) {}
 
   Result<> write(std::string_view bytes) {
-    waiting_ += bytes;
-    const std::size_t end = waiting_.rfind('\0');
-    if (end == std::string::npos) return {};
-    HPCENV_TRY(relocate_binary(std::string_view(waiting_).substr(0, end + 1), relocation_, sink_));
-    waiting_.erase(0, end + 1);
-    return {};
+    const std::size_t last = bytes.rfind('\0');
+    if (last == std::string_view::npos) return wait(bytes);
+    waiting_ += bytes.substr(0, last + 1);
+    HPCENV_TRY(finish());
+    waiting_.clear();
+    is_held_ = false;
+    return wait(bytes.substr(last + 1));
   }
   Result<> finish() { return relocate_binary(waiting_, relocation_, sink_); }
 
  private:
+  Result<> wait(std::string_view bytes) {
+    waiting_ += bytes;
+    is_held_ = is_held_ || waiting_.find(relocation_.placeholder) != std::string::npos;
+    const std::size_t kept = relocation_.placeholder.size() - 1;
+    if (is_held_ || waiting_.size() <= kept) return {};
+    const std::size_t free = waiting_.size() - kept;
+    HPCENV_TRY(sink_(std::string_view(waiting_).substr(0, free)));
+    waiting_.erase(0, free);
+    return {};
+  }
+
   prefix::Relocation relocation_;
   prefix::PieceSink sink_;
-  std::string waiting_;
+  std::string waiting_;   ///< without NUL
+  bool is_held_ = false;  ///< a placeholder is in it
 };
 
 class Writing {

@@ -8,6 +8,7 @@
 #include "base/process.hpp"
 #include "image/blob_source.hpp"
 #include "image/layout_writer.hpp"
+#include "prefix/relocate.hpp"
 #include "unit/support/temporary_directory.hpp"
 
 namespace hpcenv::image {
@@ -99,6 +100,34 @@ TEST_CASE("placeholders become the prefix, in binaries across any piece") {
   CHECK(command_output({"/bin/tar", "-xOf", tar.native(), "opt/script"}) ==
         "#!/opt/envs/e/bin/python\nprint()\n");
   CHECK(layer->noted.at("opt/binary") == base::hash_text(base::HashKind::sha256, patched));
+}
+
+TEST_CASE("a binary is patched alike in pieces and whole, however long it has no NUL") {
+  Made made;
+  const std::string placeholder = "/build/" + std::string(240, 'p');
+  constexpr std::size_t piece = std::size_t{256} << 10U;
+  std::string binary;
+  // One that lies across the border of two pieces, ended a piece later; one never ended.
+  for (const std::size_t before : {piece - 100, std::size_t{3}, piece + 7, 2 * piece - 246}) {
+    binary += std::string(before, 'x') + placeholder + "/lib" + std::string(piece, 'y') + '\0';
+  }
+  binary += std::string(3 * piece + 5, 'z') + placeholder + std::string(piece, 'z');
+  made.directory.write("in/binary", binary);
+  std::vector<LayerEntry> entries = {file_entry(made.directory.path() / "in/binary", "binary")};
+  entries[0].patch = Patch{conda::FileMode::binary, placeholder, "/opt/envs/e"};
+  complete(entries);
+  const auto layer = write_layer(entries, {LayerCompression::none, 1, {}}, made.layout);
+  REQUIRE(layer);
+  std::string whole;
+  REQUIRE(prefix::relocate_binary(binary, {placeholder, "/opt/envs/e"},
+                                  [&](std::string_view bytes) -> Result<> {
+                                    whole += bytes;
+                                    return {};
+                                  }));
+  const fs::path tar = made.blob(*layer);
+  CHECK(command_output({"/bin/tar", "-xOf", tar.native(), "binary"}) == whole);
+  CHECK(whole.find("/opt/envs/e/libyyy") != std::string::npos);
+  CHECK(whole.find(placeholder) > 8 * piece);
 }
 
 TEST_CASE("a file that is not what it was is refused, and leaves no blob") {
