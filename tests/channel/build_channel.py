@@ -23,7 +23,7 @@ from pathlib import Path
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1] / "tools")]
 
 from channelkit import (cache, index, parts_clib, parts_compiler, parts_cuda, parts_cuda_libraries, parts_fault, parts_jupyter,
-                        parts_pkgconf, parts_python, parts_wheels)
+                        parts_pkgconf, parts_python, parts_torch, parts_wheels)
 from channelkit.errors import Unavailable
 from ending import leave
 
@@ -73,14 +73,15 @@ SMALL_CUDNN = Part("cudnn13-small", parts_cuda_libraries.make_cudnn13_small, LIB
 LIBRARIES12 = [Part("cublas12", parts_cuda_libraries.make_cublas12, LIBRARY_SOURCES),
                Part("cudnn12", parts_cuda_libraries.make_cudnn12, LIBRARY_SOURCES),
                Part("nccl12", parts_cuda_libraries.make_nccl12, LIBRARY_SOURCES)]
+TORCH = Part("torch", parts_torch.make, ("parts_torch.py", "parts_wheels.py"))
 FAULT = Part("fault", parts_fault.make, ("parts_fault.py",))
 MINI = [CLIB, PYTHON, PKGCONF, WHEELS, CUDA_VERSIONS, OLDER_CLIB, OLDER_PYTHON, OLDER_WHEELS]
 FIRST = [CLIB, PYTHON, WHEELS]
 PYTHONS = [*MINI, MORE_WHEELS, NUMPY]
 CUDA13 = [COMPILER, TOOLKIT, CUBLAS, NCCL]
-# `cuda` is the small form that tests take without --all; `whole` is all that this tool can make.
+# `cuda` is the small form that tests take without --all; `whole` is all that this tool can make but PyTorch and faults.
 PROFILES = {"first": FIRST, "mini": MINI, "python": PYTHONS, "jupyter": [*PYTHONS, JUPYTER],
-            "cuda": [*MINI, NUMPY, *CUDA13, SMALL_CUDNN, CUDA12], "fault": [FAULT],
+            "cuda": [*MINI, NUMPY, *CUDA13, SMALL_CUDNN, CUDA12], "torch": [*FIRST, NUMPY, CUDA_VERSIONS, TORCH], "fault": [FAULT],
             "whole": [*PYTHONS, JUPYTER, *CUDA13, CUDNN, CUDA12, *LIBRARIES12]}
 
 

@@ -9,8 +9,9 @@ import sys
 import unittest
 from pathlib import Path
 
+from engine_case import EngineCase, need_root
 from engines import Daemons, run
-from image_case import ImageCase, debian, skip
+from image_case import debian
 
 # Beside the Python of the tests.
 COMPOSE = Path(sys.executable).parent / "docker-compose"
@@ -28,11 +29,10 @@ OVERRIDE = "services:\n" + "".join(
 
 
 def setUpModule() -> None:  # noqa: N802 (unittest's name)
-    if os.geteuid() != 0:
-        skip("no root: engines need it")
+    need_root()
 
 
-class ComposeUp(ImageCase):
+class ComposeUp(EngineCase):
     @classmethod
     def setUpClass(cls) -> None:
         cls.with_real_channel("first")

@@ -6,20 +6,19 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import subprocess
 import sys
 import tarfile
 import unittest
 from pathlib import Path
 
 import yaml
+from engine_case import EngineCase, need_root
 from engines import Daemons, Podman, run
-from image_case import TESTS, ImageCase, debian, skip
+from image_case import TESTS, debian
 from oci_image import Image
 
 NAME = "lab.example/cuda:1"
 WEIGHTS = 2 << 30  # bytes
-MOST_MEMORY = 150 << 10  # KiB
 RECIPE = yaml.safe_load((TESTS.parent / "recipes/cuda-dev.yml").read_text())["hpcenv"]["tests"]
 COMPOSE = Path(sys.executable).parent / "docker-compose"
 
@@ -36,17 +35,13 @@ print("devices:", runtime.cudaGetDeviceCount(ctypes.byref(count)), numpy.ones((8
 
 
 def setUpModule() -> None:  # noqa: N802 (unittest's name)
-    if os.geteuid() != 0:
-        skip("no root: engines need it")
+    need_root()
 
 
-class Cuda(ImageCase):
-    program = os.environ.get("HPCENV_RELEASE_PROGRAM", "")
-
+class Cuda(EngineCase):
     @classmethod
     def setUpClass(cls) -> None:
-        if not Path(cls.program).is_file():
-            skip("no static program")
+        cls.need_static_program()
         cls.with_real_channel("cuda")
         cls.weights = cls.work / "model.safetensors"
         with cls.weights.open("wb") as file:
@@ -64,20 +59,6 @@ class Cuda(ImageCase):
         cls.daemons = Daemons(cls.work)
         cls.addClassCleanup(cls.daemons.stop)
         cls.loaded = cls.daemons.cli("load", "-i", cls.file)
-
-    def runTest(self) -> None:
-        """So that setUpClass can use the case's own functions."""
-
-    def ours(self, *words: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
-        """The static program; what it needs of memory at most is looked at."""
-        done = subprocess.run([self.program, *map(str, words)], env={**self.variables, **env}, capture_output=True, text=True,
-                              stdin=subprocess.DEVNULL, timeout=1200, check=False)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        return done
-
-    def succeeds(self, done: subprocess.CompletedProcess[str]) -> str:
-        self.assertEqual(done.returncode, 0, f"{done.args}\n{done.stdout}\n{done.stderr}")
-        return done.stdout
 
     def smoke_tests(self) -> list[str]:
         return [check["command"] for check in RECIPE if check.get("needs") != "gpu"]
@@ -140,25 +121,15 @@ class Cuda(ImageCase):
             run(*words, "down", "--timeout", "2", env=environment)
 
 
-class Large(ImageCase):
-    program = os.environ.get("HPCENV_RELEASE_PROGRAM", "")
-
+class Large(EngineCase):
     def test_trap_11_nine_gibibytes_in_constant_memory(self) -> None:
-        if not Path(self.program).is_file():
-            skip("no static program")
+        self.need_static_program()
         weights = self.folder / "weights"
         with weights.open("wb") as file:
             file.truncate((9 << 30) + 5)
         out = self.folder / "image"
-        command = [self.program, "image", "build", "-f", str(self.explicit("odd")), "--base", "none", "--add", f"{weights}:/opt/w",
-                   "--format", "oci-dir", "-o", str(out)]
-        process = subprocess.Popen(command, env=self.variables, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-        errors = process.stderr.read()
-        _, status, used = os.wait4(process.pid, 0)
-        process.stderr.close()
-        process.returncode = os.waitstatus_to_exitcode(status)
-        self.assertEqual(process.returncode, 0, errors)
-        self.assertLess(used.ru_maxrss, MOST_MEMORY)
+        self.ours("image", "build", "-f", self.explicit("odd"), "--base", "none", "--add", f"{weights}:/opt/w", "--format", "oci-dir",
+                  "-o", out)
         manifest = json.loads((out / "index.json").read_text())["manifests"][0]["digest"].removeprefix("sha256:")
         layer = json.loads((out / "blobs/sha256" / manifest).read_text())["layers"][-1]
         blob = out / "blobs/sha256" / layer["digest"].removeprefix("sha256:")

@@ -8,8 +8,9 @@ import shutil
 import subprocess
 import unittest
 
+from engine_case import EngineCase, need_root
 from engines import Daemons, Podman, need, run
-from image_case import ImageCase, debian, make_channel, skip
+from image_case import debian, make_channel
 from oci_image import Image
 
 NAME = "lab.example/team/app:1.2"
@@ -17,11 +18,10 @@ CODE = "import os, requests; print(os.getuid(), requests.__version__)"
 
 
 def setUpModule() -> None:  # noqa: N802 (unittest's name)
-    if os.geteuid() != 0:
-        skip("no root: engines need it")
+    need_root()
 
 
-class Engines(ImageCase):
+class Engines(EngineCase):
     @classmethod
     def setUpClass(cls) -> None:
         cls.with_real_channel("first")
@@ -34,13 +34,6 @@ class Engines(ImageCase):
             case.hpcenv("image", "build", "-n", "app", "--base", debian(), "--tag", NAME, "--compress", kind, "-o", cls.files[kind])
         cls.daemons = Daemons(cls.work)
         cls.addClassCleanup(cls.daemons.stop)
-
-    def runTest(self) -> None:
-        """So that setUpClass can use the case's own functions."""
-
-    def succeeds(self, done: subprocess.CompletedProcess[str]) -> str:
-        self.assertEqual(done.returncode, 0, f"{done.args}\n{done.stdout}\n{done.stderr}")
-        return done.stdout
 
     def test_docker(self) -> None:
         docker = self.daemons.cli

@@ -70,9 +70,6 @@ class RealPython(ImageCase):
         cls.image = Image(cls.image_file)
         cls.unpacked = unpack(cls.image_file, cls.work)
 
-    def runTest(self) -> None:
-        """So that setUpClass can use the case's own functions."""
-
     def python(self, code: str, *options: str, **env: str) -> subprocess.CompletedProcess[str]:
         done = run_in(self.unpacked, ["python", *options, "-c", code], {**self.image.env, **env})
         self.assertEqual(done.returncode, 0, done.stderr)
