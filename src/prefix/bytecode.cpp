@@ -54,7 +54,7 @@ constexpr int no_space_code = 28;
 /// Starting python costs as much as compiling about this many files.
 constexpr std::size_t smallest_batch = 50;
 constexpr std::chrono::minutes batch_deadline{30};
-/// Of one group. A constant: it decides the bytes.
+/// Sources, at most. A constant: it decides the bytes.
 constexpr std::size_t longest_piece = 64;
 
 /// Per source, in which piece of its group it is compiled; pieces have running numbers.
