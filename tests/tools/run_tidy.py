@@ -55,7 +55,8 @@ class Unit:
 
     @staticmethod
     def without_output(words):
-        """The options of a compiler's command line: no launcher, compiler, output and input."""
+        """The options of a compiler's command line: no launcher, compiler, output and input, and nothing of colours, which a
+        folder has or lacks by the program that configured it last."""
         start = next(i for i, word in enumerate(words) if re.search(r"(\+\+|cc|clang)(-[\d.]+)?$", word) and "ccache" not in word)
         kept = []
         skip = False
@@ -64,7 +65,7 @@ class Unit:
                 skip = False
             elif word in ("-o", "-MF", "-MT"):
                 skip = True
-            elif word not in ("-c", "-MD"):
+            elif word not in ("-c", "-MD") and not re.fullmatch(r"-f(no-)?diagnostics-color(=.*)?", word):
                 kept.append(word)
         return kept[:-1]
 

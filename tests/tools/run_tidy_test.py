@@ -58,6 +58,11 @@ class Tidy(unittest.TestCase):
         self.source.write_text('#include "a.hpp"\n\n')
         self.assertFalse(self.known())
 
+    def test_colours_change_nothing(self):
+        self.remember()
+        for option in ("-O2 -fno-diagnostics-color", "-fdiagnostics-color=always -O2"):
+            self.assertTrue(self.known(option=option))
+
     def test_another_checkout_shares_the_memory(self):
         self.remember()
         with tempfile.TemporaryDirectory() as folder:
