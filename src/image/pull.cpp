@@ -1,9 +1,11 @@
 #include "image/pull.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <mutex>
 #include <utility>
 
+#include "base/file_lock.hpp"
 #include "base/fs.hpp"
 #include "image/image_file.hpp"
 #include "image/transfer.hpp"
@@ -13,6 +15,9 @@ namespace hpcenv::image {
 namespace {
 
 namespace fs = std::filesystem;
+
+/// A base of some hundred MB over a slow line.
+constexpr std::chrono::minutes pull_deadline{30};
 
 std::string config_name(const std::string& name) { return "the configuration of " + name; }
 
@@ -63,6 +68,16 @@ std::optional<PulledBase> cached_base(const fs::path& layout, const Reference& r
   const Result<ImageFile> image = ImageFile::open(layout, wanted);
   if (!image.has_value()) return std::nullopt;
   return PulledBase{layout, reference, image->descriptor()};
+}
+
+/// One process pulls a base, the others wait and take it: an array's tasks begin at once.
+Result<base::FileLock> lock_pull(const fs::path& layout, const std::string& name,
+                                 base::Reporter& reporter) {
+  const fs::path path(layout.native() + ".lock");
+  Result<base::FileLock> lock = base::FileLock::acquire(path, std::chrono::milliseconds(0));
+  if (lock.has_value() || lock.error().kind != ErrorKind::refused) return lock;
+  reporter.step("Waiting for another process that pulls " + name);
+  return base::FileLock::acquire(path, pull_deadline);
 }
 
 }  // namespace
@@ -127,8 +142,10 @@ Result<PulledBase> pull_base(const Reference& reference, const Platform& wanted,
   pinned.digest = image.named.digest;
   const fs::path layout = cached_layout(folder, pinned.digest, wanted);
   if (auto cached = cached_base(layout, pinned, wanted)) return std::move(*cached);
-  HPCENV_TRY(base::remove_tree(layout));
   HPCENV_TRY(base::make_directories(folder));
+  HPCENV_ASSIGN(const base::FileLock lock, lock_pull(layout, name, seams.reporter));
+  if (auto cached = cached_base(layout, pinned, wanted)) return std::move(*cached);
+  HPCENV_TRY(base::remove_tree(layout));
   HPCENV_ASSIGN(LayoutWriter writer, LayoutWriter::open(layout, ImageFormat::oci_dir));
   HPCENV_TRY(fetch_blobs(repository, wanted, writer, image, seams.reporter));
   HPCENV_TRY(writer.commit(image.manifest_text, reference_text(reference)));

@@ -39,7 +39,8 @@ struct PulledBase {
 };
 
 /// The image to build on, from `folder` where it is already there under that digest (then without
-/// the network, where `reference` has a digest). A tag is looked up each time.
+/// the network, where `reference` has a digest). A tag is looked up each time. Another process that
+/// pulls the same is waited for, half an hour at most.
 Result<PulledBase> pull_base(const Reference& reference, const Platform& wanted,
                              const std::filesystem::path& folder, const RegistrySeams& seams,
                              const RegistryOptions& options);

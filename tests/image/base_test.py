@@ -7,6 +7,7 @@ import json
 import subprocess
 import tarfile
 import unittest
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from image_case import ImageCase, debian
@@ -39,6 +40,18 @@ class FromRegistry(ImageCase):
         self.registry.close()
         second = self.build("-f", self.explicit("odd"), "--image-prefix", "/opt/envs/app", base=pinned, out="second")
         self.assertEqual((first / "index.json").read_bytes(), (second / "index.json").read_bytes())
+
+    def test_several_that_need_it_at_once_share_one_pull(self) -> None:
+        packages, root = self.explicit("odd"), self.folder / "root"
+
+        def build(number: int) -> bytes:
+            out = self.build("-f", packages, "--image-prefix", "/opt/envs/app", base=self.name, out=str(number), HPCENV_ROOT=str(root))
+            return (out / "index.json").read_bytes()
+
+        with ThreadPoolExecutor(4) as pool:
+            self.assertEqual(len(set(pool.map(build, range(4)))), 1)
+        [layout] = [path for path in (root / "images/bases").iterdir() if path.is_dir()]
+        self.assertTrue((layout / "oci-layout").is_file())
 
     def test_a_base_that_the_registry_does_not_have(self) -> None:
         done = self.hpcenv("image", "build", "-f", self.explicit("odd"), "--base", f"{self.registry.name}/nothing:1", "-o",

@@ -1,8 +1,13 @@
 #include "image/pull.hpp"
 
 #include <catch2/catch_test_macros.hpp>
+#include <chrono>
+#include <future>
+#include <thread>
 
+#include "base/file_lock.hpp"
 #include "unit/image/scripted_registry.hpp"
+#include "unit/support/steps.hpp"
 
 namespace hpcenv::image {
 namespace {
@@ -35,13 +40,15 @@ net::ExchangeAnswer document(const std::string& text, std::string_view type) {
 struct PullCase : RegistryCase {
   Result<PulledBase> base(const std::string& name = "reg.example/team/app:1") {
     return pull_base(*parse_reference(name), amd64, directory.path() / "images",
-                     {registry, *runner, clock, environment, reporter}, options);
+                     {registry, *runner, clock, environment, steps}, options);
   }
   void answer_whole() {
     const std::string manifest = manifest_of(config_json);
     registry.answers = {document(manifest, media_type::manifest), reply(200, {}, config_json),
                         reply(200, {}, layer)};
   }
+
+  test::Steps steps;
 };
 
 TEST_CASE("a base is pulled once, and opened from the cache") {
@@ -79,6 +86,33 @@ TEST_CASE("a damaged cache is fetched anew") {
   test.answer_whole();
   CHECK(test.base().has_value());
   CHECK(test.registry.asked.size() == 6);
+}
+
+TEST_CASE("what another process pulls is waited for, and taken") {
+  PullCase other;
+  other.answer_whole();
+  const auto pulled = other.base();
+  REQUIRE(pulled.has_value());
+
+  PullCase test;
+  const std::filesystem::path folder = test.directory.path() / "images";
+  std::filesystem::create_directories(folder);
+  const std::filesystem::path layout = folder / pulled->layout.filename();
+  auto lock = base::FileLock::acquire(layout.native() + ".lock", std::chrono::milliseconds(0));
+  REQUIRE(lock.has_value());
+  test.registry.answers = {document(manifest_of(config_json), media_type::manifest)};
+  auto waiting = std::async(std::launch::async, [&] { return test.base(); });
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (test.steps.count() < 2 && std::chrono::steady_clock::now() < end) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  std::filesystem::rename(pulled->layout, layout);
+  lock = fail(ErrorKind::refused, "released");
+  const auto taken = waiting.get();
+  REQUIRE(taken.has_value());
+  CHECK(taken->layout == layout);
+  CHECK(test.registry.asked.size() == 1);
+  CHECK(test.steps.text(1) == "Waiting for another process that pulls reg.example/team/app:1");
 }
 
 TEST_CASE("of an index the manifest for the platform is taken") {
