@@ -1,8 +1,10 @@
 #include "image/pull.hpp"
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <mutex>
+#include <string_view>
 #include <utility>
 
 #include "base/file_lock.hpp"
@@ -70,10 +72,14 @@ std::optional<PulledBase> cached_base(const fs::path& layout, const Reference& r
   return PulledBase{layout, reference, image->descriptor()};
 }
 
+constexpr std::array<std::string_view, 2> half_suffixes{".partial", ".gone"};
+
+fs::path lock_of(const fs::path& layout) { return {layout.native() + ".lock"}; }
+
 /// One process pulls a base, the others wait and take it: an array's tasks begin at once.
 Result<base::FileLock> lock_pull(const fs::path& layout, const std::string& name,
                                  base::Reporter& reporter) {
-  const fs::path path(layout.native() + ".lock");
+  const fs::path path = lock_of(layout);
   Result<base::FileLock> lock = base::FileLock::acquire(path, std::chrono::milliseconds(0));
   if (lock.has_value() || lock.error().kind != ErrorKind::refused) return lock;
   reporter.step("Waiting for another process that pulls " + name);
@@ -150,6 +156,32 @@ Result<PulledBase> pull_base(const Reference& reference, const Platform& wanted,
   HPCENV_TRY(fetch_blobs(repository, wanted, writer, image, seams.reporter));
   HPCENV_TRY(writer.commit(image.manifest_text, reference_text(reference)));
   return PulledBase{layout, std::move(pinned), image.manifest};
+}
+
+std::vector<fs::path> cached_bases(const fs::path& folder) {
+  std::vector<fs::path> bases;
+  const auto names = base::list_directory(folder);
+  for (const std::string& name : names ? *names : std::vector<std::string>{}) {
+    std::error_code error;
+    if (fs::is_directory(folder / name, error)) bases.push_back(folder / name);
+  }
+  return bases;
+}
+
+Result<> discard_base(const fs::path& base) {
+  fs::path layout = base;
+  for (const std::string_view suffix : half_suffixes) {
+    if (base.extension().native() == suffix) layout.replace_extension();
+  }
+  HPCENV_ASSIGN(const base::FileLock lock,
+                base::FileLock::acquire(lock_of(layout), std::chrono::milliseconds(0)));
+  // A half removed one would still look whole.
+  const fs::path gone(layout.native() + ".gone");
+  if (base != gone) {
+    HPCENV_TRY(base::remove_tree(gone));
+    HPCENV_TRY(base::rename_path(base, gone));
+  }
+  return base::remove_tree(gone);
 }
 
 }  // namespace hpcenv::image

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "base/reporter.hpp"
 #include "base/result.hpp"
@@ -44,5 +45,10 @@ struct PulledBase {
 Result<PulledBase> pull_base(const Reference& reference, const Platform& wanted,
                              const std::filesystem::path& folder, const RegistrySeams& seams,
                              const RegistryOptions& options);
+
+/// Folders of bases in that cache, of half pulled ones too. Empty where there is none.
+std::vector<std::filesystem::path> cached_bases(const std::filesystem::path& folder);
+/// Removes one of them. Kind refused where a process pulls it.
+Result<> discard_base(const std::filesystem::path& base);
 
 }  // namespace hpcenv::image

@@ -8,6 +8,7 @@
 
 #include "base/fs.hpp"
 #include "base/interrupt.hpp"
+#include "image/pull.hpp"
 #include "packages/package_cache.hpp"
 #include "prefix/prefix_lock.hpp"
 #include "prefix/state.hpp"
@@ -107,6 +108,12 @@ void plan_index(const Locations& locations, CleanPlan& plan) {
   }
 }
 
+void plan_images(const Locations& locations, CleanPlan& plan) {
+  for (const fs::path& base : image::cached_bases(locations.base_images())) {
+    plan.items.push_back({CleanPart::images, base, bytes_in(base)});
+  }
+}
+
 // What killed writers left inside environments; each is settled under its lock.
 void plan_inner_trash(const std::vector<KnownEnvironment>& environments, CleanPlan& plan) {
   for (const KnownEnvironment& known : environments) {
@@ -168,6 +175,8 @@ Result<> remove_item(const CleanItem& item, const CleanRequest& request, const L
     }
     case CleanPart::index:
       return base::remove_tree(item.path);
+    case CleanPart::images:
+      return image::discard_base(item.path);
     case CleanPart::trash:
       return settle_trash(item, request, environment, seams);
   }
@@ -184,6 +193,8 @@ const char* name_of(CleanPart part) {
       return "tarballs";
     case CleanPart::index:
       return "index-cache";
+    case CleanPart::images:
+      return "images";
     case CleanPart::trash:
       return "trash";
   }
@@ -203,6 +214,9 @@ Result<CleanPlan> plan_clean(const CleanRequest& request, const Locations& locat
   HPCENV_TRY(plan_cache(request, locations, plan));
   if (wants(request, CleanPart::index)) {
     plan_index(locations, plan);
+  }
+  if (wants(request, CleanPart::images)) {
+    plan_images(locations, plan);
   }
   if (wants(request, CleanPart::trash)) {
     const std::vector<KnownEnvironment> environments = known_environments(locations);

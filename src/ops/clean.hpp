@@ -1,5 +1,5 @@
 // Giving space back: cached packages that no environment uses, archives that other tools left, the
-// index cache, leftovers of killed runs.
+// index cache, pulled base images, leftovers of killed runs.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@
 
 namespace hpcenv::ops {
 
-enum class CleanPart { packages, archives, index, trash };
+enum class CleanPart { packages, archives, index, images, trash };
 const char* name_of(CleanPart part);
 
 struct CleanRequest {

@@ -54,9 +54,8 @@ Result<ImageBase> open_base(const std::string& text, const image::Platform& plat
     base.digest = base.image->descriptor().digest;
   } else {
     HPCENV_ASSIGN(const image::Reference reference, reference_of(text));
-    HPCENV_ASSIGN(
-        const image::PulledBase pulled,
-        image::pull_base(reference, platform, locations.root / "images" / "bases", seams, options));
+    HPCENV_ASSIGN(const image::PulledBase pulled,
+                  image::pull_base(reference, platform, locations.base_images(), seams, options));
     HPCENV_ASSIGN(base.image, image::ImageFile::open(pulled.layout, platform));
     base.name = image::reference_text(reference);
     base.digest = pulled.reference.digest;

@@ -27,6 +27,8 @@ struct Locations {
     return package_folders.empty() ? root / "pkgs" : package_folders.front();
   }
   std::filesystem::path index() const { return root / "index"; }
+  /// Images that others are built on, as they were pulled.
+  std::filesystem::path base_images() const { return root / "images" / "bases"; }
 };
 
 /// The package caches as settings name them, the one that is written to first.

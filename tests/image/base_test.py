@@ -15,6 +15,10 @@ from oci_image import Image
 from registry_servers import Registry
 
 
+def layout_size(layout: Path) -> int:
+    return sum(file.stat().st_size for file in (layout / "blobs").rglob("*") if file.is_file())
+
+
 class FromRegistry(ImageCase):
     def setUp(self) -> None:
         super().setUp()
@@ -52,6 +56,11 @@ class FromRegistry(ImageCase):
             self.assertEqual(len(set(pool.map(build, range(4)))), 1)
         [layout] = [path for path in (root / "images/bases").iterdir() if path.is_dir()]
         self.assertTrue((layout / "oci-layout").is_file())
+        items = json.loads(self.hpcenv("clean", "--images", "--json", HPCENV_ROOT=str(root)).stdout)["items"]
+        self.assertEqual([(item["what"], item["path"]) for item in items], [("images", str(layout))])
+        self.assertGreater(items[0]["bytes"], layout_size(debian()) * 0.9)
+        self.assertEqual([path.name for path in (root / "images/bases").iterdir()], [layout.name + ".lock"])
+        self.assertEqual(build(4), (self.folder / "0/index.json").read_bytes())
 
     def test_a_base_that_the_registry_does_not_have(self) -> None:
         done = self.hpcenv("image", "build", "-f", self.explicit("odd"), "--base", f"{self.registry.name}/nothing:1", "-o",

@@ -20,6 +20,7 @@ constexpr std::array options{
     OptionSpec{"-t,--tarballs", "", "archives that other tools left in the package cache",
                OptionSpec::Kind::flag},
     OptionSpec{"-i,--index-cache", "", "what is known of channels", OptionSpec::Kind::flag},
+    OptionSpec{"--images", "", "base images that `image build` pulled", OptionSpec::Kind::flag},
     OptionSpec{"--trash", "", "what interrupted commands left in and beside environments",
                OptionSpec::Kind::flag},
     OptionSpec{"-f,--force", "", "also packages that environments hold as copies",
@@ -40,6 +41,7 @@ constexpr std::array part_options{
     PartOption{"packages", ops::CleanPart::packages},
     PartOption{"tarballs", ops::CleanPart::archives},
     PartOption{"index-cache", ops::CleanPart::index},
+    PartOption{"images", ops::CleanPart::images},
     PartOption{"trash", ops::CleanPart::trash},
 };
 
@@ -51,8 +53,9 @@ Result<ops::CleanRequest> request_of(const Arguments& arguments) {
     }
   }
   if (request.parts.empty()) {
-    return fail_hint(ErrorKind::usage, "nothing to clean is named",
-                     "give --all, or one of: --packages, --tarballs, --index-cache, --trash");
+    return fail_hint(
+        ErrorKind::usage, "nothing to clean is named",
+        "give --all, or one of: --packages, --tarballs, --index-cache, --images, --trash");
   }
   if (arguments.has("force")) {
     request.copied = ops::CleanRequest::Copied::remove;
@@ -137,8 +140,8 @@ Result<int> run(const Arguments& arguments, Session& session) {
 
 constexpr CommandSpec clean_command{
     .name = "clean",
-    .summary = "give disk space back: unused packages, index cache, leftovers",
-    .synopsis = "(--all | --packages | --tarballs | --index-cache | --trash)...",
+    .summary = "give disk space back: unused packages, index, base images, leftovers",
+    .synopsis = "(--all | --packages | --tarballs | --index-cache | --images | --trash)...",
     .details =
         "Environments are never touched, nor cached packages whose files they share. What is "
         "removed is\n"

@@ -106,6 +106,7 @@ TEST_CASE("what another process pulls is waited for, and taken") {
   while (test.steps.count() < 2 && std::chrono::steady_clock::now() < end) {
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
+  CHECK(discard_base(layout).error().kind == ErrorKind::refused);
   std::filesystem::rename(pulled->layout, layout);
   lock = fail(ErrorKind::refused, "released");
   const auto taken = waiting.get();
@@ -113,6 +114,20 @@ TEST_CASE("what another process pulls is waited for, and taken") {
   CHECK(taken->layout == layout);
   CHECK(test.registry.asked.size() == 1);
   CHECK(test.steps.text(1) == "Waiting for another process that pulls reg.example/team/app:1");
+}
+
+TEST_CASE("bases are listed and discarded, half ones too") {
+  PullCase test;
+  const std::filesystem::path folder = test.directory.path() / "images";
+  CHECK(cached_bases(folder).empty());
+  test.answer_whole();
+  const auto pulled = test.base();
+  REQUIRE(pulled.has_value());
+  std::filesystem::create_directories(pulled->layout.native() + ".partial/layout");
+  std::filesystem::create_directories(pulled->layout.native() + ".gone/blobs");
+  CHECK(cached_bases(folder).size() == 3);
+  for (const auto& base : cached_bases(folder)) CHECK(discard_base(base).has_value());
+  CHECK(cached_bases(folder).empty());
 }
 
 TEST_CASE("of an index the manifest for the platform is taken") {
