@@ -26,7 +26,7 @@ class EngineCase(ImageCase):
             skip("no static program")
 
     def ours(self, *words: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
-        """The static program; a build stays below MOST_MEMORY, with the processes that it started."""
+        """The static program; in a build, neither it nor any process that it starts needs more than MOST_MEMORY."""
         command = [self.program, *map(str, words)]
         with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
             process = subprocess.Popen(command, env={**self.variables, **env}, stdin=subprocess.DEVNULL, stdout=output, stderr=errors)
